@@ -1,0 +1,50 @@
+# The book and its package. `make help` lists what can be made; every target is safe to repeat.
+
+PYTHON ?= python3
+VENV   := .venv
+ifeq ($(OS),Windows_NT)
+PY := $(VENV)/Scripts/python.exe
+else
+PY := $(VENV)/bin/python
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help env book test notebooks bench lab clean
+
+help:
+	@echo "make book       set up .venv if needed and build the book into _build/html"
+	@echo "make test       the same set-up, then everything: ruff, unit tests, every chapter's cells, the book"
+	@echo "make notebooks  execute the chapters whose source has changed (ALL=1: all of them)"
+	@echo "make lab        open JupyterLab on the chapters"
+	@echo "make bench      measure the speed of training and prediction on this machine"
+	@echo "make clean      remove what was built (.venv stays; remove it by hand to start from nothing)"
+	@echo
+	@echo "Another Python than python3:  make book PYTHON=python3.12"
+
+env:
+	@command -v $(PYTHON) >/dev/null 2>&1 || { \
+	  echo "handpose: there is no '$(PYTHON)' here. Install Python 3.11 or 3.12, or name one: make book PYTHON=python3.12"; \
+	  exit 1; }
+	@$(PYTHON) tools/environment.py
+
+book: env
+	@$(PY) tools/book.py
+
+test: env
+	@echo "[1/2] ruff: style and common mistakes"
+	@$(PY) -m ruff check .
+	@echo "[2/2] pytest: the package, then every cell of every chapter, then the book (warnings are errors)"
+	@$(PY) -m pytest --nbval tests book/chapters
+
+notebooks: env
+	@$(PY) tools/notebooks.py $(if $(ALL),--all)
+
+lab: env
+	@$(PY) -m jupyter lab book/chapters
+
+bench: env
+	@$(PY) benchmarks/bench.py
+
+clean:
+	rm -rf _build .pytest_cache .ruff_cache *.egg-info
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,88 @@
+"""Build the book into _build/html, warnings as errors, and say where to open it.
+
+    python tools/book.py            does nothing when nothing has changed since the last good build
+    python tools/book.py --force    builds in any case
+
+A changed book is built from nothing rather than page by page: Sphinx repeats a page's warnings only when it reads that
+page again, so an incremental build would pass on the second try.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "_build"
+INDEX = BUILD / "html" / "index.html"
+STAMP = BUILD / "built"
+# Folders whose files a page may show; results and the package are there because pages may include parts of them.
+INPUTS = ("_config.yml", "requirements.txt", "book", "handpose", "tools/book.py")
+NOT_INPUTS = {"__pycache__", ".ipynb_checkpoints", "weights"}
+
+
+def fingerprint() -> str:
+    digest = hashlib.sha256(sys.prefix.encode())
+    for name in INPUTS:
+        path = ROOT / name
+        for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
+            if not NOT_INPUTS.intersection(file.parts):
+                digest.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def is_current() -> bool:
+    return INDEX.exists() and STAMP.exists() and STAMP.read_text() == fingerprint()
+
+
+def build(*, force: bool = False) -> str | None:
+    """Build if needed.
+
+    :param force: build even when nothing changed
+    :returns: None when the book stands, else the builder's output
+    """
+    if is_current() and not force:
+        return None
+    before = fingerprint()
+    shutil.rmtree(BUILD, ignore_errors=True)
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]  # finds it in any environment
+    arguments = ["build", "book", "--config", "_config.yml", "--path-output", ".", "-W", "--keep-going", "--quiet"]
+    result = subprocess.run(
+        [*command, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "NO_COLOR": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    )
+    if result.returncode or not INDEX.exists():
+        return result.stdout + f"\nThe book could not be built (exit status {result.returncode})."
+    STAMP.write_text(before)
+    return None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--force", action="store_true", help="build even when nothing has changed")
+    force = parser.parse_args().force
+    if is_current() and not force:
+        print("The book is up to date.")
+    else:
+        print("Building the book ...", flush=True)
+        started = time.perf_counter()
+        trouble = build(force=force)
+        if trouble:
+            print(trouble, file=sys.stderr)
+            return 1
+        print(f"Built in {time.perf_counter() - started:.0f} s.")
+    print(f"Open it in a browser:  {INDEX.as_uri()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

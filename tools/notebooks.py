@@ -1,0 +1,224 @@
+"""Execute book/source/NN-name.md into book/chapters/NN-name.ipynb.
+
+    python tools/notebooks.py             the chapters whose source has changed
+    python tools/notebooks.py --all       all of them
+    python tools/notebooks.py 03          those whose name begins with 03 (several may be named)
+    python tools/notebooks.py --list      what is up to date and what is not; executes nothing
+
+The sources are the only form edited by hand. A chapter's metadata holds the hash of the source that made it, which
+tests/test_book.py compares, and the hash of the package's code behind its outputs. A chapter whose code in
+`handpose/` has changed since is listed, not executed again: nbval (`make test`) tells whether its outputs still hold.
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ROOT / "book" / "source"
+CHAPTERS = ROOT / "book" / "chapters"
+LARGEST = 2_000_000  # bytes of one executed notebook
+SLOWEST = 90  # seconds
+
+# What a chapter's kernel runs under, here and in `make test` (conftest.py): the same outputs on every machine.
+KERNEL_ENV = {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "PYTHONHASHSEED": "0",
+    "OMP_NUM_THREADS": "2",  # sums in another order give other last digits
+    "MKL_NUM_THREADS": "2",
+    "CUDA_VISIBLE_DEVICES": "",  # the stored outputs are those of a CPU
+    "HANDPOSE_DATA": "",  # chapters use the embedded data only
+    "TQDM_DISABLE": "1",  # progress bars differ from run to run
+    "PYTHONWARNINGS": "default",
+    "COLUMNS": "100",
+}
+
+
+def prepare_environment() -> None:
+    """Set KERNEL_ENV in this process, whose kernels inherit it."""
+    os.environ.update(KERNEL_ENV)
+
+
+def source_hash(path: Path) -> str:
+    """SHA-256 of a chapter's source, whatever its line ends."""
+    return hashlib.sha256(path.read_text(encoding="utf-8").encode("utf-8")).hexdigest()
+
+
+def package_hash() -> str:
+    """SHA-256 over the package's Python files and configurations."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "handpose").rglob("*")):
+        if path.suffix in (".py", ".toml") and "__pycache__" not in path.parts:
+            digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_text("utf-8").encode())
+    return digest.hexdigest()
+
+
+def sources() -> list[Path]:
+    return sorted(SOURCES.glob("[0-9][0-9]-*.md"))
+
+
+def chapter_of(source: Path) -> Path:
+    return CHAPTERS / (source.stem + ".ipynb")
+
+
+def convert(source: Path):
+    """The chapter as an unexecuted notebook, the same bytes every time.
+
+    :param source: a MyST file whose code stands in ``{code-cell}`` blocks
+    """
+    import jupytext
+
+    notebook = jupytext.read(source, fmt="md:myst")
+    seen: dict[str, int] = {}
+    for cell in notebook.cells:
+        name = hashlib.sha256((cell.cell_type + cell.source).encode()).hexdigest()[:10]
+        seen[name] = seen.get(name, 0) + 1
+        cell["id"] = name if seen[name] == 1 else f"{name}-{seen[name]}"
+        if cell.cell_type == "markdown":
+            cell.metadata.clear()
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    notebook.metadata.clear()
+    notebook.metadata.update(
+        kernelspec={"name": "python3", "display_name": "Python 3", "language": "python"},
+        language_info={"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
+        handpose={"source": source.relative_to(ROOT).as_posix(), "source_sha256": source_hash(source)},
+    )
+    return notebook
+
+
+def heading(notebook, index: int) -> str:
+    """The last heading before a cell, to name the place where something went wrong."""
+    for cell in reversed(notebook.cells[: index + 1]):
+        found = re.findall(r"^#+ +(.+)$", cell.source, flags=re.M) if cell.cell_type == "markdown" else []
+        if found:
+            return found[-1]
+    return "the beginning"
+
+
+def execute(source: Path) -> float:
+    """Execute one chapter and write its notebook; raises ``RuntimeError`` naming chapter and cell when a cell fails.
+
+    :returns: seconds
+    """
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    notebook = convert(source)
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=1800,
+        record_timing=False,
+        extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(CHAPTERS)}},
+    )
+    started = time.perf_counter()
+    try:
+        client.execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        index = next((i for i, cell in enumerate(notebook.cells) if _failed(cell)), None)
+        if index is None:  # a dead kernel or a timeout leaves no error output
+            counts = [i for i, cell in enumerate(notebook.cells) if cell.get("execution_count")]
+            index = counts[-1] if counts else 0
+        code = notebook.cells[index].source
+        raise RuntimeError(
+            f"{source.name}, cell {index + 1}, under “{heading(notebook, index)}”:\n\n{_indent(code)}\n\n{error}"
+        ) from None
+    seconds = time.perf_counter() - started
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr" and "nbval-ignore-output" not in cell.metadata.get("tags", []):
+                print(
+                    f"  note: {source.name}: stderr under “{heading(notebook, notebook.cells.index(cell))}”; "
+                    f"nbval will compare it: {output['text'].strip().splitlines()[-1][:120]}"
+                )
+    version = notebook.metadata.get("language_info", {})
+    for key in [key for key in version if key not in ("name", "file_extension", "mimetype")]:
+        del version[key]
+    notebook.metadata.handpose["package_sha256"] = package_hash()
+    nbformat.validate(notebook)
+    text = nbformat.writes(notebook) + "\n"
+    target = chapter_of(source)
+    temporary = target.with_name(f".{target.name}.tmp")
+    temporary.write_text(text, encoding="utf-8", newline="\n")
+    temporary.replace(target)
+    size = target.stat().st_size
+    if size > LARGEST:
+        print(f"  WARNING: {target.name} is {size / 1e6:.1f} MB; the limit is {LARGEST / 1e6:.0f} MB")
+    if seconds > SLOWEST:
+        print(f"  WARNING: {target.name} took {seconds:.0f} s; the limit is {SLOWEST} s")
+    return seconds
+
+
+def _failed(cell) -> bool:
+    return any(output.output_type == "error" for output in cell.get("outputs", []))
+
+
+def _indent(text: str) -> str:
+    return "\n".join("    " + line for line in text.splitlines())
+
+
+def state(source: Path) -> str:
+    """One of ``missing``, ``source changed``, ``package changed``, ``up to date``."""
+    import nbformat
+
+    chapter = chapter_of(source)
+    if not chapter.exists():
+        return "missing"
+    try:
+        record = nbformat.read(chapter, as_version=4).metadata.get("handpose", {})
+    except Exception:  # not a notebook: to be made again
+        return "missing"
+    if record.get("source_sha256") != source_hash(source):
+        return "source changed"
+    return "up to date" if record.get("package_sha256") == package_hash() else "package changed"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="beginnings of chapter names, such as 03 (default: what has changed)")
+    parser.add_argument("--all", action="store_true", help="execute every chapter")
+    parser.add_argument("--list", action="store_true", help="only say what is up to date")
+    arguments = parser.parse_args()
+    prepare_environment()
+    CHAPTERS.mkdir(parents=True, exist_ok=True)
+    chosen = [s for s in sources() if not arguments.names or s.stem.startswith(tuple(arguments.names))]
+    if arguments.names and not chosen:
+        print(f"no chapter begins with {', '.join(arguments.names)}; there are: {', '.join(s.stem for s in sources())}")
+        return 1
+    failures, stale = [], []
+    for source in chosen:
+        now = state(source)
+        if arguments.list:
+            print(f"{source.stem:32} {now}")
+            continue
+        if not (arguments.all or arguments.names or now in ("missing", "source changed")):
+            print(f"{source.stem}: {now}")
+            if now == "package changed":
+                stale.append(source.stem)
+            continue
+        print(f"{source.stem}: executing ...", flush=True)
+        try:
+            seconds = execute(source)
+        except RuntimeError as error:
+            failures.append(source.stem)
+            print(f"\n{error}\n", file=sys.stderr)
+        else:
+            print(f"{source.stem}: {seconds:.0f} s, {chapter_of(source).stat().st_size / 1e6:.2f} MB")
+    for chapter in CHAPTERS.glob("*.ipynb"):
+        if not (SOURCES / (chapter.stem + ".md")).exists():
+            print(f"note: {chapter.relative_to(ROOT)} has no source any more; remove it")
+    if stale:
+        print("The package has changed since these were executed (ALL=1 does them all): " + ", ".join(stale))
+    if failures:
+        print(f"failed: {', '.join(failures)}; their notebooks are as they were", file=sys.stderr)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
