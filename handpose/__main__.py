@@ -1,0 +1,198 @@
+"""The command line: ``python -m handpose train | evaluate | predict``."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import cv2
+from tqdm import tqdm
+
+from handpose import checkpoint, config, data, devices, evaluation, figures, pretrained, records, training
+from handpose.pipeline import HandPose, read_image
+
+PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of all three commands."""
+    top = argparse.ArgumentParser(prog="python -m handpose", description="21 key-points of a hand from one picture.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    sets = (
+        f"NAME or NAME:PATH; NAME is one of {', '.join(data.SOURCES)}. Without PATH the set is looked for in the "
+        "folder that the environment variable HANDPOSE_DATA names; synthetic needs no files."
+    )
+
+    train = commands.add_parser("train", help="train a network", description="Train a network and score it.")
+    train.add_argument("--config", required=True, help=f"{', '.join(config.available())}, or a .toml file")
+    train.add_argument("--data", required=True, help=f"data to train on, separated by commas. {sets}")
+    train.add_argument("--out", required=True, help="folder for checkpoint, weights and record")
+    train.add_argument("--validate", help="data set whose val split is scored (default: the first of --data)")
+    train.add_argument("--seed", type=int, default=0, help="reaches every random choice (default: 0)")
+    train.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    train.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    train.set_defaults(run=run_train)
+
+    evaluate = commands.add_parser("evaluate", help="score a network on a labelled set",
+                                   description="Score a network on a labelled set, with 95 %% intervals.")  # fmt: skip
+    evaluate.add_argument("--weights", help=".safetensors file (default: the bundled weights)")
+    evaluate.add_argument("--data", required=True, help=sets)
+    evaluate.add_argument("--split", default="val", help="split of the set (default: val)")
+    evaluate.add_argument("--json", metavar="F", help="write everything to this file")
+    evaluate.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    evaluate.set_defaults(run=run_evaluate)
+
+    predict = commands.add_parser("predict", help="find the key-points in photographs",
+                                  description="Find the 21 key-points of the hand in photographs.")  # fmt: skip
+    predict.add_argument("photos", nargs="+", metavar="PHOTO_OR_FOLDER")
+    predict.add_argument("--box", metavar="X0,Y0,X1,Y1",
+                         help="the hand's box in pixels, for every photo (default: the whole picture)")  # fmt: skip
+    predict.add_argument("--json", metavar="F", help="write key-points and scores to this file")
+    predict.add_argument(
+        "--draw", metavar="F", help="write the photo with the hand drawn in; a folder for several photos"
+    )
+    predict.add_argument("--weights", help=".safetensors file (default: the bundled weights)")
+    predict.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    predict.set_defaults(run=run_predict)
+    return top
+
+
+def run_train(arguments: argparse.Namespace) -> int:
+    settings = config.load(arguments.config)
+    run = training.Run(
+        settings, [s for s in arguments.data.split(",") if s], arguments.out, seed=arguments.seed,
+        validate=arguments.validate, device=arguments.device, resume=arguments.resume,
+    )  # fmt: skip
+    record = run.train()
+    print_scores(record)
+    print(f"weights and record are in {arguments.out}")
+    return 0
+
+
+def run_evaluate(arguments: argparse.Namespace) -> int:
+    net, size = pretrained.load(arguments.weights, devices.choose(arguments.device))
+    cut = evaluation.cut(data.open(arguments.data, arguments.split), size, progress=True)
+    found = {
+        "data": arguments.data.partition(":")[0], "split": arguments.split, "images": len(cut.ids),
+        "weights": Path(arguments.weights or pretrained.bundled()).name,
+    } | evaluation.score(net, cut)  # fmt: skip
+    print_scores(found)
+    if arguments.json:
+        records.write_json(Path(arguments.json), found)
+    return 0
+
+
+def print_scores(found: dict) -> None:
+    """The table that `train` and `evaluate` print."""
+    print(f"{found['images']} hands", end="")
+    print(" (labels made by MediaPipe, so this is agreement with it)" if "hand-keypoints" in str(found["data"]) else "")
+    names = {"pck_bone": "of s", "pck_box": "of the box"}
+    rows = [(f"PCK at {t} {names[k]}", k, t) for k in names for t in found["metrics"][k]]
+    parts = found.get("parts", {})
+    print(f"{'':22}{'all':>8}  {'95 % interval':16}" + "".join(f"{'part ' + p:>8}" for p in parts))
+    for label, key, t in rows:
+        low, high = found["intervals"][key][t]
+        print(f"{label:22}{found['metrics'][key][t]:8.3f}  {low:6.3f} to {high:5.3f} "
+              + "".join(f"{parts[p][key][t]:8.3f}" for p in parts))  # fmt: skip
+    for label, key in (
+        ("AUC, 0-30 px", "auc_30px"),
+        ("mean error, px", "epe_mean_px"),
+        ("median error, px", "epe_median_px"),
+    ):
+        low, high = found["intervals"][key]
+        print(f"{label:22}{found['metrics'][key]:8.3f}  {low:6.3f} to {high:5.3f} "
+              + "".join(f"{parts[p][key]:8.3f}" for p in parts))  # fmt: skip
+
+
+def run_predict(arguments: argparse.Namespace) -> int:
+    photos = list_photos(arguments.photos)
+    boxes = None
+    if arguments.box:
+        try:
+            boxes = [tuple(float(v) for v in arguments.box.split(","))]
+        except ValueError:
+            raise ValueError(f"--box {arguments.box}: expected four numbers X0,Y0,X1,Y1") from None
+    draw = Path(arguments.draw) if arguments.draw else None
+    several = len(photos) > 1
+    if draw and several:
+        try:
+            draw.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"--draw {draw}: not a folder that can be written ({error.strerror})") from None
+    hp = HandPose.from_pretrained(arguments.weights, device=arguments.device)
+    images, bad = [], 0
+    for photo in tqdm(photos, disable=not several, unit="photo"):
+        try:
+            image = read_image(photo)
+            hands = hp(image, boxes)
+        except ValueError as error:  # DataError included
+            message = str(error) if str(photo) in str(error) else f"{photo}: {error}"
+            tqdm.write(f"error: {message}", file=sys.stderr)
+            bad += 1
+            continue
+        images.append({"path": str(photo), "hands": [as_json(hand) for hand in hands]})
+        if draw:
+            write_picture(draw / f"{photo.stem}.png" if several else draw, figures.draw_hands(image, hands))
+        if not several and not arguments.json:
+            for name, (x, y), score in zip(figures.JOINTS, hands[0].keypoints, hands[0].scores, strict=True):
+                print(f"{name:12} x {x:7.1f}  y {y:7.1f}  score {score:.2f}")
+    if arguments.json:
+        records.write_json(Path(arguments.json), {"images": images})
+    return 1 if bad else 0
+
+
+def list_photos(names: list[str]) -> list[Path]:
+    """The photos named, and those in the folders named, sorted."""
+    photos: list[Path] = []
+    for name in names:
+        path = Path(name)
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES and p.is_file())
+            if not inside:
+                raise ValueError(f"{path}: no pictures in this folder ({', '.join(sorted(PICTURES))})")
+            photos += inside
+        else:
+            photos.append(path)
+    return photos
+
+
+def as_json(hand) -> dict:
+    """A hand as plain numbers."""
+    gesture = list(hand.gesture) if hand.gesture else None
+    return {"keypoints": hand.keypoints.round(2).tolist(), "scores": hand.scores.round(4).tolist(),
+            "box": hand.box.tolist(), "score": hand.score, "gesture": gesture}  # fmt: skip
+
+
+def write_picture(path: Path, image) -> None:
+    """Write a picture under a temporary name, then rename it."""
+    suffix = path.suffix if path.suffix.lower() in PICTURES else ".png"
+    unfinished = path.with_name(f".{os.getpid()}-{path.stem}{suffix}")
+    try:
+        done, code = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        if not done:
+            raise ValueError(f"{path}: this kind of picture cannot be written; use .png or .jpg")
+        unfinished.write_bytes(code.tobytes())
+        os.replace(unfinished, path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise records.OutputError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; errors a user can cause become one line and exit status 1."""
+    try:
+        chosen = parser().parse_args(arguments)
+        return chosen.run(chosen)
+    except training.Interrupted as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 130
+    except (ValueError, checkpoint.TrainingError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""Multi-head self-attention over the cells of a feature map: the readable form and the fused one.
+
+Section 3.2 puts "a multihead self-attention module as the intermediate bottleneck" into the
+network and shows it in a figure, without sizes. Our reading: one pre-norm residual block,
+
+    x + W_o MHSA(LayerNorm(x)),
+
+with a two-dimensional position encoding added to what queries and keys are made of.
+
+Shapes in this module: B images, C channels, h x w cells, L = h * w, H heads, D = C / H.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+POSITIONS = ("sine", "learned", "none")
+TABLE_SIDE = 32  # the learned encoding is a table for the paper's 32x32 map, interpolated to others
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Scaled dot-product attention, written out.
+
+    Args:
+        q, k, v: (B, H, L, D).
+
+    Returns:
+        The output (B, H, L, D) and the weights (B, H, L, L): row i says how much cell i reads from each cell.
+    """
+    scores = q @ k.transpose(-2, -1)  # (B, H, L, D) x (B, H, D, L) -> (B, H, L, L)
+    weights = torch.softmax(scores / math.sqrt(q.shape[-1]), dim=-1)
+    return weights @ v, weights  # (B, H, L, L) x (B, H, L, D) -> (B, H, L, D)
+
+
+def attend_fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """The same output as `attend`, from PyTorch's fused kernel, which never stores the weights."""
+    return F.scaled_dot_product_attention(q, k, v)
+
+
+def sine_encoding(height: int, width: int, channels: int) -> Tensor:
+    """Two-dimensional sine encoding, (L, C) float32: half the channels for y, half for x.
+
+    A coordinate runs from 0 to 1 over the map, whatever the number of cells, so that a network trained on one
+    grid can be used on another. Frequencies grow geometrically from half a turn to 16 turns over the map, the
+    finest that a 32-cell grid can still tell apart (after Vaswani et al. 2017, there over word positions).
+
+    Raises:
+        ValueError: the number of channels is not a multiple of four.
+    """
+    if channels % 4:
+        raise ValueError(f"the sine encoding needs a multiple of 4 channels, not {channels}")
+    turns = torch.logspace(math.log2(0.5), math.log2(16), channels // 4, base=2)
+
+    def waves(cells: int) -> Tensor:
+        position = (torch.arange(cells) + 0.5) / cells
+        angle = 2 * math.pi * position[:, None] * turns  # (cells, C/4)
+        return torch.cat([angle.sin(), angle.cos()], dim=1)  # (cells, C/2)
+
+    y = waves(height)[:, None].expand(height, width, -1)
+    x = waves(width)[None].expand(height, width, -1)
+    return torch.cat([y, x], dim=-1).flatten(0, 1)
+
+
+class SelfAttention2d(nn.Module):
+    """Residual multi-head self-attention on a feature map; the output has the input's shape.
+
+    Args:
+        channels: C of the map; a multiple of `heads` (and of 4 for the sine encoding).
+        heads: number of heads H.
+        position: "sine", "learned" (a 32x32 table, interpolated to other grids) or "none".
+
+    Raises:
+        ValueError: channels do not divide by heads, or the position encoding is unknown.
+    """
+
+    def __init__(self, channels: int, *, heads: int = 8, position: str = "sine") -> None:
+        super().__init__()
+        if heads < 1 or channels % heads:
+            raise ValueError(f"{channels} channels cannot be shared among {heads} heads")
+        if position not in POSITIONS:
+            raise ValueError(f"position is {position!r}; choose one of {', '.join(POSITIONS)}")
+        self.heads, self.position = heads, position
+        self.norm = nn.LayerNorm(channels)
+        self.query = nn.Linear(channels, channels)
+        self.key = nn.Linear(channels, channels)
+        self.value = nn.Linear(channels, channels)
+        self.out = nn.Linear(channels, channels)
+        if position == "learned":
+            self.table = nn.Parameter(0.02 * torch.randn(1, channels, TABLE_SIDE, TABLE_SIDE))
+        self._sines: dict[tuple, Tensor] = {}  # made once per grid
+        self.recorder: Callable[[Tensor], None] | None = None  # see `record`
+
+    def encoding(self, height: int, width: int, like: Tensor) -> Tensor:
+        """The position encoding (L, C) for a grid, on `like`'s device and in its type."""
+        if self.position == "learned":
+            table = self.table
+            if table.shape[-2:] != (height, width):
+                table = F.interpolate(table, (height, width), mode="bilinear", align_corners=False)
+            return table.flatten(2)[0].T.to(like.dtype)
+        key = (height, width, like.device, like.dtype)
+        if key not in self._sines:
+            self._sines[key] = sine_encoding(height, width, like.shape[-1]).to(like)
+        return self._sines[key]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, C, h, w)."""
+        B, C, h, w = x.shape
+        tokens = x.flatten(2).transpose(1, 2)  # (B, C, h, w) -> (B, L, C): one token a cell
+        normed = self.norm(tokens)
+        placed = normed if self.position == "none" else normed + self.encoding(h, w, normed)
+
+        def split(t: Tensor) -> Tensor:  # (B, L, C) -> (B, L, H, D) -> (B, H, L, D)
+            return t.view(B, h * w, self.heads, -1).transpose(1, 2)
+
+        q, k, v = split(self.query(placed)), split(self.key(placed)), split(self.value(normed))
+        # On a CPU the fused kernel's backward pass is the slower one, so training takes the readable form there.
+        readable = self.recorder is not None or (x.device.type == "cpu" and torch.is_grad_enabled())
+        read, weights = attend(q, k, v) if readable else (attend_fused(q, k, v), None)
+        if self.recorder is not None:
+            self.recorder(weights.detach())  # the very weights that made this output
+        read = read.transpose(1, 2).reshape(B, h * w, C)  # (B, H, L, D) -> (B, L, C): heads side by side again
+        tokens = tokens + self.out(read)
+        return tokens.transpose(1, 2).reshape(B, C, h, w)
+
+
+@contextmanager
+def record(model: nn.Module) -> Iterator[list[Tensor]]:
+    """Collect the attention weights of every forward pass made inside the `with` block.
+
+    Yields:
+        A list that each forward pass extends by one (B, H, L, L) tensor per attention block, in the order of
+        computation. The model's outputs and their type stay what they were; leaving the block detaches.
+    """
+    weights: list[Tensor] = []
+    blocks = [m for m in model.modules() if isinstance(m, SelfAttention2d)]
+    before = [block.recorder for block in blocks]
+    try:
+        for block in blocks:
+            block.recorder = weights.append
+        yield weights
+    finally:
+        for block, recorder in zip(blocks, before, strict=True):
+            block.recorder = recorder

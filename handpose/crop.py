@@ -1,0 +1,147 @@
+"""From a picture to the square crop that the network sees, and back (section 3.3).
+
+A crop is an affine map from pixels of the picture to pixels of the crop, a (2, 3) float64 array. All
+pixel coordinates count centres at whole numbers, OpenCV's way.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+MARGIN = 1.25  # crop side over the side of the square around the key-points
+PAPER_NOISE = 8 / 256  # "variance of 8 pixels" read as a standard deviation, as a part of the crop's side
+
+
+def check_box(box: np.ndarray, width: int, height: int) -> np.ndarray:
+    """A box as float32 (4,), or a ValueError that says what is wrong with it.
+
+    It must be four finite numbers, x0 < x1 and y0 < y1, and must overlap the picture.
+    """
+    try:
+        box = np.asarray(box, np.float32).reshape(-1)
+    except (TypeError, ValueError):
+        raise ValueError(f"box {box!r} is not four numbers x0,y0,x1,y1") from None
+    shown = ",".join(f"{v:g}" for v in box)
+    if box.shape != (4,) or not np.isfinite(box).all():
+        raise ValueError(f"box {shown} is not four finite numbers x0,y0,x1,y1")
+    if box[0] >= box[2] or box[1] >= box[3]:
+        raise ValueError(f"box {shown} is empty or in the wrong order; give x0,y0,x1,y1 with x0 < x1 and y0 < y1")
+    if box[0] >= width or box[1] >= height or box[2] <= 0 or box[3] <= 0:
+        raise ValueError(f"box {shown} lies outside the picture, which is {width} wide and {height} high")
+    return box
+
+
+def square(
+    box: np.ndarray,
+    points: np.ndarray | None = None,
+    *,
+    noise: tuple[float, float] = (0.0, 0.0),
+    margin: float = MARGIN,
+) -> tuple[np.ndarray, float]:
+    """The square to cut out: the box's centre, moved, and grown until it holds what it must.
+
+    The paper moves the centre by noise and then changes the size "accordingly to contain all hand
+    keypoints"; that is what `noise` and `points` do. Without points, the square holds the box.
+
+    Args:
+        box: (4,) tight box.
+        points: (n, 2) visible key-points to hold, or None.
+        noise: shift of the centre in pixels of the picture.
+        margin: factor on the side.
+
+    Returns:
+        Centre (2,) and side, pixels. The side is at least one pixel.
+    """
+    box = np.asarray(box, np.float64)
+    centre = (box[:2] + box[2:]) / 2 + noise
+    if points is None:
+        points = box.reshape(2, 2)
+    half = np.abs(np.asarray(points, np.float64) - centre).max() if len(points) else 0.5
+    return centre, float(max(2 * half * margin, 1.0))
+
+
+def affine(centre: np.ndarray, side: float, size: int, *, rotation: float = 0.0, flip: bool = False) -> np.ndarray:
+    """The map from the picture to a crop of `size` x `size` pixels.
+
+    Args:
+        centre, side: the square in the picture, pixels.
+        size: pixels of the crop's side.
+        rotation: radians; the hand turns clockwise on the screen.
+        flip: mirror left and right, after the rotation. Joint indices stay; a left hand becomes a right one.
+
+    Returns:
+        (2, 3): crop = A[:, :2] @ picture + A[:, 2].
+    """
+    scale = size / side
+    cos, sin = np.cos(rotation) * scale, np.sin(rotation) * scale
+    linear = np.array([[cos, -sin], [sin, cos]])
+    if flip:
+        linear[0] *= -1
+    offset = (size - 1) / 2 - linear @ np.asarray(centre, np.float64)
+    return np.concatenate([linear, offset[:, None]], axis=1)
+
+
+def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Map points (..., 2); float32."""
+    return (np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+
+
+def invert(matrix: np.ndarray) -> np.ndarray:
+    """The map back from the crop to the picture."""
+    return cv2.invertAffineTransform(matrix)
+
+
+def cut(image: np.ndarray, matrix: np.ndarray, size: int, *, outside: int | None = None) -> np.ndarray:
+    """Cut the crop out of the picture.
+
+    What lies outside the picture is filled with its edge's colour, or with the value `outside` (a mask is 0 there).
+
+    A crop much smaller than what it shows is made from a picture first shrunk by area averaging:
+    bilinear sampling alone would skip pixels.
+
+    Args:
+        image: (H, W, C) uint8, C of 1 to 4.
+        matrix: (2, 3) from `affine`.
+        size: side of the crop in pixels.
+
+    Returns:
+        (size, size, C) uint8.
+    """
+    shrink = 1 / np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    if shrink > 1.5:
+        corners = apply(invert(matrix), [[0, 0], [size - 1, 0], [0, size - 1], [size - 1, size - 1]])
+        height, width = image.shape[:2]
+        x0, y0 = np.clip(np.floor(corners.min(0)) - 2, 0, [width - 1, height - 1]).astype(int)
+        x1, y1 = np.clip(np.ceil(corners.max(0)) + 3, [x0 + 1, y0 + 1], [width, height]).astype(int)
+        part = image[y0:y1, x0:x1]
+        new = max(1, round(part.shape[1] / shrink)), max(1, round(part.shape[0] / shrink))
+        fx, fy = new[0] / part.shape[1], new[1] / part.shape[0]
+        image = cv2.resize(part, new, interpolation=cv2.INTER_AREA)
+        # picture = (small + 0.5) / f - 0.5 + origin
+        to_picture = np.array([[1 / fx, 0, 0.5 / fx - 0.5 + x0], [0, 1 / fy, 0.5 / fy - 0.5 + y0], [0, 0, 1]])
+        matrix = np.asarray(matrix, np.float64) @ to_picture
+    border = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
+    out = cv2.warpAffine(
+        image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=outside or 0
+    )
+    return out.reshape(size, size, -1)
+
+
+@dataclass
+class Crop:
+    """A crop with its map: what `take` returns."""
+
+    image: np.ndarray  # (size, size, C) uint8
+    matrix: np.ndarray  # (2, 3), picture to crop
+
+    def to_picture(self, points: np.ndarray) -> np.ndarray:
+        """Points of the crop (..., 2) in pixels of the picture."""
+        return apply(invert(self.matrix), points)
+
+
+def take(image: np.ndarray, box: np.ndarray, size: int, *, margin: float = MARGIN) -> Crop:
+    """The crop around a box, as evaluation and prediction make it: no noise, no rotation."""
+    centre, side = square(box, margin=margin)
+    matrix = affine(centre, side, size)
+    return Crop(cut(image, matrix, size), matrix)

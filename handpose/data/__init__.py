@@ -1,0 +1,55 @@
+"""Labelled hands from several sources, all as `Sample`."""
+
+from handpose.data.common import DataError
+from handpose.data.sample import Sample
+
+__all__ = ["DataError", "Sample", "SyntheticHands", "open"]
+
+SOURCES = ("synthetic", "hand-keypoints", "massey", "asl-letters")
+SYNTHETIC_SIZES = {"train": 4000, "val": 500, "test": 500}  # how many of the endless rendered hands `open` gives
+
+
+def __getattr__(name: str):
+    if name == "SyntheticHands":  # imported when asked for: building its hand takes a moment
+        from handpose.data.synthetic import SyntheticHands
+
+        return SyntheticHands
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def open(source: str, split: str = "train"):
+    """The data set that a command line names.
+
+    Args:
+        source: "NAME" or "NAME:PATH"; NAME is one of `SOURCES`. Without PATH the set is looked for under
+            ``$HANDPOSE_DATA``; "synthetic" needs none, and "synthetic:N" gives N rendered hands.
+        split: see the source's module.
+
+    Returns:
+        An object with ``len`` and ``[i] -> Sample``.
+
+    Raises:
+        DataError: unknown name or split, or a folder that is not there.
+    """
+    name, _, path = source.partition(":")
+    if name == "synthetic":
+        from handpose.data.synthetic import SyntheticHands
+
+        if split not in SYNTHETIC_SIZES:
+            raise DataError(f"synthetic has no split {split!r}; choose one of {', '.join(SYNTHETIC_SIZES)}")
+        if path and not (path.isdigit() and int(path) > 0):
+            raise DataError(f"synthetic:{path} should name a number of hands, such as synthetic:1000")
+        return SyntheticHands(split=split, length=int(path) if path else SYNTHETIC_SIZES[split])
+    if name == "hand-keypoints":
+        from handpose.data.hand_keypoints import HandKeypoints
+
+        return HandKeypoints(path or None, split)
+    if name == "massey":
+        from handpose.data.massey import Massey
+
+        return Massey(path or None, split)
+    if name == "asl-letters":
+        from handpose.data.asl_letters import AslLetters
+
+        return AslLetters(path or None, split)
+    raise DataError(f"unknown data set {name!r}; known are {', '.join(SOURCES)}")

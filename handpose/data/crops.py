@@ -1,0 +1,149 @@
+"""Crops held in memory as one array, so that the data never holds up a training step.
+
+Each sample is cut out once, with enough around the hand that rotating, shifting and scaling it later
+stays within the crop, at about the resolution at which the network will see it. From then on a batch is
+an index into a tensor, on whatever device trains.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from handpose import crop
+
+CONTEXT = 1.8  # side of a kept crop over the longer side of the key-points' box
+OVERSAMPLE = CONTEXT / crop.MARGIN  # so that a kept crop has the resolution of the network's input
+
+
+@dataclass
+class Crops:
+    """Kept crops of one source."""
+
+    name: str
+    images: Tensor  # (N, S, S, 4) uint8: RGB and a mask, 255 everywhere where the source has none
+    points: Tensor  # (N, 21, 2) float32, pixels of the kept crop
+    visible: Tensor  # (N, 21) bool
+    masked: bool  # whether the source has masks
+    parts: Tensor  # (N,) int64: which part of the source, for balanced sampling
+    ids: list[str]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def to(self, device: torch.device | str) -> "Crops":
+        """The same crops on a device."""
+        tensors = {k: getattr(self, k).to(device) for k in ("images", "points", "visible", "parts")}
+        return Crops(self.name, masked=self.masked, ids=self.ids, **tensors)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over pictures and labels: two runs with the same value saw the same data."""
+        digest = hashlib.sha256()
+        for tensor in (self.images, self.points, self.visible):
+            digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
+        return digest.hexdigest()
+
+
+def kept_side(size: int) -> int:
+    """Side in pixels of a kept crop for a network input of `size` pixels."""
+    return 8 * round(size * OVERSAMPLE / 8)
+
+
+def build(name: str, samples, size: int, *, progress: bool = True) -> Crops:
+    """Cut every sample of a data set for a network that sees `size` pixels.
+
+    A source that draws its pictures (it has a `cache_key`) is kept on disk as well; see `cache_folder`.
+    Samples without a visible joint are left out.
+    """
+    side = kept_side(size)
+    key = getattr(samples, "cache_key", None)
+    file = cache_folder() / f"{name}-{key}-{side}.npz" if key else None
+    if file and file.is_file():
+        try:
+            kept = np.load(file)
+            arrays = [torch.from_numpy(kept[k]) for k in ("images", "points", "visible", "parts")]
+            return Crops(name, *arrays[:3], bool(kept["masked"]), arrays[3], kept["ids"].tolist())
+        except (OSError, ValueError, KeyError, EOFError):
+            file.unlink(missing_ok=True)  # half-written by an older version or a full disk: draw again
+
+    number, used, masked = len(samples), 0, False
+    images = np.empty((number, side, side, 4), np.uint8)
+    points, visible = np.zeros((number, 21, 2), np.float32), np.zeros((number, 21), bool)
+    part_names, parts, ids = list(getattr(samples, "parts", [])), [], []
+    kinds = sorted(set(part_names)) or [None]
+    for i in tqdm(range(number), desc=f"cutting {name}", disable=not progress, unit="hand"):
+        sample = samples[i]
+        if not sample.visible.any():
+            continue
+        side_there = CONTEXT * max(sample.box[2] - sample.box[0], sample.box[3] - sample.box[1], 1.0)
+        matrix = crop.affine((sample.box[:2] + sample.box[2:]) / 2, side_there, side)
+        images[used, ..., :3] = crop.cut(sample.image, matrix, side)
+        images[used, ..., 3] = 255
+        if sample.mask is not None:
+            masked = True
+            images[used, ..., 3] = crop.cut(sample.mask[..., None], matrix, side, outside=0)[..., 0]
+        points[used], visible[used] = crop.apply(matrix, sample.keypoints), sample.visible
+        parts.append(kinds.index(part_names[i] if part_names else None))
+        ids.append(sample.id)
+        used += 1
+    result = Crops(name, torch.from_numpy(images[:used]), torch.from_numpy(points[:used]),
+                   torch.from_numpy(visible[:used]), masked, torch.tensor(parts), ids)  # fmt: skip
+    if file:
+        _keep(file, result)
+    return result
+
+
+def cache_folder() -> Path:
+    """Where drawn pictures are kept: `$HANDPOSE_CACHE`, else ``handpose`` in the user's cache folder."""
+    root = os.environ.get("HANDPOSE_CACHE")
+    return Path(root) if root else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "handpose"
+
+
+def _keep(file: Path, crops: Crops) -> None:
+    unfinished = file.with_name(f".{os.getpid()}-{file.name}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(unfinished, images=crops.images.numpy(), points=crops.points.numpy(), visible=crops.visible.numpy(),
+                 parts=crops.parts.numpy(), masked=crops.masked, ids=np.array(crops.ids))  # fmt: skip
+        os.replace(unfinished, file)
+    except OSError as error:  # a full or read-only disk costs time next time, nothing else
+        print(f"note: drawn hands are not kept on disk ({file.parent}: {error.strerror})")
+        unfinished.unlink(missing_ok=True)
+
+
+def backgrounds(samples, size: int, *, limit: int = 400, seed: int = 0) -> Tensor:
+    """Windows of photographs without the labelled hand, to put other hands on: (M, S, S, 3) uint8.
+
+    From each picture the largest square beside the hand's box (grown by a third) is taken, if it is at
+    least 80 pixels wide. A second, unlabelled hand may be in it: clutter, as in life.
+    """
+    side, windows = kept_side(size), []
+    for i in np.random.default_rng(seed).permutation(len(samples)):
+        sample = samples[int(i)]
+        height, width = sample.image.shape[:2]
+        x0, y0, x1, y1 = sample.box
+        grow = (x1 - x0) / 3, (y1 - y0) / 3
+        x0, x1, y0, y1 = int(x0 - grow[0]), int(x1 + grow[0]), int(y0 - grow[1]), int(y1 + grow[1])
+        beside = [(0, 0, x0, height), (x1, 0, width, height), (0, 0, width, y0), (0, y1, width, height)]
+        a, b, c, d = max(beside, key=lambda r: min(r[2] - r[0], r[3] - r[1]))
+        n = min(c - a, d - b)
+        if n >= 80:
+            windows.append(cv2.resize(sample.image[b : b + n, a : a + n], (side, side), interpolation=cv2.INTER_LINEAR))
+        if len(windows) == limit:
+            break
+    return torch.from_numpy(np.stack(windows)) if windows else torch.zeros(0, side, side, 3, dtype=torch.uint8)
+
+
+def drawn_backgrounds(size: int, *, number: int = 150, seed: int = 0) -> Tensor:
+    """Drawn scenes without a hand in the foreground, in the same form as `backgrounds`."""
+    from handpose.data.synthetic import background  # here, because it is not needed to cut photographs
+
+    side = kept_side(size)
+    scenes = [background.clutter(np.random.default_rng([seed, i]), side) for i in range(number)]
+    return torch.from_numpy((np.stack(scenes).clip(0, 1) * 255).astype(np.uint8))

@@ -1,0 +1,121 @@
+"""Score a network on a labelled set: the one way by which every number of the book is made.
+
+The box is the tight one of the visible key-points (section 4 does not say whose boxes the paper used); the
+crop has no noise and no rotation. Errors are measured in the pixels of the picture itself. Evaluation runs
+in float32.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from handpose import crop, metrics, scoremap
+from handpose.posenet import STRIDE
+
+
+@dataclass
+class Cut:
+    """A data set cut once into crops for a network of one input size."""
+
+    images: np.ndarray  # (N, s, s, 3) uint8
+    matrices: np.ndarray  # (N, 2, 3) picture to crop
+    points: np.ndarray  # (N, 21, 2) labels in the picture's pixels
+    visible: np.ndarray  # (N, 21) bool
+    occluded: np.ndarray | None  # (N, 21) bool, where the source knows
+    groups: list[str]
+    parts: list[str] | None
+    ids: list[str]
+
+
+def cut(samples, size: int, *, limit: int | None = None, progress: bool = False) -> Cut:
+    """Cut the samples of a data set; those without a visible joint are left out.
+
+    Args:
+        limit: at most this many, spread evenly over the set.
+    """
+    number = len(samples)
+    chosen = range(number) if not limit or limit >= number else np.linspace(0, number - 1, limit).round().astype(int)
+    names = getattr(samples, "parts", None)
+    rows, parts = [], []
+    for i in tqdm(chosen, desc="reading", disable=not progress, unit="hand", leave=False):
+        sample = samples[int(i)]
+        if sample.visible.any():
+            taken = crop.take(sample.image, sample.box, size)
+            rows.append(
+                (taken.image, taken.matrix, sample.keypoints, sample.visible, sample.occluded, sample.group, sample.id)
+            )
+            parts.append(names[int(i)] if names else None)
+    if not rows:
+        raise ValueError("no sample of this set has a visible key-point; there is nothing to score")
+    images, matrices, points, visible, occluded, groups, ids = zip(*rows, strict=True)
+    known = all(o is not None for o in occluded)
+    return Cut(np.stack(images), np.stack(matrices), np.stack(points), np.stack(visible),
+               np.stack(occluded) if known else None, list(groups), parts if names else None, list(ids))  # fmt: skip
+
+
+@torch.inference_mode()
+def estimate(net: nn.Module, crops: np.ndarray, *, batch: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    """Key-points of crops, by every stage of a network.
+
+    Args:
+        net: maps (B, 3, s, s) in [0, 1] to a list of (B, 21, s/8, s/8) logits; its device is used.
+        crops: (N, s, s, 3) uint8.
+
+    Returns:
+        Points (stages, N, 21, 2) in pixels of the crop, scores (stages, N, 21); float32.
+    """
+    device = next(net.parameters()).device
+    training = net.training
+    net.eval()
+    points, scores = [], []
+    for start in range(0, len(crops), batch):
+        images = torch.from_numpy(crops[start : start + batch]).to(device).permute(0, 3, 1, 2).float() / 255
+        decoded = [scoremap.decode(maps) for maps in net(images)]
+        points.append(torch.stack([scoremap.to_pixels(p, STRIDE) for p, _ in decoded]).cpu())
+        scores.append(torch.stack([s for _, s in decoded]).cpu())
+    net.train(training)
+    return torch.cat(points, 1).numpy(), torch.cat(scores, 1).numpy()
+
+
+def predict(net: nn.Module, data: Cut) -> np.ndarray:
+    """Predicted key-points in the picture's pixels, (stages, N, 21, 2)."""
+    points, _ = estimate(net, data.images)
+    back = np.stack([crop.invert(m) for m in data.matrices])  # (N, 2, 3)
+    return np.einsum("nij,snkj->snki", back[:, :, :2], points) + back[:, None, :, 2]
+
+
+def score(net: nn.Module, data: Cut, *, intervals: bool = True) -> dict:
+    """Everything that is reported of a network on one set.
+
+    Returns:
+        ``images``, ``metrics`` (last stage), ``metrics_stage1`` (short form), ``intervals``, and ``parts``
+        (the metrics of each part) where the set has parts.
+    """
+    predicted = predict(net, data)
+
+    def summary(stage: int, chosen: np.ndarray | slice) -> dict:
+        hidden = None if data.occluded is None else data.occluded[chosen]
+        return metrics.summarise(predicted[stage][chosen], data.points[chosen], data.visible[chosen], hidden)
+
+    first = summary(0, slice(None))
+    result = {
+        "images": len(data.ids),
+        "metrics": summary(-1, slice(None)),
+        "metrics_stage1": {k: first[k] for k in ("pck_bone", "pck_box", "auc_30px", "epe_mean_px", "epe_median_px")},
+    }
+    if intervals:
+        result["intervals"] = metrics.intervals(predicted[-1], data.points, data.visible, data.groups)
+    if data.parts:
+        parts = np.array(data.parts)
+        result["parts"] = {}
+        for part in sorted(set(data.parts)):
+            chosen = np.flatnonzero(parts == part)
+            result["parts"][part] = {"images": len(chosen), **summary(-1, chosen)}
+            if intervals:
+                result["parts"][part]["intervals"] = metrics.intervals(
+                    predicted[-1][chosen], data.points[chosen], data.visible[chosen], [data.groups[i] for i in chosen]
+                )
+    return result

@@ -1,0 +1,183 @@
+"""How good key-points are: PCK, AUC, end-point error, and bootstrap intervals by group.
+
+Conventions: predicted and target (N, 21, 2) pixels, visible (N, 21) bool; only visible joints count,
+and joints of all images are pooled. A PCK always names what it divides by: the bone s of eq. (1), or the
+longer side of the key-points' box.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from handpose import skeleton
+
+BONE_THRESHOLDS = (0.15, 0.2, 0.25, 0.3)  # of s: the four of Table 2
+BOX_THRESHOLDS = (0.05, 0.1, 0.2)  # of the box's longer side
+AUC_PIXELS = np.linspace(0, 30, 20)  # the ancestor's rule: 20 thresholds, trapezoid
+
+
+def errors(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Distance of every joint from its label, (N, 21) pixels."""
+    predicted, target = np.asarray(predicted, np.float64), np.asarray(target, np.float64)
+    if predicted.shape != target.shape or predicted.shape[-1] != 2:
+        raise ValueError(f"predicted {predicted.shape} and target {target.shape} must both be (N, 21, 2)")
+    return np.linalg.norm(predicted - target, axis=-1)
+
+
+def pck(
+    predicted: np.ndarray,
+    target: np.ndarray,
+    visible: np.ndarray,
+    scale: np.ndarray,
+    thresholds: Sequence[float],
+) -> np.ndarray:
+    """Percentage of correct key-points, as fractions.
+
+    Args:
+        predicted, target: (N, 21, 2).
+        visible: (N, 21).
+        scale: (N,) length that divides an image's errors: `skeleton.unit_length` or `skeleton.box_side`.
+        thresholds: (T,) in units of the scale.
+
+    Returns:
+        (T,) share of visible joints with error <= threshold; NaN when no joint is visible.
+
+    Raises:
+        ValueError: a scale that is not positive where a joint counts.
+    """
+    distance = errors(predicted, target)
+    visible = np.asarray(visible, bool)
+    scale = np.broadcast_to(np.asarray(scale, np.float64)[:, None], distance.shape)
+    if not (scale[visible] > 0).all():
+        raise ValueError("a scale is zero, negative or NaN for an image with visible joints")
+    ratio = distance[visible] / scale[visible]
+    if not ratio.size:
+        return np.full(len(thresholds), np.nan)
+    fractions = np.array([(ratio <= t).mean() for t in thresholds])  # a NaN prediction is never correct
+    ordered = fractions[np.argsort(thresholds)]
+    assert (np.diff(ordered) >= 0).all(), "PCK fell as its threshold rose"  # Table 2 as printed would fail here
+    return fractions
+
+
+def auc(predicted: np.ndarray, target: np.ndarray, visible: np.ndarray, thresholds: np.ndarray = AUC_PIXELS) -> float:
+    """Area under the PCK curve over pixel thresholds, 0 to 1 (trapezoid rule, divided by the range)."""
+    curve = pck(predicted, target, visible, np.ones(len(predicted)), thresholds)
+    return float(np.trapezoid(curve, thresholds) / (thresholds[-1] - thresholds[0]))
+
+
+def summarise(
+    predicted: np.ndarray, target: np.ndarray, visible: np.ndarray, occluded: np.ndarray | None = None
+) -> dict:
+    """Every metric the book reports, PCK as fractions, lengths in pixels of the picture.
+
+    Args:
+        occluded: (N, 21) bool; adds PCK for hidden joints apart, where there are any.
+
+    Returns:
+        ``pck_bone``, ``pck_box`` (threshold as text -> fraction), ``auc_30px``, ``epe_mean_px``, ``epe_median_px``,
+        ``pck_bone_0.2_joint`` (21 numbers), ``pck_bone_0.2_finger`` (wrist and five fingers).
+    """
+    visible = np.asarray(visible, bool)
+    bone, side = skeleton.unit_length(target, visible), skeleton.box_side(target, visible)
+    distance = errors(predicted, target)
+    counted = distance[visible]
+
+    def at(mask: np.ndarray, threshold: float = 0.2) -> float | None:
+        value = pck(predicted, target, mask, bone, [threshold])[0]
+        return None if np.isnan(value) else float(value)
+
+    def only(joints: Sequence[int]) -> np.ndarray:
+        mask = np.zeros_like(visible)
+        mask[:, list(joints)] = visible[:, list(joints)]
+        return mask
+
+    result = {
+        "pck_bone": _named(pck(predicted, target, visible, bone, BONE_THRESHOLDS), BONE_THRESHOLDS),
+        "pck_box": _named(pck(predicted, target, visible, side, BOX_THRESHOLDS), BOX_THRESHOLDS),
+        "auc_30px": auc(predicted, target, visible),
+        "epe_mean_px": float(counted.mean()),
+        "epe_median_px": float(np.median(counted)),
+        "pck_bone_0.2_joint": [at(only([j])) for j in range(skeleton.NUM_JOINTS)],
+        "pck_bone_0.2_finger": {"wrist": at(only([0]))}
+        | {finger: at(only(joints)) for finger, joints in skeleton.FINGER_JOINTS.items()},
+    }
+    if occluded is not None:
+        occluded = np.asarray(occluded, bool)
+        result["pck_bone_0.2_occluded"] = at(visible & occluded)
+        result["pck_bone_0.2_unoccluded"] = at(visible & ~occluded)
+    return result
+
+
+def _named(values: np.ndarray, thresholds: Sequence[float]) -> dict[str, float]:
+    return {f"{t:g}": float(v) for t, v in zip(thresholds, values, strict=True)}
+
+
+def bootstrap(
+    groups: Sequence[str],
+    statistic: Callable[[np.ndarray], np.ndarray],
+    *,
+    repeats: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile interval of a statistic, resampling whole groups with replacement.
+
+    Frames of one person or sequence resemble each other; drawing them one by one would make every
+    interval far too narrow.
+
+    Args:
+        groups: (N,) the group of each image.
+        statistic: takes (N,) image weights (how often each was drawn), returns a number or an array.
+        repeats, level, seed: number of draws, coverage, and the draws' seed.
+
+    Returns:
+        Lower and upper ends, shaped like the statistic.
+    """
+    names, index = np.unique(np.asarray(groups), return_inverse=True)
+    rng = np.random.default_rng(seed)
+    draws = []
+    for _ in range(repeats):
+        times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
+        draws.append(statistic(times[index]))
+    tail = (1 - level) / 2
+    return np.nanquantile(draws, tail, axis=0), np.nanquantile(draws, 1 - tail, axis=0)
+
+
+def intervals(
+    predicted: np.ndarray, target: np.ndarray, visible: np.ndarray, groups: Sequence[str], *, repeats: int = 1000
+) -> dict:
+    """95 % bootstrap intervals [low, high] by group, under the keys of `summarise`."""
+    visible = np.asarray(visible, bool)
+    distance = np.where(visible, errors(predicted, target), 0)
+    bone, side = skeleton.unit_length(target, visible), skeleton.box_side(target, visible)
+
+    def hits(scale: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:  # (N, T) correct joints an image
+        ratio = distance / scale[:, None]
+        return np.stack([((ratio <= t) & visible).sum(1) for t in thresholds], 1)
+
+    hit = np.concatenate(
+        [hits(bone, BONE_THRESHOLDS), hits(side, BOX_THRESHOLDS), hits(np.ones(len(side)), AUC_PIXELS)], axis=1
+    )
+    count, total = visible.sum(1), distance.sum(1)
+    flat, image_of = distance[visible], np.nonzero(visible)[0]
+    order = np.argsort(flat)
+    flat, image_of = flat[order], image_of[order]
+
+    def statistic(times: np.ndarray) -> np.ndarray:
+        joints = times @ count
+        share = times @ hit / joints
+        bones, boxes = len(BONE_THRESHOLDS), len(BOX_THRESHOLDS)
+        area = np.trapezoid(share[bones + boxes :], AUC_PIXELS) / (AUC_PIXELS[-1] - AUC_PIXELS[0])
+        median = flat[np.searchsorted(np.cumsum(times[image_of]), joints / 2)]  # weighted median
+        return np.concatenate([share[: bones + boxes], [area, times @ total / joints, median]])
+
+    low, high = bootstrap(groups, statistic, repeats=repeats)
+    pairs = [[float(a), float(b)] for a, b in zip(low, high, strict=True)]
+    bones = len(BONE_THRESHOLDS)
+    return {
+        "pck_bone": {f"{t:g}": pairs[i] for i, t in enumerate(BONE_THRESHOLDS)},
+        "pck_box": {f"{t:g}": pairs[bones + i] for i, t in enumerate(BOX_THRESHOLDS)},
+        "auc_30px": pairs[-3],
+        "epe_mean_px": pairs[-2],
+        "epe_median_px": pairs[-1],
+    }

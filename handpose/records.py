@@ -1,0 +1,86 @@
+"""Records: what was run, on what, with which result; one JSON file a run."""
+
+import json
+import math
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import handpose
+from handpose import devices
+from handpose.attention import SelfAttention2d
+from handpose.config import Config
+
+
+class OutputError(ValueError):
+    """A file that cannot be written; the message names it and says why."""
+
+
+def versions(device: torch.device) -> dict:
+    """What a bit-for-bit repetition depends on."""
+    return {
+        "python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
+        "opencv": cv2.__version__, "handpose": handpose.__version__, "threads": torch.get_num_threads(),
+        "device": devices.describe(device),
+    }  # fmt: skip
+
+
+def commit() -> str | None:
+    """The repository's commit, with a + when files differ from it; None outside a repository."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True,
+                              check=True, timeout=10).stdout.strip()  # fmt: skip
+
+    try:
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", ".") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write under a temporary name, then rename: never half a file."""
+    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        unfinished.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        os.replace(unfinished, path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def method(config: Config) -> str:
+    """The name of a configuration's method in records: "none" without attention, else "msahp"."""
+    return "msahp" if config.network.attention else "none"
+
+
+def macs(net: nn.Module, size: int) -> int:
+    """Multiply-accumulate operations of one forward pass on one picture, attention's products included."""
+    total = 0
+
+    def count(module: nn.Module, inputs: tuple, output: Tensor) -> None:
+        nonlocal total
+        if isinstance(module, nn.Conv2d):
+            total += output[0].numel() * module.in_channels * math.prod(module.kernel_size)
+        elif isinstance(module, nn.Linear):
+            total += output[0].numel() * module.in_features
+        elif isinstance(module, SelfAttention2d):
+            cells = output.shape[-2] * output.shape[-1]
+            total += 2 * cells * cells * output.shape[1]  # q k^T and weights times v
+
+    hooks = [m.register_forward_hook(count) for m in net.modules()]
+    was_training = net.training
+    try:
+        with torch.no_grad():
+            net.eval()(torch.zeros(1, 3, size, size, device=next(net.parameters()).device))
+    finally:
+        net.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    return total

@@ -1,0 +1,79 @@
+"""The 21 key-points of a hand, the bones between them, and the unit length s of eq. (1).
+
+The canonical joint order is that of OpenPose, MediaPipe and FreiHAND: the wrist, then five
+fingers from base to tip, thumb first. Every array of key-points in this package has shape
+``(..., 21, 2)`` in this order, as (x, y) in pixels.
+"""
+
+import numpy as np
+
+FINGERS = ("thumb", "index", "middle", "ring", "little")
+JOINTS = ("wrist",) + tuple(
+    f"{finger} {joint}"
+    for finger in FINGERS
+    for joint in (("CMC", "MCP", "IP", "tip") if finger == "thumb" else ("MCP", "PIP", "DIP", "tip"))
+)
+NUM_JOINTS = 21
+
+#: Joint indices of each finger, base to tip: ``FINGER_JOINTS["index"] == (5, 6, 7, 8)``.
+FINGER_JOINTS = {finger: tuple(range(4 * f + 1, 4 * f + 5)) for f, finger in enumerate(FINGERS)}
+
+#: The joint that each joint hangs on; the wrist (-1) hangs on nothing.
+PARENT = tuple(-1 if j == 0 else (0 if j % 4 == 1 else j - 1) for j in range(NUM_JOINTS))
+
+#: The 20 bones as (parent, child).
+BONES = tuple((PARENT[j], j) for j in range(1, NUM_JOINTS))
+
+INDEX_MCP, INDEX_PIP = 5, 6
+
+#: Where the bone's length divides an error it is never taken below this part of the box's longer side.
+SCALE_FLOOR = 0.15
+
+
+def tight_box(points: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
+    """The tight box (x0, y0, x1, y1) of the visible key-points, without any margin.
+
+    Args:
+        points: (..., 21, 2) pixels.
+        visible: (..., 21) bool; all visible when None.
+
+    Returns:
+        (..., 4) float32; NaN where no key-point is visible.
+    """
+    points = np.asarray(points, np.float32)
+    if visible is None:
+        visible = np.ones(points.shape[:-1], bool)
+    shown = np.asarray(visible, bool)[..., None]
+    low = np.where(shown, points, np.inf).min(-2)
+    high = np.where(shown, points, -np.inf).max(-2)
+    box = np.concatenate([low, high], -1).astype(np.float32)
+    return np.where(np.isfinite(box), box, np.nan).astype(np.float32)
+
+
+def box_side(points: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
+    """Longer side of the key-points' tight box in pixels, shape (...,); NaN where nothing is visible."""
+    box = tight_box(points, visible)
+    return np.maximum(box[..., 2] - box[..., 0], box[..., 3] - box[..., 1])
+
+
+def unit_length(points: np.ndarray, visible: np.ndarray | None = None, floor: float = SCALE_FLOOR) -> np.ndarray:
+    """The paper's unit of length s (eq. 1): the index finger's proximal bone, MCP to PIP, in pixels.
+
+    The bone shrinks to nothing when the finger points at the camera, so s is never taken below
+    ``floor`` times the longer side of the hand's key-point box. Where one of the two joints is not
+    visible its coordinates mean nothing, and the floor alone is the scale.
+
+    Args:
+        points: (..., 21, 2) pixels.
+        visible: (..., 21) bool; all visible when None.
+        floor: part of the box's longer side; 0 gives the paper's bare definition.
+
+    Returns:
+        (...,) float32, pixels.
+    """
+    points = np.asarray(points, np.float32)
+    bone = np.linalg.norm(points[..., INDEX_PIP, :] - points[..., INDEX_MCP, :], axis=-1)
+    if visible is not None:
+        visible = np.asarray(visible, bool)
+        bone = np.where(visible[..., INDEX_MCP] & visible[..., INDEX_PIP], bone, 0)
+    return np.maximum(bone, floor * box_side(points, visible)).astype(np.float32)

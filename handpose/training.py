@@ -1,0 +1,296 @@
+"""The training loop of section 3.3: one readable loop, resumable to the bit.
+
+A run lives in one folder: ``checkpoint.pt`` while it goes on, ``weights.safetensors`` and ``record.json``
+when it has ended. All random choices of step t follow from (seed, t) alone, so a run that was killed and
+resumed draws what it would have drawn.
+"""
+
+import ctypes
+import dataclasses
+import json
+import math
+import os
+import signal
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from handpose import augment, checkpoint, data, devices, evaluation, pretrained, records
+from handpose.checkpoint import TrainingError
+from handpose.config import Config, Schedule
+from handpose.data import crops
+from handpose.losses import PoseLoss
+from handpose.posenet import PoseEstimationNet
+
+EVALUATED = 500  # at most this many validation hands during a run; all of them at its end
+
+
+class Interrupted(TrainingError):
+    """Ctrl-C: the run was saved and can be resumed."""
+
+
+def learning_rate(schedule: Schedule, step: int) -> float:
+    """Learning rate at a step, counted from 0.
+
+    "paper" (section 3.3): linear warm-up over 2,000 steps, 3e-4 until 12,000, 3e-5 until 20,000, 3e-6 to
+    30,000. The paper does not say whether the warm-up is part of the first 10,000; we count it before them. With
+    another number of steps the corners move in proportion.
+    "one-cycle": linear rise to the peak over the first tenth, then half a cosine to a thousandth of it.
+    """
+    if schedule.kind == "paper":
+        at = step * 30_000 / schedule.steps
+        if at < 2_000:
+            return 3e-4 * (at + 30_000 / schedule.steps) / 2_000
+        return 3e-4 if at < 12_000 else 3e-5 if at < 20_000 else 3e-6
+    rise = max(1, schedule.steps // 10)
+    if step < rise:
+        return schedule.peak * (step + 1) / rise
+    left = 1 - (step - rise) / max(1, schedule.steps - rise)  # 1 to 0
+    return schedule.peak * max(1e-3, 0.5 - 0.5 * math.cos(math.pi * left))
+
+
+class Sampler:
+    """Which samples make a batch: sources by their share, the parts of a source equally, then any sample."""
+
+    def __init__(self, sources: list[crops.Crops], balance: dict[str, float]) -> None:
+        self.members, weights, start = [], [], 0
+        for source in sources:
+            kinds = source.parts.unique()
+            for kind in kinds:
+                self.members.append(start + (source.parts == kind).nonzero()[:, 0])
+                weights.append(balance.get(source.name, 1.0) / len(kinds))
+            start += len(source)
+        self.weights = torch.tensor(weights)
+
+    def draw(self, rng: augment.Random, batch: int) -> Tensor:
+        """Indices (batch,) into all sources joined."""
+        strata = torch.multinomial(self.weights, batch, replacement=True, generator=rng.small)
+        u = torch.rand(batch, generator=rng.small)
+        return torch.stack([self.members[s][int(v * len(self.members[s]))] for s, v in zip(strata, u, strict=True)])
+
+
+class Run:
+    """One training run.
+
+    Args:
+        config: what to train.
+        sources: data sets as on the command line, "NAME[:PATH]"; their "train" split is used.
+        out: folder of the run; made if needed.
+        seed: reaches every random choice.
+        validate: data set scored during and after the run on its "val" split; the first source by default.
+        device: None chooses CUDA, MPS or CPU.
+        progress: show progress bars.
+
+    Raises:
+        TrainingError: the folder cannot be written, or holds another run.
+    """
+
+    def __init__(
+        self, config: Config, sources: list[str], out: str | os.PathLike, *, seed: int = 0, validate: str | None = None,
+        device: str | None = None, resume: bool = False, progress: bool = True,
+    ) -> None:  # fmt: skip
+        self.config, self.sources, self.out, self.seed = config, sources, Path(out), seed
+        self.validate, self.progress = validate or sources[0], progress
+        self.device = devices.choose(device)
+        self.versions = records.versions(self.device)
+        self.checkpoint = self.out / "checkpoint.pt"
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            (self.out / ".writable").touch()
+            (self.out / ".writable").unlink()
+        except OSError as error:
+            raise TrainingError(f"{self.out}: cannot be written ({error.strerror}); choose another --out") from None
+        if not resume and self.checkpoint.exists():
+            raise TrainingError(f"{self.out} holds a run; add --resume to go on with it, or choose another --out")
+        if not resume and (self.out / "record.json").exists():
+            raise TrainingError(f"{self.out} holds a finished run; choose another --out")
+        saved = checkpoint.read(self.checkpoint, self.identity(), self.versions) if resume else None
+
+        torch.manual_seed(seed)
+        network = dataclasses.asdict(config.network)
+        self.net = PoseEstimationNet(**network | {"attention": config.network.attention or False})
+        self.net.to(self.device, memory_format=torch.channels_last)
+        self.loss = PoseLoss(config.loss.alpha, spread=config.loss.spread)
+        schedule = config.schedule
+        if schedule.weight_decay:
+            self.optimiser = torch.optim.AdamW(self.net.parameters(), fused=True, weight_decay=schedule.weight_decay)
+        else:
+            self.optimiser = torch.optim.Adam(self.net.parameters(), fused=True)
+        self.average = None
+        if schedule.average:
+            self.average = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
+        self.step, self.seconds, self.history = 0, 0.0, []
+        if saved:
+            self.net.load_state_dict(saved["net"])
+            self.optimiser.load_state_dict(saved["optimiser"])
+            if self.average is not None:
+                self.average = {k: v.to(self.device) for k, v in saved["average"].items()}
+            self.step, self.seconds, self.history = saved["step"], saved["seconds"], saved["history"]
+
+    def identity(self) -> dict:
+        """What a checkpoint must have been made with to be resumed."""
+        config = json.loads(json.dumps(self.config.as_dict()))  # tuples become lists, as in a checkpoint
+        return {"config": config, "sources": self.sources, "seed": self.seed, "validate": self.validate}
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        state = {
+            "net": self.net.state_dict(), "average": self.average, "optimiser": self.optimiser.state_dict(),
+            "step": self.step, "seconds": self.seconds, "history": self.history, "versions": self.versions,
+        }  # fmt: skip
+        checkpoint.write(self.checkpoint, state | self.identity())
+
+    def averaged(self) -> PoseEstimationNet:
+        """The network to evaluate and keep: with the running average of the weights where there is one."""
+        if self.average is None:
+            return self.net
+        net = PoseEstimationNet(**self.net.options).to(self.device, memory_format=torch.channels_last)
+        net.load_state_dict(self.average)
+        return net
+
+    def train(self) -> dict:
+        """Train to the end of the schedule, then score on the whole validation split.
+
+        Returns:
+            The record, also written to ``record.json``; the weights are in ``weights.safetensors``.
+
+        Raises:
+            TrainingError: the loss is not finite, or a file cannot be written.
+            Interrupted: Ctrl-C; the run was saved.
+        """
+        config, size = self.config, self.config.crop.size
+        _keep_freed_memory()
+        opened = [(name.partition(":")[0], data.open(name, "train")) for name in self.sources]
+        kept = [crops.build(name, source, size, progress=self.progress) for name, source in opened]
+        prints = {c.name: c.fingerprint() for c in kept}
+        scenery = self._scenery(opened, size)
+        sampler = Sampler(kept, config.balance)
+        ids = [f"{c.name}/{i}" for c in kept for i in c.ids]
+        images, points, visible = (
+            torch.cat([getattr(c, k) for c in kept]).to(self.device) for k in ("images", "points", "visible")
+        )
+        del kept
+        held_out = data.open(self.validate, "val")
+        quick_look = evaluation.cut(held_out, size, limit=EVALUATED, progress=self.progress)
+        halves = devices.half_precision(self.device)
+
+        stop = {"asked": False}
+
+        def ask(*_: object) -> None:
+            stop["asked"] = True
+
+        try:
+            before = signal.signal(signal.SIGINT, ask)
+        except ValueError:  # not the main thread, as in some notebooks
+            before = None
+        bar = tqdm(total=config.schedule.steps, initial=self.step, disable=not self.progress, unit="step")
+        began, seconds_before = time.monotonic(), self.seconds
+        try:
+            self.net.train()
+            while self.step < config.schedule.steps:
+                rng = augment.Random(self.seed, self.step, self.device)
+                index = sampler.draw(rng, config.schedule.batch)
+                there = index.to(self.device)
+                inputs, targets, seen = augment.batch(
+                    images[there], points[there], visible[there], size=size, rng=rng, crop=config.crop,
+                    how=config.augment, backgrounds=scenery,
+                )  # fmt: skip
+                rate = learning_rate(config.schedule, self.step)
+                for group in self.optimiser.param_groups:
+                    group["lr"] = rate
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=halves):
+                    maps = self.net(inputs.contiguous(memory_format=torch.channels_last))
+                loss, parts = self.loss(maps, targets, seen)
+                if not math.isfinite(value := loss.item()):
+                    names = ", ".join(ids[i] for i in index.tolist())
+                    last = (
+                        f"the last good checkpoint is {self.checkpoint}"
+                        if self.checkpoint.exists()
+                        else "there is no checkpoint yet"
+                    )
+                    raise TrainingError(f"the loss became {value} at step {self.step}; {last}; the batch was {names}")
+                self.optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                self.optimiser.step()
+                self.step += 1
+                self._update_average()
+                self.seconds = seconds_before + time.monotonic() - began
+                if self.step % 10 == 0 or self.step == config.schedule.steps:
+                    parts = {k: round(float(v), 4) for k, v in parts.items()}
+                    self.history.append({"step": self.step, "rate": rate, "loss": round(value, 4), **parts})
+                    bar.set_postfix(loss=f"{value:.3f}", refresh=False)
+                if self.step % config.evaluate_every == 0 and self.step < config.schedule.steps:
+                    found = evaluation.score(self.averaged(), quick_look, intervals=False)["metrics"]
+                    pck = {
+                        "pck_bone_0.2": round(found["pck_bone"]["0.2"], 4),
+                        "pck_box_0.1": round(found["pck_box"]["0.1"], 4),
+                    }
+                    self.history.append({"step": self.step, **pck})
+                    bar.write(
+                        f"step {self.step}: PCK at 0.2 of s {pck['pck_bone_0.2']:.3f}, at 0.1 of the box "
+                        f"{pck['pck_box_0.1']:.3f} on {len(quick_look.ids)} hands of {self.validate}"
+                    )
+                bar.update()
+                if stop["asked"] or self.step % config.checkpoint_every == 0 or self.step == config.schedule.steps:
+                    self.save()
+                if stop["asked"] and self.step < config.schedule.steps:
+                    raise Interrupted(
+                        f"stopped at step {self.step} of {config.schedule.steps} and saved; go on with --resume"
+                    )
+        finally:
+            bar.close()
+            if before is not None:
+                signal.signal(signal.SIGINT, before)
+        return self._finish(held_out, prints)
+
+    def _scenery(self, opened: list, size: int) -> Tensor | None:
+        """Backgrounds for masked hands: windows of the photographs among the sources, else of drawn scenes."""
+        if not self.config.augment.background:
+            return None
+        windows = [crops.backgrounds(s, size, seed=self.seed) for name, s in opened if name == "hand-keypoints"]
+        windows.append(crops.drawn_backgrounds(size, seed=self.seed))
+        return torch.cat(windows).to(self.device)
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        if self.average is None:
+            return
+        decay = min(self.config.schedule.average, (1 + self.step) / (10 + self.step))
+        mine, theirs = [], []
+        for name, value in self.net.state_dict().items():
+            if value.is_floating_point():
+                mine.append(self.average[name])
+                theirs.append(value)
+            else:
+                self.average[name].copy_(value)
+        torch._foreach_lerp_(mine, theirs, 1 - decay)
+
+    def _finish(self, held_out, prints: dict[str, str]) -> dict:
+        config, net = self.config, self.averaged()
+        pretrained.save(self.out / "weights.safetensors", net, config.crop.size)
+        kept, _ = pretrained.load(self.out / "weights.safetensors", self.device)  # what is scored is what is kept
+        found = evaluation.score(kept, evaluation.cut(held_out, config.crop.size, progress=self.progress))
+        record = {
+            "experiment": config.name, "method": records.method(config), "scale": config.name,
+            "config": config.as_dict(), "data": self.sources, "split": "train", "data_sha256": prints, "validation": self.validate,
+            "seed": self.seed, "steps": self.step, "commit": records.commit(), "device": self.versions["device"],
+            "threads": self.versions["threads"], "versions": self.versions, "seconds": round(self.seconds, 1),
+            "params": sum(p.numel() for p in net.parameters()),
+            "gmac": round(records.macs(net, config.crop.size) / 1e9, 4), **found, "history": self.history,
+        }  # fmt: skip
+        records.write_json(self.out / "record.json", record)
+        self.checkpoint.unlink(missing_ok=True)
+        return record
+
+
+def _keep_freed_memory() -> None:
+    """Tell glibc to keep freed blocks of up to 32 MB: handing a step's buffers back and forth costs a tenth of it."""
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(-3, 32 * 2**20)  # M_MMAP_THRESHOLD: below this, use the heap
+        libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: do not give its end back
+    except (OSError, AttributeError):
+        pass  # another system, another allocator

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from handpose import metrics
+
+
+def hands(number=4):
+    target = np.zeros((number, 21, 2))
+    target[:, :, 0] = np.arange(21) * 10
+    return target.copy(), target, np.ones((number, 21), bool)
+
+
+def test_pck_by_hand():
+    predicted, target, visible = hands(1)
+    predicted[0, :, 1] = np.arange(21)  # errors 0, 1, ..., 20 pixels
+    scale = np.array([10.0])
+    found = metrics.pck(predicted, target, visible, scale, [0.0, 0.5, 1.0, 2.0])
+    assert found.tolist() == [1 / 21, 6 / 21, 11 / 21, 1.0]
+    visible[0, 11:] = False
+    assert metrics.pck(predicted, target, visible, scale, [0.5]).tolist() == [6 / 11]
+
+
+def test_pck_of_nothing_and_of_nan():
+    predicted, target, visible = hands(1)
+    assert np.isnan(metrics.pck(predicted, target, visible & False, np.ones(1), [0.2])).all()
+    predicted[0, 0] = np.nan
+    assert metrics.pck(predicted, target, visible, np.ones(1), [1e9]) == pytest.approx(20 / 21)
+
+
+def test_pck_refuses_a_zero_scale_and_other_shapes():
+    predicted, target, visible = hands(1)
+    with pytest.raises(ValueError):
+        metrics.pck(predicted, target, visible, np.zeros(1), [0.2])
+    with pytest.raises(ValueError):
+        metrics.pck(predicted[:, :20], target, visible, np.ones(1), [0.2])
+
+
+def test_auc_by_hand():
+    predicted, target, visible = hands(1)
+    assert metrics.auc(predicted, target, visible) == 1
+    predicted[0, :, 1] = 15.0  # between the 10th (14.2) and 11th (15.8) of 20 thresholds: 9.5 of 19 steps
+    assert metrics.auc(predicted, target, visible) == pytest.approx(9.5 / 19)
+
+
+def test_summary():
+    predicted, target, visible = hands(2)
+    predicted[0, 0, 1], predicted[1, 20, 1] = 5.0, 12.0
+    occluded = np.zeros((2, 21), bool)
+    occluded[0, 0] = True
+    found = metrics.summarise(predicted, target, visible, occluded)
+    # s is the floor here, 0.15 of 200 = 30 px: 5 px is 0.167 s, 12 px is 0.4 s; the box's side is 200
+    assert found["pck_bone"] == {"0.15": 40 / 42, "0.2": 41 / 42, "0.25": 41 / 42, "0.3": 41 / 42}
+    assert found["pck_box"] == {"0.05": 41 / 42, "0.1": 1.0, "0.2": 1.0}
+    assert found["epe_mean_px"] == pytest.approx(17 / 42) and found["epe_median_px"] == 0
+    assert found["pck_bone_0.2_finger"]["little"] == 7 / 8 and found["pck_bone_0.2_finger"]["wrist"] == 1
+    assert found["pck_bone_0.2_occluded"] == 1 and found["pck_bone_0.2_unoccluded"] == 40 / 41
+
+
+def test_intervals_hold_the_value_and_agree_with_summary():
+    rng = np.random.default_rng(0)
+    predicted, target, visible = hands(60)
+    predicted = target + rng.normal(0, 6, target.shape)
+    visible = rng.random(visible.shape) < 0.8
+    groups = [f"g{i // 5}" for i in range(60)]
+    found, ends = (
+        metrics.summarise(predicted, target, visible),
+        metrics.intervals(predicted, target, visible, groups, repeats=300),
+    )
+    for key, low_high in ends.items():
+        if isinstance(low_high, dict):
+            for t, (low, high) in low_high.items():
+                assert low <= found[key][t] <= high and (high > low or found[key][t] in (0, 1))
+        else:
+            assert low_high[0] < found[key] < low_high[1]
+
+
+def test_groups_that_resemble_themselves_widen_the_interval():
+    values = np.repeat([0.0, 1.0] * 5, 20)
+    mean = lambda times: (times @ values) / times.sum()  # noqa: E731
+    low, high = metrics.bootstrap([f"{i // 20}" for i in range(200)], mean, repeats=500)
+    low1, high1 = metrics.bootstrap([str(i) for i in range(200)], mean, repeats=500)
+    assert high - low > 2 * (high1 - low1)
