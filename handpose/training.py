@@ -273,14 +273,15 @@ class Run:
         pretrained.save(self.out / "weights.safetensors", net, config.crop.size)
         kept, _ = pretrained.load(self.out / "weights.safetensors", self.device)  # what is scored is what is kept
         found = evaluation.score(kept, evaluation.cut(held_out, config.crop.size, progress=self.progress))
-        record = {
+        about = {
             "experiment": config.name, "method": records.method(config), "scale": config.name,
-            "config": config.as_dict(), "data": self.sources, "split": "train", "data_sha256": prints, "validation": self.validate,
-            "seed": self.seed, "steps": self.step, "commit": records.commit(), "device": self.versions["device"],
-            "threads": self.versions["threads"], "versions": self.versions, "seconds": round(self.seconds, 1),
-            "params": sum(p.numel() for p in net.parameters()),
-            "gmac": round(records.macs(net, config.crop.size) / 1e9, 4), **found, "history": self.history,
+            "config": config.as_dict(), "data": self.sources, "split": "train", "data_sha256": prints,
+            "validation": self.validate, "seed": self.seed, "steps": self.step, "commit": records.commit(),
+            "device": self.versions["device"], "threads": self.versions["threads"], "versions": self.versions,
+            "seconds": round(self.seconds, 1), "params": sum(p.numel() for p in net.parameters()),
+            "gmac": round(records.macs(net, config.crop.size) / 1e9, 4),
         }  # fmt: skip
+        record = about | found | {"history": self.history}
         records.write_json(self.out / "record.json", record)
         self.checkpoint.unlink(missing_ok=True)
         return record

@@ -28,7 +28,9 @@ def test_flip_mirrors_and_keeps_indices():
     points, size = rng_points(), 128
     plain = crop.apply(crop.affine((90, 110), 100, size), points)
     flipped = crop.apply(crop.affine((90, 110), 100, size, flip=True), points)
-    assert np.allclose(flipped[:, 0], size - 1 - plain[:, 0], atol=1e-3) and np.allclose(flipped[:, 1], plain[:, 1], atol=1e-4)
+    assert np.allclose(flipped[:, 0], size - 1 - plain[:, 0], atol=1e-3) and np.allclose(
+        flipped[:, 1], plain[:, 1], atol=1e-4
+    )
 
 
 def test_square_grows_to_hold_every_keypoint():
@@ -74,7 +76,8 @@ def test_outside_is_the_edge_or_a_value():
 
 
 @pytest.mark.parametrize(
-    "box", [(1, 2, 3), (5, 5, 5, 9), (9, 0, 1, 9), (0, 0, float("nan"), 5), (0, 0, float("inf"), 5), (100, 0, 120, 9), "abcd"]
+    "box",
+    [(1, 2, 3), (5, 5, 5, 9), (9, 0, 1, 9), (0, 0, float("nan"), 5), (0, 0, float("inf"), 5), (100, 0, 120, 9), "abcd"],
 )
 def test_bad_boxes(box):
     with pytest.raises(ValueError, match="box"):

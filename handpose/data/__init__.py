@@ -6,7 +6,12 @@ from handpose.data.sample import Sample
 __all__ = ["DataError", "Sample", "SyntheticHands", "open"]
 
 SOURCES = ("synthetic", "hand-keypoints", "massey", "asl-letters")
-SYNTHETIC_SIZES = {"train": 4000, "val": 500, "test": 500}  # how many of the endless rendered hands `open` gives
+#: How many of the endless rendered hands `open` gives, and how varied: training goes further than the tests ask.
+SYNTHETIC = {
+    "train": dict(length=5000, size=192, variety=(0.0, 1.0)),
+    "val": dict(length=500),
+    "test": dict(length=500),
+}
 
 
 def __getattr__(name: str):
@@ -35,11 +40,11 @@ def open(source: str, split: str = "train"):
     if name == "synthetic":
         from handpose.data.synthetic import SyntheticHands
 
-        if split not in SYNTHETIC_SIZES:
-            raise DataError(f"synthetic has no split {split!r}; choose one of {', '.join(SYNTHETIC_SIZES)}")
+        if split not in SYNTHETIC:
+            raise DataError(f"synthetic has no split {split!r}; choose one of {', '.join(SYNTHETIC)}")
         if path and not (path.isdigit() and int(path) > 0):
             raise DataError(f"synthetic:{path} should name a number of hands, such as synthetic:1000")
-        return SyntheticHands(split=split, length=int(path) if path else SYNTHETIC_SIZES[split])
+        return SyntheticHands(split=split, **SYNTHETIC[split] | ({"length": int(path)} if path else {}))
     if name == "hand-keypoints":
         from handpose.data.hand_keypoints import HandKeypoints
 

@@ -7,6 +7,7 @@ an index into a tensor, on whatever device trains.
 
 import hashlib
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def build(name: str, samples, size: int, *, progress: bool = True) -> Crops:
             kept = np.load(file)
             arrays = [torch.from_numpy(kept[k]) for k in ("images", "points", "visible", "parts")]
             return Crops(name, *arrays[:3], bool(kept["masked"]), arrays[3], kept["ids"].tolist())
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             file.unlink(missing_ok=True)  # half-written by an older version or a full disk: draw again
 
     number, used, masked = len(samples), 0, False

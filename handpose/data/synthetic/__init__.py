@@ -27,25 +27,25 @@ SPLITS = {"train": 0, "val": 1, "test": 2}
 Background = str | np.ndarray | Callable[[np.random.Generator, int], np.ndarray]
 
 
-def random_camera(rng: np.random.Generator) -> Camera:
-    """Three in four look at palm or back with the fingers up, as a webcam does; the rest from anywhere."""
-    for _ in range(10):
-        if rng.random() < 0.78:
-            yaw = rng.normal(0, 32) + (180 if rng.random() < 0.42 else 0)
-            tilt, roll = rng.normal(0, 24), rng.normal(0, 32)
-        else:
-            yaw, roll = rng.uniform(-180, 180, 2)
-            tilt = np.rad2deg(np.arcsin(rng.uniform(-1, 1)))
-        if Camera(yaw, tilt, roll).rotation()[2, 1] < 0.8:  # else the arm would hide the hand
-            break
-    fill = rng.uniform(0.3, 0.86)
+def random_camera(rng: np.random.Generator, variety: float = 1.0) -> Camera:
+    """A view of the hand, mostly of palm or back with the fingers up, as a webcam sees it.
+
+    Args:
+        variety: 0 keeps close to that view; at 1 it wanders, and one in four looks from anywhere.
+    """
+    if rng.random() >= 0.25 * variety:
+        yaw = rng.normal(0, 10 + 22 * variety) + (180 if rng.random() < 0.42 else 0)
+        tilt, roll = rng.normal(0, 8 + 16 * variety), rng.normal(0, 14 + 18 * variety)
+    else:
+        yaw, roll = rng.uniform(-180, 180, 2)
+        tilt = np.rad2deg(np.arcsin(rng.uniform(-1, 1)))
+    fill = rng.uniform(0.55 - 0.25 * variety, 0.86)
     slack = 0.5 * max(0.0, 0.94 - fill)
     centre = 0.5 + np.clip(rng.normal(0, 0.5, 2), -1, 1) * slack
-    if rng.random() < 0.08:  # now and then some joints leave the picture
-        axis, side = rng.integers(2), rng.choice([-1, 1])
-        centre[axis] = 0.5 + side * (0.5 - 0.5 * fill + rng.uniform(0.03, 0.28) * fill)
-    distance = np.exp(rng.uniform(np.log(280), np.log(1500)))
-    return Camera(float(yaw), float(tilt), float(roll), float(distance), float(fill), tuple(centre))
+    if rng.random() < 0.06 * variety:  # some fingers leave the picture
+        centre = centre + rng.normal(0, 0.16, 2)
+    distance = float(np.exp(rng.uniform(np.log(280), np.log(1500))))
+    return Camera(float(yaw), float(tilt), float(roll), distance, float(fill), tuple(centre))
 
 
 def random_light(rng: np.random.Generator) -> Light:
@@ -147,7 +147,7 @@ def render(
 class SyntheticHands:
     """An endless set of rendered hands: ``SyntheticHands(seed=0, split="train")[7]`` is a `Sample`.
 
-    Sample i depends on nothing but (seed, split, size, background, i); train, val and test never share
+    Sample i depends on nothing but (seed, split, size, background, variety, i); train, val and test never share
     a sample. 25 samples in a row form a group; every sample is another person.
 
     Args:
@@ -156,9 +156,11 @@ class SyntheticHands:
         size: side of the pictures in pixels, at least 16.
         background: as in `render`; "clutter" by default.
         length: when given, ``len()`` works and iteration ends there.
+        variety: each hand draws its variety of pose and view between these two, 0 (a named shape held up to the
+            camera) to 1 (any pose from anywhere).
 
     Raises:
-        ValueError: another split, a negative seed, a size below 16.
+        ValueError: another split, a negative seed, a size below 16, or a variety outside 0 to 1.
     """
 
     def __init__(
@@ -169,17 +171,23 @@ class SyntheticHands:
         *,
         background: Background = "clutter",
         length: int | None = None,
+        variety: tuple[float, float] = (0.0, 0.5),
     ):
         if split not in SPLITS:
             raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
         if seed < 0 or size < 16:
             raise ValueError(f"seed must not be negative and size at least 16, got seed={seed}, size={size}")
+        if not 0 <= variety[0] <= variety[1] <= 1:
+            raise ValueError(f"variety is two numbers from 0 to 1, the lower first, got {variety}")
         self.seed, self.split, self.size, self.background, self.length = int(seed), split, int(size), background, length
+        self.variety = (float(variety[0]), float(variety[1]))
 
     @property
     def cache_key(self) -> str:
         """Names these very pictures: it changes with every argument and with the code that draws them."""
-        digest = hashlib.sha256(f"{self.seed} {self.split} {self.size} {self.background} {self.length}".encode())
+        digest = hashlib.sha256(
+            f"{self.seed} {self.split} {self.size} {self.background} {self.length} {self.variety}".encode()
+        )
         for file in sorted(Path(__file__).parent.glob("*.py")):
             digest.update(file.read_bytes())
         return digest.hexdigest()[:16]
@@ -195,8 +203,9 @@ class SyntheticHands:
             raise IndexError(f"index {index} is not in 0..{'' if self.length is None else self.length - 1}")
         rng = np.random.default_rng([self.seed, SPLITS[self.split], index])
         identity = random_identity(rng)
-        pose, name = random_pose(rng, identity)
-        camera, light = random_camera(rng), random_light(rng)
+        variety = rng.uniform(*self.variety)
+        pose, name = random_pose(rng, identity, variety=variety)
+        camera, light = random_camera(rng, variety), random_light(rng)
         drawing = draw(pose, identity, camera, light, self.size)
         layers = np.dstack([drawing.colour, drawing.alpha])
         if rng.random() < 0.2:

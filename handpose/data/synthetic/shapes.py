@@ -116,25 +116,28 @@ def _free(rng) -> Pose:
     return Pose.from_array(a)
 
 
-def random_pose(rng: np.random.Generator, identity: Identity | None = None, allowed: float = 3.5) -> tuple[Pose, str]:
+def random_pose(
+    rng: np.random.Generator, identity: Identity | None = None, *, variety: float = 1.0, allowed: float = 3.5
+) -> tuple[Pose, str]:
     """A pose and the name of its shape ("random" where it has none).
 
-    Two in five are a named shape with jitter, two in five lie on the way between two shapes or between
-    a shape and a free pose, the rest are free. Poses whose parts overlap by more than ``allowed`` mm are
+    With variety 1, two in five are a named shape with jitter, one in three lies on the way between two shapes
+    or between a shape and a free pose, the rest are free; with variety 0 all are named shapes, held straighter.
+    Poses whose parts overlap by more than ``allowed`` mm are
     drawn again, six times at most; then the best is opened step by step until it is clear.
     """
     best, least, name = None, np.inf, "random"
-    kind = rng.choice(3, p=[0.42, 0.33, 0.25])
+    kind = rng.choice(3, p=[1 - 0.58 * variety, 0.33 * variety, 0.25 * variety])
     first, second = rng.choice(len(SHAPES), 2)
     for _ in range(6):
         if kind == 0:
-            pose, label = _jitter(rng, _SHAPES[SHAPES[first]], 5.0), SHAPES[first]
+            pose, label = _jitter(rng, _SHAPES[SHAPES[first]], 3.0 + 2.0 * variety), SHAPES[first]
         elif kind == 1:
             other = _SHAPES[SHAPES[second]] if rng.random() < 0.6 else _free(rng)
             pose, label = _jitter(rng, mix(_SHAPES[SHAPES[first]], other, rng.uniform(0.2, 0.8)), 4.0), "random"
         else:
             pose, label = _free(rng), "random"
-        wrist = (float(rng.normal(0, 18)), float(rng.normal(0, 9)))
+        wrist = (float(rng.normal(0, 6 + 12 * variety)), float(rng.normal(0, 4 + 5 * variety)))
         pose = pose.moved(wrist=wrist).clipped()
         depth = penetration(pose, identity)
         if depth < least:
