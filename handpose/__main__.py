@@ -1,14 +1,13 @@
 """The command line: ``python -m handpose train | evaluate | predict``."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 import cv2
 from tqdm import tqdm
 
-from handpose import checkpoint, config, data, devices, evaluation, figures, pretrained, records, training
+from handpose import checkpoint, config, data, devices, evaluation, figures, files, pretrained, records, training
 from handpose.pipeline import HandPose, read_image
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
@@ -164,18 +163,12 @@ def as_json(hand) -> dict:
 
 
 def write_picture(path: Path, image) -> None:
-    """Write a picture under a temporary name, then rename it."""
-    suffix = path.suffix if path.suffix.lower() in PICTURES else ".png"
-    unfinished = path.with_name(f".{os.getpid()}-{path.stem}{suffix}")
-    try:
-        done, code = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-        if not done:
-            raise ValueError(f"{path}: this kind of picture cannot be written; use .png or .jpg")
+    """Write a picture in the form that its name asks for."""
+    if path.suffix.lower() not in PICTURES:
+        raise ValueError(f"--draw {path}: give a name that ends in {', '.join(sorted(PICTURES))}")
+    _, code = cv2.imencode(path.suffix.lower(), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    with files.writing(path) as unfinished:
         unfinished.write_bytes(code.tobytes())
-        os.replace(unfinished, path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise records.OutputError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,11 +3,12 @@
 They are read with PyTorch's restricted unpickler, which builds tensors and plain containers and nothing else.
 """
 
-import os
 import sys
 from pathlib import Path
 
 import torch
+
+from handpose import files
 
 
 class TrainingError(RuntimeError):
@@ -15,24 +16,18 @@ class TrainingError(RuntimeError):
 
 
 def write(path: Path, state: dict) -> None:
-    """Write under a temporary name, force it to disk, then rename it.
+    """Write a checkpoint, whole or not at all.
 
     Raises:
         TrainingError: the disk is full or read-only; the checkpoint before this one is untouched.
     """
-    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
     try:
-        with open(unfinished, "wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except (OSError, RuntimeError) as error:
-        unfinished.unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        with files.writing(path) as unfinished:
+            torch.save(state, unfinished)
+    except (files.OutputError, RuntimeError) as error:  # PyTorch's writer reports a full disk in its own way
         raise TrainingError(
-            f"{path}: step {state['step']} could not be saved ({reason}); make room, then go on with --resume "
-            "from the checkpoint before it"
+            f"step {state['step']} could not be saved ({str(error).splitlines()[0]}); make room, then go on with "
+            "--resume from the checkpoint before it"
         ) from None
 
 

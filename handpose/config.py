@@ -1,6 +1,7 @@
 """Configurations: TOML files read into frozen dataclasses. An unknown key or a wrong type is refused by name."""
 
 import dataclasses
+import json
 import tomllib
 import types
 import typing
@@ -78,8 +79,8 @@ class Config:
     checkpoint_every: int = 500  # steps
 
     def as_dict(self) -> dict:
-        """Plain dictionaries and numbers, for records and checkpoints."""
-        return dataclasses.asdict(self)
+        """Plain dictionaries, lists and numbers, for records and checkpoints."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
 
 
 CHOICES = {"position": ("sine", "learned", "none"), "kind": ("paper", "one-cycle")}

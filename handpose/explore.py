@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 _PAGE = """<figure class="explorer" id="{id}" style="margin:0;max-width:{width}px">
 <img src="{source}" alt="{alt}" style="width:100%;height:auto;display:block" class="dark-light">
 {controls}
+<figcaption style="font-size:.85em;opacity:.8">Drag the slider{plural}, or use the arrow keys.</figcaption>
 <script>(() => {{
   const root = document.getElementById("{id}"), frames = {frames}, image = root.querySelector("img");
   const inputs = [...root.querySelectorAll("input")], labels = {labels};
@@ -29,16 +30,16 @@ _PAGE = """<figure class="explorer" id="{id}" style="margin:0;max-width:{width}p
     inputs.forEach((input, i) => {{
       at = at * labels[i].length + Number(input.value);
       input.setAttribute("aria-valuetext", labels[i][input.value]);
-      input.nextElementSibling.textContent = labels[i][input.value];
+      input.parentNode.querySelector("output").textContent = labels[i][input.value];
     }});
     image.src = frames[at][0]; image.alt = frames[at][1];
   }};
   inputs.forEach(input => input.addEventListener("input", show));
 }})();</script></figure>"""
 
-_CONTROL = """<label style="display:flex;gap:.8em;align-items:center;flex-wrap:wrap;margin:.3em 0"><span>{name}</span>
+_CONTROL = """<label style="display:block;margin:.4em 0"><span>{name}: </span><output>{shown}</output>
 <input type="range" min="0" max="{last}" step="1" value="{start}" aria-label="{name}" aria-valuetext="{shown}"
- style="flex:1 1 8em;min-width:8em;height:2em"><output style="min-width:5em">{shown}</output></label>"""
+ style="display:block;width:100%;height:2em"></label>"""
 
 
 def explore(
@@ -87,7 +88,7 @@ def explore(
     page = _PAGE.format(
         id="explorer-" + hashlib.sha256(data.encode()).hexdigest()[:10], width=width, source=frames[at][0],
         alt=html.escape(frames[at][1]), controls=controls, frames=data.replace("</", "<\\/"),
-        labels=json.dumps(labels),
+        labels=json.dumps(labels), plural="s" if len(axes) > 1 else "",
     )  # fmt: skip
     return HTML(page)
 

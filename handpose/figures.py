@@ -112,48 +112,57 @@ def _rgb(colour: str) -> tuple[int, int, int]:
 
 
 def plot_network(net: PoseEstimationNet, outputs: dict[int, "np.ndarray"]) -> Figure:
-    """Our Figure 1: the network's rows as blocks, drawn from the model itself.
+    """Our Figure 1: the network's rows from top to bottom, drawn from the model itself.
 
-    A block's height is the side of the map, its width grows with the channels. Attention blocks, which the
-    paper's table leaves out, are marked.
+    A block's width is the side of its map, its thickness grows with the channels. The concatenation and the
+    residual sum are drawn as brackets, attention blocks, which the paper's table leaves out, in their own colour.
+    With more than two stages the last one is drawn.
 
     Args:
         net: the network.
         outputs: what `handpose.posenet.row_outputs` gives for it.
     """
-    fig, ax = plt.subplots(figsize=(10, 3.6))
-    kinds = {"Conv+relu+bn": "#56b4e9", "Conv+relu": "#56b4e9", "conv": "#e69f00", "maxpool": "#bbbbbb",
-             "Concat(10,11)": "#dddddd", "ElementAdd(16,15)": "#dddddd"}  # fmt: skip
-    attended = net.options["attention"] or ()
-    side = max(o.shape[-1] for o in outputs.values())
-    x, places = 0.0, {}
+    colours = {"Conv+relu+bn": "#8cc9ee", "Conv+relu": "#8cc9ee", "conv": "#f0b63c", "maxpool": "#c8c8c8",
+               "Concat(10,11)": "#ededed", "ElementAdd(16,15)": "#ededed"}  # fmt: skip
+    texts = {"Conv+relu+bn": "conv {}, ReLU, BN", "Conv+relu": "conv {}, ReLU", "conv": "conv {}",
+             "maxpool": "max pool {}", "Concat(10,11)": "concatenate 10, 11",
+             "ElementAdd(16,15)": "add 16 + 15"}  # fmt: skip
+    attended, heads = net.options["attention"] or (), net.options["heads"]
+    first, last = outputs[1], max(outputs)
+    lines = [("", "input crop", "white", (3, *first.shape[2:]))]
+    at: dict[int, int] = {}  # row -> the line that holds what later rows read
     for row, output in outputs.items():
-        channels, cells = output.shape[1], output.shape[-1]
-        height, width = 0.35 + 2.6 * cells / side, 0.12 + 0.34 * np.sqrt(channels / 64)
-        ax.add_patch(
-            Rectangle(
-                (x, -height / 2), width, height, facecolor=kinds[TABLE1[row][0]], edgecolor="black", linewidth=0.7
-            )
-        )
-        ax.text(x + width / 2, height / 2 + 0.08, str(row), ha="center", fontsize=8)
-        ax.text(x + width / 2, -height / 2 - 0.1, f"{channels}", ha="center", va="top", fontsize=6.5, color="#444444")
-        places[row] = (x, width, height)
-        x += width + 0.12
+        name, kernel, *_ = TABLE1[row]
+        size = tuple(output.shape[1:])
+        text = texts[name].format("×".join(map(str, kernel or ())))
+        at[row] = len(lines)
+        lines.append((str(row), text, colours[name], size))
         if row in attended:
-            ax.add_patch(Rectangle((x, -0.55), 0.42, 1.1, facecolor="#cc79a7", edgecolor="black", linewidth=0.7))
-            ax.text(x + 0.21, 0, "attention", ha="center", va="center", fontsize=7.5, rotation=90)
-            x += 0.54
+            at[row] = len(lines)
+            lines.append(("", f"attention, {heads} head" + "s" * (heads > 1), "#cc79a7", size))
 
-    def arrow(start: int, end: int, height: float) -> None:
-        (a, aw, ah), (b, bw, bh) = places[start], places[end]
-        up = np.sign(height)
-        ax.add_patch(FancyArrowPatch((a + aw / 2, up * (ah / 2 + 0.28)), (b + bw / 2, up * (bh / 2 + 0.28)), arrowstyle="->",
-                                     connectionstyle=f"arc3,rad={-0.3 * up}", mutation_scale=9, linewidth=0.9, color="#333333"))  # fmt: skip
-
-    if 12 in places:
-        arrow(10, 12, 1)
-        arrow(15, 17, 1)
-    ax.set_xlim(-0.2, x + 0.1)
-    ax.set_ylim(-2.0, 2.1)
+    fig, ax = plt.subplots(figsize=(5.6, 0.29 * len(lines) + 0.2))
+    ax.set_xlim(0, 5.6)
+    ax.set_ylim(len(lines) - 0.3, -0.7)
     ax.set_axis_off()
+    middle, widest, side = 2.95, 1.7, max(size[1] for *_, size in lines)
+    ax.plot([middle, middle], [0, len(lines) - 1], color="#333333", linewidth=1, zorder=0)
+    for y, (row, text, colour, (channels, height, width)) in enumerate(lines):
+        broad, thick = widest * height / side, min(0.34 + 0.5 * channels / 277, 0.9)
+        corner = (middle - broad / 2, y - thick / 2)
+        ax.add_patch(Rectangle(corner, broad, thick, facecolor=colour, edgecolor="black", linewidth=0.8))
+        ax.text(0.28, y, row, ha="right", va="center", fontsize=10, fontweight="bold")
+        ax.text(0.38, y, text, va="center", fontsize=9.5)
+        ax.text(4.85, y, f"{height}×{width}×{channels}", ha="right", va="center", fontsize=9.5)
+    for stage, row in enumerate([11, last] if last > 11 else [11], start=1):
+        number = net.options["stages"] if stage == 2 else 1
+        arrow = dict(boxstyle="rarrow,pad=0.22", facecolor=colours["conv"], linewidth=0.8)
+        ax.text(4.98, at[row], f"stage {number}", va="center", fontsize=9, bbox=arrow)
+    # A bracket leaves a block on its right and enters another one there.
+    for start, end in [(10, 12), (15, 17)] if last > 11 else []:
+        right = middle + widest * lines[at[start]][3][1] / side / 2
+        bend = right + 0.42
+        ax.plot([right, bend, bend], [at[start], at[start], at[end]], color="#333333", linewidth=1.2)
+        ax.add_patch(FancyArrowPatch((bend, at[end]), (right, at[end]), arrowstyle="-|>", mutation_scale=10,
+                                     linewidth=1.2, color="#333333", shrinkA=0, shrinkB=0))  # fmt: skip
     return fig

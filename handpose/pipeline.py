@@ -6,11 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handpose import crop, devices, evaluation, pretrained
+from handpose import crop, devices, evaluation, pretrained, skeleton
 from handpose.data.common import DataError, read_image
 from handpose.posenet import PoseEstimationNet
 
 SMALLEST = 8  # pixels; no 21 joints can be told apart in less
+
+#: Without a box the picture itself is the first box, and the network looks again, this often, around what it found.
+#: With the bundled weights this raises PCK at 0.2 of s on part A of hand-keypoints from 0.39 to 0.54.
+SECOND_LOOKS = 2
+SURE = 0.2  # a joint with at least this score counts for where to look again
 
 
 @dataclass
@@ -19,7 +24,7 @@ class Hand:
 
     keypoints: np.ndarray  # (21, 2) float32
     scores: np.ndarray  # (21,) float32: sigmoid of the last score map's peak
-    box: np.ndarray  # (4,) float32: the box the crop was made from
+    box: np.ndarray  # (4,) float32: the box that was given, or the whole picture
     score: float  # the detector's confidence; 1.0 for a given box
     gesture: tuple[str, float] | None = None  # (label, probability)
 
@@ -56,7 +61,8 @@ class HandPose:
         Args:
             image: (H, W, 3) uint8 RGB, or the path of a picture (its EXIF rotation is applied).
             boxes: one (x0, y0, x1, y1) a hand, pixels of the upright picture, tight around the hand. None takes
-                the whole picture as one box.
+                the whole picture as the box of one hand, looks, and looks again around what was found: good for a
+                hand that fills much of the picture, not for finding a small one.
 
         Returns:
             One `Hand` per box, in their order.
@@ -70,16 +76,29 @@ class HandPose:
         image = check_image(image)
         height, width = image.shape[:2]
         if boxes is None:
-            boxes = [(0, 0, width, height)]
+            return [self._without_box(image)]
         checked = [crop.check_box(box, width, height) for box in boxes]
         if not checked:
             return []
-        taken = [crop.take(image, box, self.size) for box in checked]
+        return self._within(image, checked)
+
+    def _within(self, image: np.ndarray, boxes: list[np.ndarray], *, margin: float = crop.MARGIN) -> list[Hand]:
+        taken = [crop.take(image, box, self.size, margin=margin) for box in boxes]
         points, scores = evaluation.estimate(self.net, np.stack([t.image for t in taken]))
         return [
             Hand(keypoints=t.to_picture(p), scores=s, box=box, score=1.0)
-            for t, p, s, box in zip(taken, points[-1], scores[-1], checked, strict=True)
+            for t, p, s, box in zip(taken, points[-1], scores[-1], boxes, strict=True)
         ]
+
+    def _without_box(self, image: np.ndarray) -> Hand:
+        height, width = image.shape[:2]
+        whole = np.array([0, 0, width, height], np.float32)
+        (hand,) = self._within(image, [whole], margin=1.0)
+        for _ in range(SECOND_LOOKS):
+            sure = hand.scores >= min(SURE, np.sort(hand.scores)[-8])  # at least the best eight joints
+            (hand,) = self._within(image, [skeleton.tight_box(hand.keypoints, sure)])
+        hand.box = whole
+        return hand
 
 
 def check_image(image: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from handpose import files
 from handpose.posenet import PoseEstimationNet
 
 FORMAT = "handpose.PoseEstimationNet/1"
@@ -28,27 +29,20 @@ def bundled(name: str = DEFAULT) -> Path:
     return Path(str(resources.files("handpose") / "weights" / f"{name}.safetensors"))
 
 
-def save(path: str | os.PathLike, net: PoseEstimationNet, size: int, **about: str) -> None:
-    """Write a network's weights; nothing under `path` is touched until the new file is complete.
+def save(path: str | os.PathLike, net: PoseEstimationNet, size: int) -> None:
+    """Write a network's weights, whole or not at all.
 
     Args:
         size: side in pixels of the crops it was trained on.
-        about: further text for the header.
     """
-    path = Path(path)
     tensors = {
         name: (t.to(torch.float16) if t.is_floating_point() and t.ndim >= 2 else t).contiguous().cpu()
         for name, t in net.state_dict().items()
     }
-    header = {"format": FORMAT, "options": json.dumps(net.options), "size": str(size), **about}
-    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    # One entry, because safetensors writes several in an order that changes from run to run.
+    header = {"handpose": json.dumps({"format": FORMAT, "options": net.options, "size": size})}
+    with files.writing(path) as unfinished:
         save_file(tensors, unfinished, header)
-        os.replace(unfinished, path)
-    except (OSError, SafetensorError) as error:
-        unfinished.unlink(missing_ok=True)
-        raise WeightsError(f"{path}: the weights could not be written ({error})") from None
 
 
 def load(path: str | os.PathLike | None = None, device: torch.device | str = "cpu") -> tuple[PoseEstimationNet, int]:
@@ -65,14 +59,14 @@ def load(path: str | os.PathLike | None = None, device: torch.device | str = "cp
         raise WeightsError(f"{path}: no such weights file")
     try:
         with safe_open(path, "pt") as file:
-            header = file.metadata() or {}
+            header = json.loads((file.metadata() or {}).get("handpose", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{path}: not a whole safetensors file ({error})") from None
     if header.get("format") != FORMAT:
         raise WeightsError(f"{path}: holds {header.get('format', 'no handpose weights')!r}, not {FORMAT!r}")
     try:
-        options = json.loads(header["options"])
+        options = header["options"]
         options["attention"] = tuple(options["attention"]) if options["attention"] else False
         net, size = PoseEstimationNet(**options), int(header["size"])
         net.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in tensors.items()})

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import platform
 import subprocess
 from pathlib import Path
@@ -13,19 +12,15 @@ import torch
 from torch import Tensor, nn
 
 import handpose
-from handpose import devices
+from handpose import devices, files
 from handpose.attention import SelfAttention2d
 from handpose.config import Config
-
-
-class OutputError(ValueError):
-    """A file that cannot be written; the message names it and says why."""
 
 
 def versions(device: torch.device) -> dict:
     """What a bit-for-bit repetition depends on."""
     return {
-        "python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
+        "python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__,
         "opencv": cv2.__version__, "handpose": handpose.__version__, "threads": torch.get_num_threads(),
         "device": devices.describe(device),
     }  # fmt: skip
@@ -45,14 +40,9 @@ def commit() -> str | None:
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Write under a temporary name, then rename: never half a file."""
-    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
+    """Write a JSON file, whole or not at all."""
+    with files.writing(path) as unfinished:
         unfinished.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        os.replace(unfinished, path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def method(config: Config) -> str:

@@ -7,7 +7,6 @@ resumed draws what it would have drawn.
 
 import ctypes
 import dataclasses
-import json
 import math
 import os
 import signal
@@ -95,7 +94,7 @@ class Run:
         self.config, self.sources, self.out, self.seed = config, sources, Path(out), seed
         self.validate, self.progress = validate or sources[0], progress
         self.device = devices.choose(device)
-        self.versions = records.versions(self.device)
+        self.versions, self.commit = records.versions(self.device), records.commit()
         self.checkpoint = self.out / "checkpoint.pt"
         try:
             self.out.mkdir(parents=True, exist_ok=True)
@@ -132,8 +131,7 @@ class Run:
 
     def identity(self) -> dict:
         """What a checkpoint must have been made with to be resumed."""
-        config = json.loads(json.dumps(self.config.as_dict()))  # tuples become lists, as in a checkpoint
-        return {"config": config, "sources": self.sources, "seed": self.seed, "validate": self.validate}
+        return {"config": self.config.as_dict(), "sources": self.sources, "seed": self.seed, "validate": self.validate}
 
     def save(self) -> None:
         """Write the checkpoint."""
@@ -162,7 +160,7 @@ class Run:
             Interrupted: Ctrl-C; the run was saved.
         """
         config, size = self.config, self.config.crop.size
-        _keep_freed_memory()
+        keep_freed_memory()
         opened = [(name.partition(":")[0], data.open(name, "train")) for name in self.sources]
         kept = [crops.build(name, source, size, progress=self.progress) for name, source in opened]
         prints = {c.name: c.fingerprint() for c in kept}
@@ -276,7 +274,7 @@ class Run:
         about = {
             "experiment": config.name, "method": records.method(config), "scale": config.name,
             "config": config.as_dict(), "data": self.sources, "split": "train", "data_sha256": prints,
-            "validation": self.validate, "seed": self.seed, "steps": self.step, "commit": records.commit(),
+            "validation": self.validate, "seed": self.seed, "steps": self.step, "commit": self.commit,
             "device": self.versions["device"], "threads": self.versions["threads"], "versions": self.versions,
             "seconds": round(self.seconds, 1), "params": sum(p.numel() for p in net.parameters()),
             "gmac": round(records.macs(net, config.crop.size) / 1e9, 4),
@@ -287,7 +285,7 @@ class Run:
         return record
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Tell glibc to keep freed blocks of up to 32 MB: handing a step's buffers back and forth costs a tenth of it."""
     try:
         libc = ctypes.CDLL("libc.so.6")

@@ -51,7 +51,15 @@ def test_centre_noise_has_the_papers_size():
     points = torch.tensor([[40.0, 40], [60, 60]]).repeat(1, 11, 1)[:, :21].repeat(4000, 1, 1)
     visible = torch.ones(points.shape[:2], dtype=torch.bool)
     linear, offset = augment.geometry(points, visible, 256, augment.Random(0, 0), config.Crop(256, 8 / 256), NONE)
-    centre = (linear @ torch.tensor([50.0, 50.0, ]))[:, :] + offset
+    centre = (
+        linear
+        @ torch.tensor(
+            [
+                50.0,
+                50.0,
+            ]
+        )
+    )[:, :] + offset
     # In pixels of a crop that has not grown: divide by how much each grew.
     shift = (centre - 127.5) * (256 / 25 / linear[:, 0, 0])[:, None]
     assert shift.std().item() == pytest.approx(8, rel=0.05) and shift.mean().abs() < 0.5

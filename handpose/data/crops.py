@@ -7,6 +7,7 @@ an index into a tensor, on whatever device trains.
 
 import hashlib
 import os
+import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from handpose import crop
+from handpose import crop, files
 
 CONTEXT = 1.8  # side of a kept crop over the longer side of the key-points' box
 OVERSAMPLE = CONTEXT / crop.MARGIN  # so that a kept crop has the resolution of the network's input
@@ -107,15 +108,12 @@ def cache_folder() -> Path:
 
 
 def _keep(file: Path, crops: Crops) -> None:
-    unfinished = file.with_name(f".{os.getpid()}-{file.name}")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(unfinished, images=crops.images.numpy(), points=crops.points.numpy(), visible=crops.visible.numpy(),
-                 parts=crops.parts.numpy(), masked=crops.masked, ids=np.array(crops.ids))  # fmt: skip
-        os.replace(unfinished, file)
-    except OSError as error:  # a full or read-only disk costs time next time, nothing else
-        print(f"note: drawn hands are not kept on disk ({file.parent}: {error.strerror})")
-        unfinished.unlink(missing_ok=True)
+        with files.writing(file) as unfinished, open(unfinished, "wb") as stream:
+            np.savez(stream, images=crops.images.numpy(), points=crops.points.numpy(), visible=crops.visible.numpy(),
+                     parts=crops.parts.numpy(), masked=crops.masked, ids=np.array(crops.ids))  # fmt: skip
+    except files.OutputError as error:  # a full or read-only disk costs time next time, nothing else
+        print(f"note: drawn hands are not kept on disk ({error})", file=sys.stderr)
 
 
 def backgrounds(samples, size: int, *, limit: int = 400, seed: int = 0) -> Tensor:

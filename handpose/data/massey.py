@@ -36,7 +36,7 @@ def mask_of(image: np.ndarray) -> np.ndarray:
 
 
 class Massey:
-    """The set as `Sample`s with `mask` and `shape`; groups are the five hands.
+    """The set as `Sample`s with `mask` and `shape`; a group is one hand in one shape.
 
     Args:
         path: the folder with the 36 class folders; None looks for ``$HANDPOSE_DATA/massey-asl``.
@@ -67,5 +67,5 @@ class Massey:
         name, points, shape, subject = self.rows[index]
         image = read_image(self.root / name)
         return make_sample(
-            image, points, np.ones(21, bool), group=f"hand{subject}", id=name, mask=mask_of(image), shape=shape
+            image, points, np.ones(21, bool), group=f"hand{subject}-{shape}", id=name, mask=mask_of(image), shape=shape
         )

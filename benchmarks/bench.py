@@ -1,0 +1,167 @@
+"""Speed, as ratios within one run: `make bench`.
+
+Machines differ and are busy with other things; a ratio of two medians, taken in turns, says more than either.
+
+    python benchmarks/bench.py [--json F] [--repeats N]
+"""
+
+import argparse
+import os
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from handpose import (
+    PoseEstimationNet,
+    PoseLoss,
+    attention,
+    augment,
+    config,
+    crop,
+    devices,
+    evaluation,
+    pretrained,
+    records,
+)
+from handpose.data import SyntheticHands, crops
+from handpose.training import keep_freed_memory
+
+
+def alternate(repeats: int, **tasks) -> dict[str, float]:
+    """Median seconds of each task, run in turns after one warm-up round."""
+    taken = {name: [] for name in tasks}
+    for round_ in range(repeats + 1):
+        for name, task in tasks.items():
+            start = time.perf_counter()
+            task()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            if round_:
+                taken[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in taken.items()}
+
+
+def training_step(size: int, width: float, device: torch.device, repeats: int) -> dict:
+    """One step of 24: the package's (bfloat16 where it pays, channels-last) and a plain float32 one; its parts."""
+    settings = config.load("laptop")
+    side, half = crops.kept_side(size), devices.half_precision(device)
+    images = torch.randint(0, 255, (24, side, side, 4), dtype=torch.uint8, device=device)
+    points = torch.rand(24, 21, 2, device=device) * side / 2 + side / 4
+    seen = torch.ones(24, 21, dtype=torch.bool, device=device)
+    loss, net = PoseLoss(), {}
+    for name in ("ours", "plain"):
+        net[name] = PoseEstimationNet(width=width).to(device)
+    net["ours"].to(memory_format=torch.channels_last)
+    fused = {n: torch.optim.Adam(m.parameters(), fused=n == "ours") for n, m in net.items()}
+
+    def augmented():
+        return augment.batch(images, points, seen, size=size, rng=augment.Random(0, 0, device), crop=settings.crop,
+                             how=settings.augment)  # fmt: skip
+
+    def step(name: str) -> None:
+        inputs, targets, visible = augmented()
+        if name == "ours":
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=half and name == "ours"):
+            maps = net[name](inputs)
+        total, _ = loss(maps, targets, visible)
+        fused[name].zero_grad(set_to_none=True)
+        total.backward()
+        fused[name].step()
+
+    taken = alternate(repeats, ours=lambda: step("ours"), plain=lambda: step("plain"), augmentation=augmented)
+    return {
+        "images_per_second": 24 / taken["ours"], "plain_images_per_second": 24 / taken["plain"],
+        "speed_up": taken["plain"] / taken["ours"], "augmentation_share": taken["augmentation"] / taken["ours"],
+    }  # fmt: skip
+
+
+def prediction(device: torch.device, repeats: int) -> dict:
+    """The bundled network alone, on 1 and on 32 crops, and with cutting the crop from a 640x480 picture."""
+    net, size = pretrained.load(None, device)
+    rng = np.random.default_rng(0)
+    one, many = (rng.integers(0, 255, (n, size, size, 3), dtype=np.uint8) for n in (1, 32))
+    photo, box = rng.integers(0, 255, (480, 640, 3), dtype=np.uint8), np.array([200.0, 100, 400, 350])
+    taken = alternate(
+        repeats,
+        one=lambda: evaluation.estimate(net, one),
+        many=lambda: evaluation.estimate(net, many),
+        cut=lambda: crop.take(photo, box, size),
+    )
+    return {
+        "milliseconds_one": 1e3 * taken["one"], "images_per_second_batch_32": 32 / taken["many"],
+        "gain_from_batching": 32 * taken["one"] / taken["many"], "cutting_over_network": taken["cut"] / taken["one"],
+    }  # fmt: skip
+
+
+def attention_forms(repeats: int) -> dict:
+    """Readable over fused attention on the CPU: 24 images, 8 heads, 256 cells, 16 channels."""
+    inputs = [torch.randn(24, 8, 256, 16, requires_grad=True) for _ in range(3)]
+
+    def forward(form) -> None:
+        with torch.no_grad():
+            form(*inputs)
+
+    def both(form) -> None:
+        out = form(*inputs)
+        (out[0] if isinstance(out, tuple) else out).sum().backward()
+
+    taken = alternate(
+        repeats,
+        readable=lambda: forward(attention.attend), fused=lambda: forward(attention.attend_fused),
+        readable_both=lambda: both(attention.attend), fused_both=lambda: both(attention.attend_fused),
+    )  # fmt: skip
+    return {
+        "readable_over_fused_forward": taken["readable"] / taken["fused"],
+        "readable_over_fused_with_gradient": taken["readable_both"] / taken["fused_both"],
+    }
+
+
+def data_sources(repeats: int) -> dict:
+    """Drawn hands a second, and labelled photographs read and cut a second where there are any."""
+    hands = SyntheticHands(size=192)
+    hands[0]
+    counter = iter(range(1, 10**9))
+    tasks = {"drawn": lambda: hands[next(counter)]}
+    place = Path(os.environ.get("HANDPOSE_DATA", "")) / "hand-keypoints"
+    if os.environ.get("HANDPOSE_DATA") and place.is_dir():
+        from handpose.data.hand_keypoints import HandKeypoints
+
+        photos = HandKeypoints(place)
+        tasks["read"] = lambda: evaluation.cut(photos, 128, limit=16)
+    taken = alternate(repeats, **tasks)
+    found = {"drawn_hands_per_second_192": 1 / taken["drawn"]}
+    return found | ({"photographs_read_per_second": 16 / taken["read"]} if "read" in taken else {})
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--json", metavar="F", help="write the figures to this file")
+    arguments.add_argument("--repeats", type=int, default=7)
+    chosen = arguments.parse_args()
+    device = devices.choose()
+    keep_freed_memory()
+    print(f"{devices.describe(device)}; medians of {chosen.repeats}")
+    found = {"machine": records.versions(device)}
+    for name, task in {
+        "training step, laptop network at 128 px": lambda: training_step(128, 0.5, device, chosen.repeats),
+        "training step, paper's network at 256 px": lambda: training_step(
+            256, 1.0, device, max(2, chosen.repeats // 3)
+        ),
+        "prediction, bundled weights": lambda: prediction(device, chosen.repeats * 3),
+        "attention on the CPU": lambda: attention_forms(chosen.repeats),
+        "data": lambda: data_sources(chosen.repeats),
+    }.items():
+        found[name] = {key: round(value, 3) for key, value in task().items()}
+        print(f"\n{name}")
+        for key, value in found[name].items():
+            print(f"  {key.replace('_', ' '):38}{value:10.2f}")
+    if chosen.json:
+        records.write_json(Path(chosen.json), found)
+
+
+if __name__ == "__main__":
+    main()

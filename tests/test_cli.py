@@ -1,0 +1,121 @@
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from handpose.__main__ import main
+from handpose.data import SyntheticHands
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    hands = SyntheticHands(split="test")
+    for i in range(3):
+        cv2.imwrite(str(folder / f"hand{i}.jpg"), hands[i].image[..., ::-1])
+    return folder
+
+
+def test_predict_prints_and_draws(photos, tmp_path, capsys):
+    assert main(["predict", str(photos / "hand0.jpg"), "--draw", str(tmp_path / "out.png"), "--device", "cpu"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 21 and lines[0].startswith("wrist") and "score" in lines[20]
+    drawn, photo = cv2.imread(str(tmp_path / "out.png")), cv2.imread(str(photos / "hand0.jpg"))
+    assert drawn.shape == photo.shape and (drawn != photo).any()
+    assert [p.name for p in tmp_path.iterdir()] == ["out.png"]
+
+
+def test_predict_json(photos, tmp_path):
+    out = tmp_path / "out.json"
+    assert main(["predict", str(photos), "--json", str(out), "--draw", str(tmp_path / "drawn"), "--device", "cpu"]) == 0
+    found = json.loads(out.read_text())
+    assert [image["path"].rsplit("/")[-1] for image in found["images"]] == ["hand0.jpg", "hand1.jpg", "hand2.jpg"]
+    for image in found["images"]:
+        (hand,) = image["hands"]
+        assert set(hand) == {"keypoints", "scores", "box", "score", "gesture"}
+        assert np.array(hand["keypoints"]).shape == (21, 2) and len(hand["scores"]) == 21
+        assert hand["box"] == [0, 0, 256, 256] and hand["score"] == 1.0 and hand["gesture"] is None
+    assert sorted(p.name for p in (tmp_path / "drawn").iterdir()) == ["hand0.png", "hand1.png", "hand2.png"]
+
+
+def test_predict_box(photos, tmp_path):
+    out = tmp_path / "out.json"
+    arguments = ["predict", str(photos / "hand1.jpg"), "--json", str(out), "--device", "cpu"]
+    assert main([*arguments, "--box", "40,50,200,220"]) == 0
+    assert json.loads(out.read_text())["images"][0]["hands"][0]["box"] == [40, 50, 200, 220]
+
+
+def test_one_bad_photo_does_not_stop_the_rest(photos, tmp_path, capsys):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes((photos / "hand0.jpg").read_bytes()[:2000])
+    out = tmp_path / "out.json"
+    code = main(["predict", str(photos / "hand0.jpg"), str(bad), str(tmp_path / "none.jpg"), str(photos / "hand1.jpg"),
+                 "--json", str(out), "--device", "cpu"])  # fmt: skip
+    errors = capsys.readouterr().err
+    assert code == 1 and len(json.loads(out.read_text())["images"]) == 2
+    assert "bad.jpg: a truncated JPEG" in errors and "none.jpg: cannot be read" in errors and "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["predict", "nowhere.jpg"], "nowhere.jpg"),
+        (["predict", "PHOTO", "--box", "1,2,3"], "box"),
+        (["predict", "PHOTO", "--box", "a,b,c,d"], "--box a,b,c,d"),
+        (["predict", "PHOTO", "--box", "50,50,10,10"], "wrong order"),
+        (["predict", "PHOTO", "--box", "nan,0,10,10"], "finite"),
+        (["predict", "PHOTO", "--box", "900,900,950,950"], "outside the picture"),
+        (["predict", "PHOTO", "--weights", "nowhere.safetensors"], "no such weights file"),
+        (["predict", "PHOTO", "--json", "/dev/null/x.json"], "cannot be written"),
+        (["predict", "PHOTO", "--draw", "/dev/null/x.png"], "cannot be written"),
+        (["predict", "EMPTY"], "no pictures"),
+        (["predict", "PHOTO", "--device", "gpu7"], "gpu7"),
+        (["evaluate", "--data", "nonsense"], "unknown data set"),
+        (["evaluate", "--data", "hand-keypoints:/nowhere"], "no such folder"),
+        (["evaluate", "--data", "synthetic:2", "--split", "tset"], "no split"),
+        (["train", "--config", "labtop", "--data", "synthetic:4", "--out", "OUT"], "labtop"),
+        (["train", "--config", "quick", "--data", "nonsense", "--out", "OUT"], "unknown data set"),
+    ],
+)
+def test_errors_are_one_line(photos, tmp_path, capsys, arguments, words):
+    (tmp_path / "empty").mkdir()
+    names = {"PHOTO": str(photos / "hand0.jpg"), "EMPTY": str(tmp_path / "empty"), "OUT": str(tmp_path / "run")}
+    assert main([names.get(a, a) for a in arguments]) == 1
+    errors = capsys.readouterr().err
+    assert words in errors and errors.startswith("error: ") and errors.count("\n") == 1
+
+
+def test_evaluate(tmp_path, capsys):
+    out = tmp_path / "scores.json"
+    assert main(["evaluate", "--data", "synthetic:30", "--split", "test", "--json", str(out), "--device", "cpu"]) == 0
+    found = json.loads(out.read_text())
+    assert (found["data"], found["split"], found["images"], found["weights"]) == (
+        "synthetic",
+        "test",
+        30,
+        "laptop.safetensors",
+    )
+    assert set(found["metrics"]["pck_bone"]) == {"0.15", "0.2", "0.25", "0.3"}
+    assert set(found["metrics"]["pck_box"]) == {"0.05", "0.1", "0.2"}
+    assert {"auc_30px", "epe_mean_px", "epe_median_px"} <= set(found["metrics"]) and "parts" not in found
+    low, high = found["intervals"]["pck_bone"]["0.2"]
+    assert low <= found["metrics"]["pck_bone"]["0.2"] <= high
+    assert "PCK at 0.2 of s" in capsys.readouterr().out
+
+
+def test_evaluate_parts(small_set, tmp_path):
+    out = tmp_path / "scores.json"
+    assert main(["evaluate", "--data", f"hand-keypoints:{small_set}", "--json", str(out), "--device", "cpu"]) == 0
+    found = json.loads(out.read_text())
+    assert found["data"] == "hand-keypoints" and set(found["parts"]) == {"A", "B", "C"}
+    assert {"pck_bone", "pck_box", "auc_30px"} <= set(found["parts"]["A"])
+
+
+def test_help_and_wrong_usage():
+    done = subprocess.run([sys.executable, "-m", "handpose", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and all(w in done.stdout for w in ("train", "evaluate", "predict"))
+    done = subprocess.run([sys.executable, "-m", "handpose"], capture_output=True, text=True)
+    assert done.returncode == 2 and "Traceback" not in done.stderr

@@ -1,0 +1,203 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import handpose
+from handpose import PoseEstimationNet, crop, evaluation, files, pretrained
+from handpose.data import DataError, SyntheticHands
+
+
+@pytest.fixture(scope="module")
+def hp():
+    return handpose.HandPose.from_pretrained(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def hand():
+    return SyntheticHands(split="test")[3]
+
+
+def test_what_comes_back(hp, hand):
+    (found,) = hp(hand.image, boxes=[hand.box])
+    assert found.keypoints.shape == (21, 2) and found.keypoints.dtype == np.float32
+    assert found.scores.shape == (21,) and (found.scores > 0).all() and (found.scores < 1).all()
+    assert np.allclose(found.box, hand.box) and found.score == 1.0 and found.gesture is None
+
+
+def test_several_boxes_and_the_whole_picture(hp, hand):
+    both = hp(hand.image, boxes=[hand.box, hand.box + 9])
+    assert np.allclose(both[0].keypoints, hp(hand.image, boxes=[hand.box])[0].keypoints, atol=1e-2)
+    assert np.allclose(both[1].keypoints, hp(hand.image, boxes=[hand.box + 9])[0].keypoints, atol=1e-2)
+    assert hp(hand.image, boxes=[]) == []
+    (found,) = hp(hand.image)
+    assert found.box.tolist() == [0, 0, *hand.image.shape[1::-1]]
+
+
+def test_looking_again_helps(hp):
+    """Over hands that fill much of the picture: nearer to the truth than the whole picture given as a box."""
+    hands = [h for h in (SyntheticHands(split="val")[i] for i in range(30)) if max(h.box[2:] - h.box[:2]) > 140]
+
+    def error(boxes):
+        return np.mean(
+            [np.median(np.linalg.norm(hp(h.image, boxes)[0].keypoints - h.keypoints, axis=1)) for h in hands]
+        )
+
+    assert len(hands) > 10 and error(None) < 0.8 * error([(0, 0, 256, 256)])
+
+
+def test_the_picture_may_be_large_moved_or_small(hp, hand):
+    """The same hand at another size and place gives the same key-points, mapped."""
+    x0, y0, x1, y1 = hand.box
+    plain = hp(hand.image, boxes=[hand.box])[0].keypoints
+    side = max(x1 - x0, y1 - y0)
+    large = cv2.resize(hand.image, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    big = hp(large, boxes=[(hand.box + 0.5) * 3 - 0.5])[0].keypoints
+    assert np.median(np.linalg.norm((big + 0.5) / 3 - 0.5 - plain, axis=1)) < 0.03 * side
+    moved = cv2.copyMakeBorder(hand.image, 40, 0, 25, 0, cv2.BORDER_REPLICATE)
+    shifted = hp(moved, boxes=[hand.box + [25, 40, 25, 40]])[0].keypoints - [25, 40]
+    assert np.allclose(shifted, plain, atol=0.5)  # OpenCV rounds to 1/32 pixel when it cuts
+
+
+def test_a_path_with_exif_is_turned(hp, hand, tmp_path):
+    turned = np.rot90(hand.image)  # the camera lay on its side; orientation 6 turns it back, clockwise
+    done, code = cv2.imencode(".jpg", turned[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 98])
+    tag = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
+    raw = code.tobytes()
+    (tmp_path / "a.jpg").write_bytes(
+        raw[:2] + b"\xff\xe1" + (len(tag) + 8).to_bytes(2, "big") + b"Exif\0\0" + tag + raw[2:]
+    )
+    found = hp(tmp_path / "a.jpg", boxes=[hand.box])[0].keypoints
+    plain = hp(hand.image, boxes=[hand.box])[0].keypoints
+    assert np.median(np.linalg.norm(found - plain, axis=1)) < 3
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((1, 1, 3), np.uint8), np.zeros((5, 100, 3), np.uint8), np.zeros((50, 50), np.uint8),
+     np.zeros((50, 50, 4), np.uint8), np.zeros((50, 50, 3), np.float32), [[1, 2]], None],
+)  # fmt: skip
+def test_what_is_no_picture(hp, image):
+    with pytest.raises(DataError):
+        hp(image)
+
+
+@pytest.mark.parametrize("shape", [(10, 10_000), (10_000, 10), (8, 8), (3000, 2000)])
+def test_odd_shapes(hp, shape):
+    (found,) = hp(np.full((*shape, 3), 120, np.uint8))
+    assert np.isfinite(found.keypoints).all()
+
+
+@pytest.mark.parametrize(
+    "box", [(300, 300, 400, 400), (10, 10, 10, 50), (50, 10, 20, 60), (float("nan"), 0, 9, 9), (0, 0, 9), "box"]
+)
+def test_bad_boxes(hp, hand, box):
+    with pytest.raises(ValueError, match="box"):
+        hp(hand.image, boxes=[box])
+
+
+def test_box_partly_outside(hp, hand):
+    assert np.isfinite(hp(hand.image, boxes=[(-50, -20, 120, 100)])[0].keypoints).all()
+
+
+# Weights
+
+
+def test_weights_round_trip(tmp_path):
+    torch.manual_seed(0)
+    net = PoseEstimationNet(width=0.25, heads=4, attention=(10, 14), stages=3).eval()
+    pretrained.save(tmp_path / "w.safetensors", net, 64)
+    again, size = pretrained.load(tmp_path / "w.safetensors")
+    assert size == 64 and again.options == net.options and not again.training
+    images = torch.rand(1, 3, 64, 64)
+    for a, b in zip(net(images), again(images), strict=True):
+        assert torch.allclose(a, b, atol=0.05)
+    assert [p.name for p in tmp_path.iterdir()] == ["w.safetensors"]
+
+
+def test_float16_costs_nothing(hp):
+    """PCK of the bundled weights against the same values moved by half a float16 step at random."""
+    data = evaluation.cut(SyntheticHands(split="val", length=60), hp.size)
+    stored = evaluation.score(hp.net, data, intervals=False)["metrics"]["pck_bone"]
+    other, _ = pretrained.load()
+    g = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for p in other.parameters():
+            if p.ndim >= 2:
+                p *= 1 + (torch.rand(p.shape, generator=g) - 0.5) * 2**-10
+    moved = evaluation.score(other, data, intervals=False)["metrics"]["pck_bone"]
+    assert all(abs(stored[t] - moved[t]) < 0.005 for t in stored)  # 1,260 joints: one joint is 0.0008
+
+
+@pytest.mark.parametrize(
+    "kind", ["missing", "empty", "text", "truncated", "pickle", "no header", "another network", "another shape"]
+)
+def test_weights_that_cannot_be_used(tmp_path, kind):
+    file = tmp_path / "w.safetensors"
+    whole = pretrained.bundled().read_bytes()
+    header = {"handpose": json.dumps({"format": pretrained.FORMAT, "size": 64, "options": {"attention": [10]}})}
+    if kind == "empty":
+        file.write_bytes(b"")
+    elif kind == "text":
+        file.write_text("not weights")
+    elif kind == "truncated":
+        file.write_bytes(whole[: len(whole) // 2])
+    elif kind == "pickle":
+        torch.save({"a": torch.zeros(2)}, file)
+    elif kind == "no header":
+        save_file({"a": torch.zeros(2)}, file)
+    elif kind == "another network":
+        save_file({"a": torch.zeros(2)}, file, header)
+    elif kind == "another shape":
+        net = PoseEstimationNet(width=0.25, heads=4)
+        save_file(net.state_dict(), file, header)
+    with pytest.raises(pretrained.WeightsError) as error:
+        pretrained.load(file)
+    assert "w.safetensors" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_weights_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(files.OutputError, match="cannot be written"):
+        pretrained.save(tmp_path / "file" / "w.safetensors", PoseEstimationNet(width=0.125, heads=2), 64)
+
+
+def test_unknown_device():
+    with pytest.raises(ValueError, match="cannot be used"):
+        handpose.HandPose.from_pretrained(device="gpu7")
+
+
+# The evaluation path and the prediction path are one
+
+
+def test_evaluation_predicts_what_the_pipeline_predicts(hp):
+    hands = SyntheticHands(split="val", length=4)
+    predicted = evaluation.predict(hp.net, evaluation.cut(hands, hp.size))[-1]
+    for i, points in enumerate(predicted):
+        assert np.allclose(points, hp(hands[i].image, boxes=[hands[i].box])[0].keypoints, atol=0.02)
+
+
+def test_perfect_maps_score_nearly_one():
+    """Targets in place of predictions: what is lost is decoding and the way through the crop."""
+    from handpose import scoremap
+
+    data = evaluation.cut(SyntheticHands(split="val", length=20), 128)
+
+    class Oracle(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.p, self.at = torch.nn.Parameter(torch.zeros(1)), 0
+
+        def forward(self, images):
+            rows = slice(self.at, self.at + len(images))
+            self.at += len(images)
+            points = np.stack([crop.apply(m, p) for m, p in zip(data.matrices[rows], data.points[rows], strict=True)])
+            cells = scoremap.to_cells(torch.from_numpy(points))
+            maps = scoremap.encode(cells, torch.from_numpy(data.visible[rows]), 16, scoremap.sigma_in_cells(16))
+            return [torch.logit(maps.double(), eps=1e-12).float()]
+
+    found = evaluation.score(Oracle(), data, intervals=False)["metrics"]
+    assert found["pck_bone"]["0.15"] == 1.0 and found["epe_mean_px"] < 0.05
