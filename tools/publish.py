@@ -1,0 +1,149 @@
+"""Turn a finished run into bundled weights: its record, its card, and the numbers that the README quotes.
+
+    python tools/publish.py runs/laptop-s0     publish a run (needs the data sets it is scored on)
+    python tools/publish.py                    write the card and the README anew from the records
+
+No number is typed: card and README are made from the record, and a test compares them.
+"""
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from handpose import data, evaluation, pretrained, records
+
+ROOT = Path(__file__).resolve().parent.parent
+ELSEWHERE = {
+    "asl-letters/all": ("asl-letters", "all"),
+    "massey/val": ("massey", "val"),
+    "synthetic/test": ("synthetic", "test"),
+}
+NAMES = {
+    "validation": "`hand-keypoints`, block validation (labels by MediaPipe)",
+    "asl-letters/all": "`asl-letters`, all three folders, never trained on (across domains)",
+    "massey/val": "`massey`, hand 5, kept out of training",
+    "synthetic/test": "rendered hands, test stream (the embedded test set)",
+}
+
+
+def record_file(record: dict) -> Path:
+    return ROOT / "book" / "results" / record["experiment"] / f"{record['method']}-s{record['seed']}.json"
+
+
+def published() -> dict[str, dict]:
+    """The record behind each bundled file of weights, by its name."""
+    found = {}
+    for file in sorted((ROOT / "book" / "results").glob("*/*.json")):
+        record = json.loads(file.read_text())
+        if "bundled" in record:
+            found[record["bundled"]] = record
+    return found
+
+
+def publish(folder: Path) -> None:
+    record = json.loads((folder / "record.json").read_text())
+    net, size = pretrained.load(folder / "weights.safetensors")
+    record["elsewhere"] = {}
+    for name, (source, split) in ELSEWHERE.items():
+        print(f"scoring on {name}", flush=True)
+        record["elsewhere"][name] = evaluation.score(net, evaluation.cut(data.open(source, split), size, progress=True))
+    record["bundled"] = record["experiment"]
+    shutil.copyfile(folder / "weights.safetensors", pretrained.bundled(record["bundled"]))
+    pretrained.bundled(record["bundled"]).chmod(0o644)
+    record_file(record).parent.mkdir(parents=True, exist_ok=True)
+    records.write_json(record_file(record), record)
+
+
+def sets(record: dict) -> dict[str, dict]:
+    """Scores by the set they were made on; the parts of the validation set follow it."""
+    found = {NAMES["validation"]: record}
+    for part, scores in record.get("parts", {}).items():
+        found[f"- its part {part}"] = scores
+    return found | {NAMES[name]: scores for name, scores in record["elsewhere"].items()}
+
+
+def table(record: dict) -> str:
+    """Scores with their 95 % intervals, as a Markdown table."""
+
+    def cell(scores: dict, key: str, t: str) -> str:
+        value, (low, high) = scores.get("metrics", scores)[key][t], scores["intervals"][key][t]
+        return f"{value:.3f} ({low:.2f}-{high:.2f})"
+
+    columns = [("pck_bone", t) for t in ("0.15", "0.2", "0.25", "0.3")] + [("pck_box", "0.1")]
+    lines = [
+        "| set | hands | " + " | ".join(f"{t} of {'s' if k == 'pck_bone' else 'the box'}" for k, t in columns) + " |"
+    ]
+    lines.append("|---" * (len(columns) + 2) + "|")
+    for name, scores in sets(record).items():
+        cells = [cell(scores, key, t) for key, t in columns]
+        lines.append(f"| {name} | {scores['images']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def card(name: str, record: dict) -> str:
+    """The card of one file of weights."""
+    sources, minutes = ", ".join(f"`{s}`" for s in record["data"]), record["seconds"] / 60
+    shares = record["config"]["balance"]
+    total = sum(shares[s] for s in record["data"])
+    mixture = ", ".join(f"{100 * shares[s] / total:.0f} % `{s}`" for s in record["data"])
+    return f"""# {name}.safetensors
+
+PoseEstimationNet with one attention block after row 10, at {record["config"]["network"]["width"]:g} of the paper's width, for
+crops of {record["config"]["crop"]["size"]} pixels: {record["params"]:,} parameters, {record["gmac"]:.2f} GMAC a hand.
+
+**Use.** For reading this book, for teaching and for research: key-points of one hand in a photograph, given a box around it.
+Not for commercial use (see the licence), not for identifying or judging people, and not where a wrong point does harm.
+
+**Licence.** CC BY-NC-SA 4.0 (`LICENSE` beside this file), because of the data: "Hand Keypoints" (CC BY-NC-SA 4.0; credit 11k Hands,
+2000 Hand Gestures, Gesture Recognition), Massey University's ASL images (Barczak et al. 2011, offered for research), rendered hands.
+
+**Training.** `python -m handpose train --config {record["config"]["name"]} --data {",".join(record["data"])} --seed {record["seed"]}`:
+{record["steps"]:,} steps of {record["config"]["schedule"]["batch"]}, {minutes:.0f} minutes ({record["device"]}; torch {record["versions"]["torch"]}; commit {record["commit"]}).
+Sources: {sources}, `train` split each (block split; Massey hands 1-4); each batch holds on average {mixture}, cut-outs and
+rendered hands put on other backgrounds.
+
+**Scores.** PCK with 95 % bootstrap intervals by group (blocks of 25 ids, letters, persons); box of the key-points; "s" is the
+index finger's proximal bone. Labels of the photographs were made by trackers, so scores on them are agreement with a tracker.
+
+{table(record)}
+
+**Known faults.** Fists and hands that cover their own fingers; hands seen end-on; the other hand in the picture; photographs unlike
+the training set: compare the rows above. A point is always given, also where there is no hand: look at the scores.
+"""
+
+
+def readme_numbers(record: dict) -> dict[str, str]:
+    """What the README quotes, by the name of its place."""
+    val, far = record["metrics"], record["elsewhere"]["asl-letters/all"]["metrics"]
+    return {
+        "scores": (
+            f"in-domain, PCK is {100 * val['pck_bone']['0.2']:.0f} % at 0.2 of the index finger's bone and "
+            f"{100 * val['pck_box']['0.1']:.0f} % at 0.1 of the hand's box (`hand-keypoints`, block validation, labels made by "
+            f"MediaPipe); across domains {100 * far['pck_bone']['0.2']:.0f} % and {100 * far['pck_box']['0.1']:.0f} % "
+            "(`asl-letters`, never trained on)"
+        )
+    }
+
+
+def fill(text: str, numbers: dict[str, str]) -> str:
+    """The README with its numbers put in between their marks."""
+    for name, value in numbers.items():
+        text, count = re.subn(rf"(<!-- {name} -->).*?(<!-- /{name} -->)", rf"\g<1>{value}\g<2>", text, flags=re.S)
+        if count != 1:
+            raise SystemExit(f"README.md has {count} places marked {name}, not one")
+    return text
+
+
+def write() -> None:
+    for name, record in published().items():
+        (ROOT / "handpose" / "weights" / f"{name}.md").write_text(card(name, record))
+    readme = ROOT / "README.md"
+    readme.write_text(fill(readme.read_text(), readme_numbers(published()[pretrained.DEFAULT])))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        publish(Path(sys.argv[1]))
+    write()
