@@ -99,25 +99,24 @@ def prediction(device: torch.device, repeats: int) -> dict:
 
 def attention_forms(repeats: int) -> dict:
     """Readable over fused attention on the CPU: 24 images, 8 heads, 256 cells, 16 channels."""
-    inputs = [torch.randn(24, 8, 256, 16, requires_grad=True) for _ in range(3)]
+    found = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        inputs = [torch.randn(24, 8, 256, 16, dtype=dtype, requires_grad=True) for _ in range(3)]
 
-    def forward(form) -> None:
-        with torch.no_grad():
-            form(*inputs)
+        def forward(form, inputs=inputs) -> None:
+            with torch.no_grad():
+                form(*inputs)
 
-    def both(form) -> None:
-        out = form(*inputs)
-        (out[0] if isinstance(out, tuple) else out).sum().backward()
+        def both(form, inputs=inputs) -> None:
+            out = form(*inputs)
+            (out[0] if isinstance(out, tuple) else out).sum().backward()
 
-    taken = alternate(
-        repeats,
-        readable=lambda: forward(attention.attend), fused=lambda: forward(attention.attend_fused),
-        readable_both=lambda: both(attention.attend), fused_both=lambda: both(attention.attend_fused),
-    )  # fmt: skip
-    return {
-        "readable_over_fused_forward": taken["readable"] / taken["fused"],
-        "readable_over_fused_with_gradient": taken["readable_both"] / taken["fused_both"],
-    }
+        for name, task in (("forward", forward), ("with_gradient", both)):
+            taken = alternate(
+                repeats, readable=lambda t=task: t(attention.attend), fused=lambda t=task: t(attention.attend_fused)
+            )
+            found[f"readable_over_fused_{str(dtype)[6:]}_{name}"] = taken["readable"] / taken["fused"]
+    return found
 
 
 def data_sources(repeats: int) -> dict:

@@ -117,8 +117,10 @@ class SelfAttention2d(nn.Module):
             return t.view(B, h * w, self.heads, -1).transpose(1, 2)
 
         q, k, v = split(self.query(placed)), split(self.key(placed)), split(self.value(normed))
-        # On a CPU the fused kernel's backward pass is the slower one, so training takes the readable form there.
-        readable = self.recorder is not None or (x.device.type == "cpu" and torch.is_grad_enabled())
+        # In bfloat16 on a CPU the fused kernel's backward pass is the slower one (`make bench`), so training takes
+        # the readable form there.
+        slow = q.device.type == "cpu" and q.dtype == torch.bfloat16 and torch.is_grad_enabled()
+        readable = self.recorder is not None or slow
         read, weights = attend(q, k, v) if readable else (attend_fused(q, k, v), None)
         if self.recorder is not None:
             self.recorder(weights.detach())  # the very weights that made this output
