@@ -117,12 +117,10 @@ class SelfAttention2d(nn.Module):
             return t.view(B, h * w, self.heads, -1).transpose(1, 2)
 
         q, k, v = split(self.query(placed)), split(self.key(placed)), split(self.value(normed))
-        # In bfloat16 on a CPU the fused kernel's backward pass is the slower one (`make bench`), so training takes
-        # the readable form there.
-        slow = q.device.type == "cpu" and q.dtype == torch.bfloat16 and torch.is_grad_enabled()
-        readable = self.recorder is not None or slow
-        read, weights = attend(q, k, v) if readable else (attend_fused(q, k, v), None)
-        if self.recorder is not None:
+        if self.recorder is None:
+            read = attend_fused(q, k, v)
+        else:
+            read, weights = attend(q, k, v)
             self.recorder(weights.detach())  # the very weights that made this output
         read = read.transpose(1, 2).reshape(B, h * w, C)  # (B, H, L, D) -> (B, L, C): heads side by side again
         tokens = tokens + self.out(read)
