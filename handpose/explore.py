@@ -1,7 +1,9 @@
-"""Explorers: a function of a few values, drawn beforehand for all of them, with a slider for each.
+"""Explorers: a function of a few values, with a slider for each, that live with and without a kernel.
 
-The result is one piece of HTML that needs no kernel, no network and no library: it works in the built book
-from a file, on a phone, by keyboard and with a screen reader, and equally in JupyterLab.
+One cell gives both forms. Where there is no kernel, in the built book, the pictures are drawn beforehand for
+all combinations and shown by a piece of HTML that needs no network and no library: it works from a file, on a
+phone, by keyboard and with a screen reader. Under a kernel the sliders are ipywidgets, and each move calls the
+function itself, so a student can change it and see.
 """
 
 import base64
@@ -10,12 +12,12 @@ import html
 import io
 import itertools
 import json
+import os
 from collections.abc import Callable, Sequence
 
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import HTML
 from matplotlib.figure import Figure
 
 _PAGE = """<figure class="explorer" id="{id}" style="margin:0;max-width:{width}px">
@@ -51,7 +53,7 @@ def explore(
     names: dict[str, str] | None = None,
     form: Callable[[object], str] = str,
     quality: int = 80,
-) -> HTML:
+) -> "Explorer":
     """An explorer of `draw` over all combinations of its arguments' values.
 
     Args:
@@ -65,9 +67,16 @@ def explore(
 
     Returns:
         An object that Jupyter shows; its ``data`` is the HTML.
+
+    Raises:
+        ValueError: a start value that is not among an axis' values.
     """
-    start = start or {}
-    positions = {name: list(values).index(start[name]) if name in start else 0 for name, values in axes.items()}
+    positions = dict.fromkeys(axes, 0)
+    for name, value in (start or {}).items():
+        if name not in axes or value not in axes[name]:
+            raise ValueError(f"start {name}={value!r} is not among the values of an axis")
+        positions[name] = list(axes[name]).index(value)
+    labels = {name: (names or {}).get(name, name) for name in axes}
     frames = []
     for values in itertools.product(*axes.values()):
         arguments = dict(zip(axes, values, strict=True))
@@ -78,9 +87,8 @@ def explore(
     at = 0
     for name, values in axes.items():
         at = at * len(values) + positions[name]
-    labels = [[form(v) for v in values] for values in axes.values()]
     controls = "".join(
-        _CONTROL.format(name=html.escape((names or {}).get(name, name)), last=len(values) - 1, start=positions[name],
+        _CONTROL.format(name=html.escape(labels[name]), last=len(values) - 1, start=positions[name],
                         shown=html.escape(form(values[positions[name]])))
         for name, values in axes.items()
     )  # fmt: skip
@@ -88,15 +96,65 @@ def explore(
     page = _PAGE.format(
         id="explorer-" + hashlib.sha256(data.encode()).hexdigest()[:10], width=width, source=frames[at][0],
         alt=html.escape(frames[at][1]), controls=controls, frames=data.replace("</", "<\\/"),
-        labels=json.dumps(labels), plural="s" if len(axes) > 1 else "",
+        labels=json.dumps([[form(v) for v in values] for values in axes.values()]), plural="s" if len(axes) > 1 else "",
     )  # fmt: skip
-    return HTML(page)
+    return Explorer(page, draw, axes, positions, labels, form)
+
+
+class Explorer:
+    """Both forms of one explorer; see `explore`."""
+
+    def __init__(self, data: str, draw: Callable[..., Figure], axes: dict, positions: dict, labels: dict, form) -> None:
+        self.data, self.draw, self.axes = data, draw, axes
+        self.positions, self.labels, self.form = positions, labels, form
+
+    def live(self):
+        """The explorer as ipywidgets, which call the function at every move."""
+        import ipywidgets
+
+        picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(width="100%", max_width="760px"))
+        sliders = {
+            name: ipywidgets.SelectionSlider(
+                options=[(self.form(v), v) for v in values], index=self.positions[name], description=self.labels[name],
+                style={"description_width": "initial"}, layout=ipywidgets.Layout(width="100%", max_width="760px"),
+            )
+            for name, values in self.axes.items()
+        }  # fmt: skip
+
+        def show(_=None) -> None:
+            figure = self.draw(**{name: slider.value for name, slider in sliders.items()})
+            picture.value = _png(figure, 80)
+            plt.close(figure)
+
+        for slider in sliders.values():
+            slider.observe(show, "value")
+        show()
+        return ipywidgets.VBox([picture, *sliders.values()])
+
+    def _repr_mimebundle_(self, **_: object) -> dict:
+        bundle = {"text/plain": "an explorer: sliders over pictures", "text/html": self.data}
+        if _under_a_kernel():
+            widget = self.live()._repr_mimebundle_()
+            bundle |= {kind: value for kind, value in widget.items() if "widget-view" in kind}
+        return bundle
+
+
+def _under_a_kernel() -> bool:
+    """Whether a Jupyter kernel runs this, and not the machine that executes the chapters for the book."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return shell is not None and hasattr(shell, "kernel") and "HANDPOSE_BOOK" not in os.environ
+
+
+def _png(figure: Figure, dpi: int) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()
 
 
 def _picture(figure: Figure, quality: int) -> str:
-    """A figure as a data URI, twice as many pixels as it is shown with."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=160)
-    pixels = cv2.imdecode(np.frombuffer(buffer.getvalue(), np.uint8), cv2.IMREAD_COLOR)
+    """A figure as a data URI, with more pixels than it is shown with."""
+    pixels = cv2.imdecode(np.frombuffer(_png(figure, 160), np.uint8), cv2.IMREAD_COLOR)
     _, code = cv2.imencode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, quality])
     return "data:image/webp;base64," + base64.b64encode(code.tobytes()).decode()

@@ -172,7 +172,9 @@ class Run:
         )
         del kept
         held_out = data.open(self.validate, "val")
-        quick_look = evaluation.cut(held_out, size, limit=EVALUATED, progress=self.progress)
+        quick_look = None
+        if config.evaluate_every < config.schedule.steps:
+            quick_look = evaluation.cut(held_out, size, limit=EVALUATED, progress=self.progress)
         halves = devices.half_precision(self.device)
 
         stop = {"asked": False}

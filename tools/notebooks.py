@@ -33,6 +33,7 @@ KERNEL_ENV = {
     "CUDA_VISIBLE_DEVICES": "",  # the stored outputs are those of a CPU
     "HANDPOSE_DATA": "",  # chapters use the embedded data only
     "TQDM_DISABLE": "1",  # progress bars differ from run to run
+    "HANDPOSE_BOOK": "1",  # explorers as pre-drawn pictures, not as widgets that need a kernel
     "PYTHONWARNINGS": "default",
     "COLUMNS": "100",
 }
