@@ -36,7 +36,7 @@ def main() -> None:
     shown = reads[int(entropy.argmin())].reshape(cells, cells).numpy()  # the most decided head
 
     large = crop.take(hand.image, hand.box, 384).image
-    fig, axes = plt.subplots(1, 3, figsize=(12, 4.3))
+    fig, axes = plt.subplots(1, 3, figsize=(12, 4.05))
     axes[0].imshow(hand.image)
     figures.plot_hand(axes[1], hand.image, found.keypoints, size=6, line=2.6)
     axes[2].imshow(large)
@@ -44,10 +44,8 @@ def main() -> None:
     axes[2].imshow(smooth, cmap="magma", alpha=0.35 + 0.5 * np.clip(smooth / smooth.max(), 0, 1))
     x, y = (at.numpy() + 0.5) * 384 / cells - 0.5
     axes[2].scatter([x], [y], s=130, facecolors="none", edgecolors="white", linewidths=2)
-    captions = ("a rendered hand", "21 key-points", "what one head reads for the index fingertip")
-    for ax, text in zip(axes, captions, strict=True):
+    for ax in axes:
         ax.set_axis_off()
-        ax.set_title(text, y=-0.1, fontsize=13)
     file = Path(__file__).resolve().parent.parent / "book" / "_static" / "hand.png"
     fig.savefig(file, dpi=100)
     print(file, file.stat().st_size // 1024, "KB")

@@ -1,5 +1,7 @@
 """Labelled hands from several sources, all as `Sample`."""
 
+import importlib
+
 from handpose.data.common import DataError
 from handpose.data.sample import Sample
 
@@ -15,10 +17,9 @@ SYNTHETIC = {
 
 
 def __getattr__(name: str):
-    if name == "SyntheticHands":  # imported when asked for: building its hand takes a moment
-        from handpose.data.synthetic import SyntheticHands
-
-        return SyntheticHands
+    if name in ("synthetic", "SyntheticHands"):  # imported when asked for: building its hand takes a moment
+        synthetic = importlib.import_module("handpose.data.synthetic")
+        return synthetic if name == "synthetic" else synthetic.SyntheticHands
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
