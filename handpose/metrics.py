@@ -36,7 +36,7 @@ def pck(
     Args:
         predicted, target: (N, 21, 2).
         visible: (N, 21).
-        scale: (N,) length that divides an image's errors: `skeleton.unit_length` or `skeleton.box_side`.
+        scale: (N,) or one number, the length that divides an image's errors: `skeleton.unit_length` or `skeleton.box_side`.
         thresholds: (T,) in units of the scale.
 
     Returns:
@@ -47,7 +47,7 @@ def pck(
     """
     distance = errors(predicted, target)
     visible = np.asarray(visible, bool)
-    scale = np.broadcast_to(np.asarray(scale, np.float64)[:, None], distance.shape)
+    scale = np.broadcast_to(np.asarray(scale, np.float64).reshape(-1, 1), distance.shape)
     if not (scale[visible] > 0).all():
         raise ValueError("a scale is zero, negative or NaN for an image with visible joints")
     ratio = distance[visible] / scale[visible]
