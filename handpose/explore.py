@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 _PAGE = """<figure class="explorer" id="{id}" style="margin:0;max-width:{width}px">
 <img src="{source}" alt="{alt}" style="width:100%;height:auto;display:block" class="dark-light">
 {controls}
-<figcaption style="font-size:.85em;opacity:.8">Drag the slider{plural}, or use the arrow keys.</figcaption>
+<figcaption style="font-size:.85em">Drag the slider{plural}, or use the arrow keys.</figcaption>
 <script>(() => {{
   const root = document.getElementById("{id}"), frames = {frames}, image = root.querySelector("img");
   const inputs = [...root.querySelectorAll("input")], labels = {labels};

@@ -115,6 +115,7 @@ def execute(source: Path) -> float:
         kernel_name="python3",
         timeout=1800,
         record_timing=False,
+        coalesce_streams=True,  # else a flush of the kernel splits a line of output in two
         extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(CHAPTERS)}},
     )
