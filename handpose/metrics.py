@@ -36,7 +36,7 @@ def pck(
     Args:
         predicted, target: (N, 21, 2).
         visible: (N, 21).
-        scale: (N,) or one number, the length that divides an image's errors: `skeleton.unit_length` or `skeleton.box_side`.
+        scale: (N,) or one number: what divides an image's errors, `skeleton.unit_length` or `skeleton.box_side`.
         thresholds: (T,) in units of the scale.
 
     Returns:
