@@ -10,7 +10,8 @@ from tqdm import tqdm
 from handpose import checkpoint, config, data, devices, evaluation, figures, files, pretrained, records, training
 from handpose.pipeline import HandPose, read_image
 
-PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+DRAWN = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")  # what --draw can write
+PICTURES = (*DRAWN, ".gif", ".avif")  # what is looked for in a folder
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,8 +33,13 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true", help="go on with the run in --out")
     train.set_defaults(run=run_train)
 
-    evaluate = commands.add_parser("evaluate", help="score a network on a labelled set",
-                                   description="Score a network on a labelled set, with 95 %% intervals.")  # fmt: skip
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="score a network on a labelled set",
+        description="Score a network on a labelled set, with 95 % intervals. PCK is the part of joints that lie within "
+        "a threshold of their label: of s, the index finger's first bone, or of the longer side of the hand's box. "
+        "AUC is the area under PCK over 0 to 30 pixels.",
+    )
     evaluate.add_argument("--weights", help=".safetensors file (default: the bundled weights)")
     evaluate.add_argument("--data", required=True, help=sets)
     evaluate.add_argument("--split", default="val", help="split of the set (default: val)")
@@ -43,9 +49,12 @@ def parser() -> argparse.ArgumentParser:
 
     predict = commands.add_parser("predict", help="find the key-points in photographs",
                                   description="Find the 21 key-points of the hand in photographs.")  # fmt: skip
-    predict.add_argument("photos", nargs="+", metavar="PHOTO_OR_FOLDER")
+    predict.add_argument(
+        "photos", nargs="+", metavar="PHOTO_OR_FOLDER", help="pictures, or folders of them; each picture shows one hand"
+    )
     predict.add_argument("--box", metavar="X0,Y0,X1,Y1",
-                         help="the hand's box in pixels, for every photo (default: the whole picture)")  # fmt: skip
+                         help="the hand's box in pixels, for every photo, as --box=X0,Y0,X1,Y1 (default: the whole "
+                              "picture, which works for a hand that fills much of it)")  # fmt: skip
     predict.add_argument("--json", metavar="F", help="write key-points and scores to this file")
     predict.add_argument(
         "--draw", metavar="F", help="write the photo with the hand drawn in; a folder for several photos"
@@ -69,6 +78,8 @@ def run_train(arguments: argparse.Namespace) -> int:
 
 
 def run_evaluate(arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        files.check(arguments.json)
     net, size = pretrained.load(arguments.weights, devices.choose(arguments.device))
     cut = evaluation.cut(data.open(arguments.data, arguments.split), size, progress=True)
     found = {
@@ -111,16 +122,13 @@ def run_predict(arguments: argparse.Namespace) -> int:
             boxes = [tuple(float(v) for v in arguments.box.split(","))]
         except ValueError:
             raise ValueError(f"--box {arguments.box}: expected four numbers X0,Y0,X1,Y1") from None
-    draw = Path(arguments.draw) if arguments.draw else None
-    several = len(photos) > 1
-    if draw and several:
-        try:
-            draw.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ValueError(f"--draw {draw}: not a folder that can be written ({error.strerror})") from None
+    several = len(photos) > 1 or any(Path(name).is_dir() for name in arguments.photos)
+    targets = drawings(photos, Path(arguments.draw), several) if arguments.draw else {}
+    for file in [*targets.values(), *([arguments.json] if arguments.json else [])]:
+        files.check(file)
     hp = HandPose.from_pretrained(arguments.weights, device=arguments.device)
     images, bad = [], 0
-    for photo in tqdm(photos, disable=not several, unit="photo"):
+    for photo, _ in tqdm(photos, disable=not several, unit="photo"):
         try:
             image = read_image(photo)
             hands = hp(image, boxes)
@@ -130,8 +138,8 @@ def run_predict(arguments: argparse.Namespace) -> int:
             bad += 1
             continue
         images.append({"path": str(photo), "hands": [as_json(hand) for hand in hands]})
-        if draw:
-            write_picture(draw / f"{photo.stem}.png" if several else draw, figures.draw_hands(image, hands))
+        if photo in targets:
+            write_picture(targets[photo], figures.draw_hands(image, hands))
         if not several and not arguments.json:
             for name, (x, y), score in zip(figures.JOINTS, hands[0].keypoints, hands[0].scores, strict=True):
                 print(f"{name:12} x {x:7.1f}  y {y:7.1f}  score {score:.2f}")
@@ -140,32 +148,53 @@ def run_predict(arguments: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def list_photos(names: list[str]) -> list[Path]:
-    """The photos named, and those in the folders named, sorted."""
-    photos: list[Path] = []
+def drawings(photos: list[tuple[Path, Path]], place: Path, several: bool) -> dict[Path, Path]:
+    """Where each photo's drawing goes: `place` itself for one photo, a file in the folder `place` for several.
+
+    Raises:
+        ValueError: a drawing would replace a photo or another drawing, or its kind cannot be written.
+    """
+    if several or place.is_dir():
+        if place.suffix.lower() in DRAWN and not place.is_dir():
+            raise ValueError(f"--draw {place}: several photos need a folder, and this is the name of a picture")
+        targets = {photo: place / name.with_suffix(".png") for photo, name in photos}
+    else:
+        if place.suffix.lower() not in DRAWN:
+            raise ValueError(f"--draw {place}: give a name that ends in {', '.join(DRAWN)}")
+        targets = {photos[0][0]: place}
+    taken = {photo.resolve(): photo for photo, _ in photos}
+    for photo, target in targets.items():
+        if target.resolve() in taken:
+            raise ValueError(f"--draw: {target} would replace {taken[target.resolve()]}; choose another place")
+        taken[target.resolve()] = f"the drawing of {photo}"
+    return targets
+
+
+def list_photos(names: list[str]) -> list[tuple[Path, Path]]:
+    """The photos named, and those in the folders named, sorted; each with its name below what was named."""
+    photos: list[tuple[Path, Path]] = []
     for name in names:
         path = Path(name)
         if path.is_dir():
             inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES and p.is_file())
             if not inside:
-                raise ValueError(f"{path}: no pictures in this folder ({', '.join(sorted(PICTURES))})")
-            photos += inside
+                raise ValueError(f"{path}: no pictures in this folder ({', '.join(PICTURES)})")
+            photos += [(file, file.relative_to(path)) for file in inside]
         else:
-            photos.append(path)
-    return photos
+            photos.append((path, Path(path.name)))
+    return list(dict(photos).items())
 
 
 def as_json(hand) -> dict:
     """A hand as plain numbers."""
     gesture = list(hand.gesture) if hand.gesture else None
-    return {"keypoints": hand.keypoints.round(2).tolist(), "scores": hand.scores.round(4).tolist(),
-            "box": hand.box.tolist(), "score": hand.score, "gesture": gesture}  # fmt: skip
+    keypoints, scores, box = (a.astype(float) for a in (hand.keypoints, hand.scores, hand.box))
+    return {"keypoints": keypoints.round(2).tolist(), "scores": scores.round(4).tolist(),
+            "box": box.round(2).tolist(), "score": hand.score, "gesture": gesture}  # fmt: skip
 
 
 def write_picture(path: Path, image) -> None:
     """Write a picture in the form that its name asks for."""
-    if path.suffix.lower() not in PICTURES:
-        raise ValueError(f"--draw {path}: give a name that ends in {', '.join(sorted(PICTURES))}")
     _, code = cv2.imencode(path.suffix.lower(), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     with files.writing(path) as unfinished:
         unfinished.write_bytes(code.tobytes())

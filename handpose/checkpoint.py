@@ -48,7 +48,9 @@ def read(path: Path, identity: dict, versions: dict) -> dict:
         known = {key: state[key] for key in identity}
     except Exception as error:  # whatever a broken file makes the unpickler raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TrainingError(f"{path}: not a whole checkpoint ({reason[:200]}); start again in another --out") from None
+        raise TrainingError(
+            f"{path}: not a whole checkpoint ({reason.split('.')[0][:120]}); start again in another --out"
+        ) from None
     for key, mine in identity.items():
         if known[key] != mine:
             what = difference(known[key], mine) if key == "config" else f"{known[key]!r}, not {mine!r}"

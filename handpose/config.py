@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
+import torch
+
+from handpose.posenet import PoseEstimationNet
+
 
 class ConfigError(ValueError):
     """A configuration that cannot be used; the message names the file, the key and what is allowed."""
@@ -119,6 +123,11 @@ def load(name: str | Path) -> Config:
 def from_dict(values: dict, where: str = "configuration") -> Config:
     """A Config from plain dictionaries; `where` appears in errors."""
     config = _build(Config, values, where, "")
+    try:
+        with torch.device("meta"):  # checks the arguments without making any weights
+            PoseEstimationNet(**dataclasses.asdict(config.network) | {"attention": config.network.attention or False})
+    except ValueError as error:
+        raise ConfigError(f"{where}: [network] {error}") from None
     if config.schedule.steps < 1 or config.schedule.batch < 1:
         raise ConfigError(f"{where}: schedule.steps and schedule.batch must be at least 1")
     if config.crop.size < 32 or config.crop.size % 8:

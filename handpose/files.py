@@ -17,10 +17,10 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
     Raises:
         OutputError: the folder or disk does not take the file; what was at `path` is untouched.
     """
-    path = Path(path)
+    check(path)
+    path = Path(os.path.realpath(path))  # a link stays a link, and what it points to is written
     unfinished = path.with_name(f".{os.getpid()}-{path.name}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished
         with open(unfinished, "rb+") as file:
             os.fsync(file.fileno())  # on the disk before the name points to it
@@ -30,3 +30,17 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink()
+
+
+def check(path: str | os.PathLike) -> None:
+    """Raise the OutputError that `writing` would raise, before the work whose result is to be written."""
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: is not an ordinary file, so it is not written to")
+    probe = path.with_name(f".{os.getpid()}-probe")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from None

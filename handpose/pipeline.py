@@ -77,6 +77,8 @@ class HandPose:
         height, width = image.shape[:2]
         if boxes is None:
             return [self._without_box(image)]
+        if len(boxes) and np.ndim(boxes[0]) == 0 and not isinstance(boxes[0], str):
+            raise ValueError("boxes is a list of boxes: write boxes=[(x0, y0, x1, y1)]")
         checked = [crop.check_box(box, width, height) for box in boxes]
         if not checked:
             return []
@@ -96,7 +98,9 @@ class HandPose:
         (hand,) = self._within(image, [whole], margin=1.0)
         for _ in range(SECOND_LOOKS):
             sure = hand.scores >= min(SURE, np.sort(hand.scores)[-8])  # at least the best eight joints
-            (hand,) = self._within(image, [skeleton.tight_box(hand.keypoints, sure)])
+            x0, y0, x1, y1 = skeleton.tight_box(hand.keypoints, sure)
+            inside = np.clip([x0, y0, x1, y1], 0, [width, height] * 2).astype(np.float32)
+            (hand,) = self._within(image, [inside])
         hand.box = whole
         return hand
 

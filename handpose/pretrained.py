@@ -4,6 +4,7 @@ A file carries in its header what is needed to build the network: its constructo
 the crops it was trained on. Matrices are stored as float16; normalisation stays float32.
 """
 
+import hashlib
 import json
 import os
 from importlib import resources
@@ -40,9 +41,18 @@ def save(path: str | os.PathLike, net: PoseEstimationNet, size: int) -> None:
         for name, t in net.state_dict().items()
     }
     # One entry, because safetensors writes several in an order that changes from run to run.
-    header = {"handpose": json.dumps({"format": FORMAT, "options": net.options, "size": size})}
+    about = {"format": FORMAT, "options": net.options, "size": size, "sha256": _digest(tensors)}
+    header = {"handpose": json.dumps(about)}
     with files.writing(path) as unfinished:
         save_file(tensors, unfinished, header)
+
+
+def _digest(tensors: dict[str, torch.Tensor]) -> str:
+    """SHA-256 over all weights: safetensors itself would not notice a changed number."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode() + tensors[name].numpy().tobytes())
+    return digest.hexdigest()
 
 
 def load(path: str | os.PathLike | None = None, device: torch.device | str = "cpu") -> tuple[PoseEstimationNet, int]:
@@ -65,6 +75,8 @@ def load(path: str | os.PathLike | None = None, device: torch.device | str = "cp
         raise WeightsError(f"{path}: not a whole safetensors file ({error})") from None
     if header.get("format") != FORMAT:
         raise WeightsError(f"{path}: holds {header.get('format', 'no handpose weights')!r}, not {FORMAT!r}")
+    if header.get("sha256", _digest(tensors)) != _digest(tensors):
+        raise WeightsError(f"{path}: damaged (its weights do not match their checksum); copy or download it again")
     try:
         options = header["options"]
         options["attention"] = tuple(options["attention"]) if options["attention"] else False

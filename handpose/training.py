@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from handpose import augment, checkpoint, data, devices, evaluation, pretrained, records
+from handpose import augment, checkpoint, data, devices, evaluation, files, pretrained, records
 from handpose.checkpoint import TrainingError
 from handpose.config import Config, Schedule
 from handpose.data import crops
@@ -85,6 +85,7 @@ class Run:
 
     Raises:
         TrainingError: the folder cannot be written, or holds another run.
+        handpose.data.DataError: a data set is not there.
     """
 
     def __init__(
@@ -92,21 +93,25 @@ class Run:
         device: str | None = None, resume: bool = False, progress: bool = True,
     ) -> None:  # fmt: skip
         self.config, self.sources, self.out, self.seed = config, sources, Path(out), seed
-        self.validate, self.progress = validate or sources[0], progress
+        self.validate, self.progress = validate or (sources[0] if sources else None), progress
         self.device = devices.choose(device)
         self.versions, self.commit = records.versions(self.device), records.commit()
         self.checkpoint = self.out / "checkpoint.pt"
-        try:
-            self.out.mkdir(parents=True, exist_ok=True)
-            (self.out / ".writable").touch()
-            (self.out / ".writable").unlink()
-        except OSError as error:
-            raise TrainingError(f"{self.out}: cannot be written ({error.strerror}); choose another --out") from None
+        if not sources:
+            raise TrainingError("no data set to train on was named")
+        if not 0 <= seed < 2**31:
+            raise TrainingError(f"the seed is {seed}; it must lie between 0 and 2**31 - 1")
         if not resume and self.checkpoint.exists():
             raise TrainingError(f"{self.out} holds a run; add --resume to go on with it, or choose another --out")
         if not resume and (self.out / "record.json").exists():
             raise TrainingError(f"{self.out} holds a finished run; choose another --out")
         saved = checkpoint.read(self.checkpoint, self.identity(), self.versions) if resume else None
+        self.opened = [(name.partition(":")[0], data.open(name, "train")) for name in sources]
+        self.held_out = data.open(self.validate, "val")
+        try:
+            files.check(self.checkpoint)
+        except files.OutputError as error:
+            raise TrainingError(f"{error}; choose another --out") from None
 
         torch.manual_seed(seed)
         network = dataclasses.asdict(config.network)
@@ -161,20 +166,18 @@ class Run:
         """
         config, size = self.config, self.config.crop.size
         keep_freed_memory()
-        opened = [(name.partition(":")[0], data.open(name, "train")) for name in self.sources]
-        kept = [crops.build(name, source, size, progress=self.progress) for name, source in opened]
+        kept = [crops.build(name, source, size, progress=self.progress) for name, source in self.opened]
         prints = {c.name: c.fingerprint() for c in kept}
-        scenery = self._scenery(opened, size)
+        scenery = self._scenery(size)
         sampler = Sampler(kept, config.balance)
         ids = [f"{c.name}/{i}" for c in kept for i in c.ids]
         images, points, visible = (
             torch.cat([getattr(c, k) for c in kept]).to(self.device) for k in ("images", "points", "visible")
         )
         del kept
-        held_out = data.open(self.validate, "val")
         quick_look = None
         if config.evaluate_every < config.schedule.steps:
-            quick_look = evaluation.cut(held_out, size, limit=EVALUATED, progress=self.progress)
+            quick_look = evaluation.cut(self.held_out, size, limit=EVALUATED, progress=self.progress)
         halves = devices.half_precision(self.device)
 
         stop = {"asked": False}
@@ -244,13 +247,13 @@ class Run:
             bar.close()
             if before is not None:
                 signal.signal(signal.SIGINT, before)
-        return self._finish(held_out, prints)
+        return self._finish(prints)
 
-    def _scenery(self, opened: list, size: int) -> Tensor | None:
+    def _scenery(self, size: int) -> Tensor | None:
         """Backgrounds for masked hands: windows of the photographs among the sources, else of drawn scenes."""
         if not self.config.augment.background:
             return None
-        windows = [crops.backgrounds(s, size, seed=self.seed) for name, s in opened if name == "hand-keypoints"]
+        windows = [crops.backgrounds(s, size, seed=self.seed) for name, s in self.opened if name == "hand-keypoints"]
         windows.append(crops.drawn_backgrounds(size, seed=self.seed))
         return torch.cat(windows).to(self.device)
 
@@ -268,11 +271,11 @@ class Run:
                 self.average[name].copy_(value)
         torch._foreach_lerp_(mine, theirs, 1 - decay)
 
-    def _finish(self, held_out, prints: dict[str, str]) -> dict:
+    def _finish(self, prints: dict[str, str]) -> dict:
         config, net = self.config, self.averaged()
         pretrained.save(self.out / "weights.safetensors", net, config.crop.size)
         kept, _ = pretrained.load(self.out / "weights.safetensors", self.device)  # what is scored is what is kept
-        found = evaluation.score(kept, evaluation.cut(held_out, config.crop.size, progress=self.progress))
+        found = evaluation.score(kept, evaluation.cut(self.held_out, config.crop.size, progress=self.progress))
         about = {
             "experiment": config.name, "method": records.method(config), "scale": config.name,
             "config": config.as_dict(), "data": self.sources, "split": "train", "data_sha256": prints,

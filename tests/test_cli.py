@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -41,6 +42,33 @@ def test_predict_json(photos, tmp_path):
     assert sorted(p.name for p in (tmp_path / "drawn").iterdir()) == ["hand0.png", "hand1.png", "hand2.png"]
 
 
+def test_no_drawing_replaces_a_photo_or_another_drawing(photos, tmp_path, capsys):
+    photo = tmp_path / "a" / "x.png"
+    for folder, name in (("a", "x.png"), ("a", "x.jpg"), ("b", "x.jpg")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / folder / name), cv2.imread(str(photos / "hand0.jpg")))
+    before = photo.read_bytes()
+    for arguments in ([str(photo), "--draw", str(photo)], [str(tmp_path / "a"), "--draw", str(tmp_path / "a")],
+                      [str(photo), str(tmp_path / "a" / "x.jpg"), "--draw", str(tmp_path / "out")]):  # fmt: skip
+        assert main(["predict", *arguments, "--device", "cpu"]) == 1
+        assert "would replace" in capsys.readouterr().err and photo.read_bytes() == before
+    (tmp_path / "a" / "x.jpg").unlink()
+    assert main(["predict", str(tmp_path / "a"), "--draw", str(tmp_path / "out"), "--device", "cpu"]) == 0
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["x.png"]  # a folder of one photo gives a folder
+
+
+def test_only_ordinary_files_are_written(photos, tmp_path, capsys):
+    fifo, target, link = tmp_path / "fifo", tmp_path / "target.json", tmp_path / "link.json"
+    os.mkfifo(fifo)
+    photo = str(photos / "hand0.jpg")
+    assert main(["predict", photo, "--json", str(fifo), "--device", "cpu"]) == 1
+    assert "not an ordinary file" in capsys.readouterr().err and fifo.is_fifo()
+    target.write_text("old")
+    link.symlink_to(target)
+    assert main(["predict", photo, "--json", str(link), "--device", "cpu"]) == 0
+    assert link.is_symlink() and "keypoints" in target.read_text()
+
+
 def test_predict_box(photos, tmp_path):
     out = tmp_path / "out.json"
     arguments = ["predict", str(photos / "hand1.jpg"), "--json", str(out), "--device", "cpu"]
@@ -76,16 +104,27 @@ def test_one_bad_photo_does_not_stop_the_rest(photos, tmp_path, capsys):
         (["evaluate", "--data", "nonsense"], "unknown data set"),
         (["evaluate", "--data", "hand-keypoints:/nowhere"], "no such folder"),
         (["evaluate", "--data", "synthetic:2", "--split", "tset"], "no split"),
+        (["predict", "PHOTO", "--draw", "drawn.txt"], "ends in .png"),
+        (["predict", "PHOTO", "PHOTOS", "--draw", "drawn.png"], "need a folder"),
+        (["train", "--config", "quick", "--data", ",", "--out", "OUT"], "no data set"),
+        (["train", "--config", "quick", "--data", "synthetic:4", "--seed", "-1", "--out", "OUT"], "the seed is -1"),
+        (["train", "--config", "quick", "--data", "synthetic:4", "--validate", "nope", "--out", "OUT"], "nope"),
         (["train", "--config", "labtop", "--data", "synthetic:4", "--out", "OUT"], "labtop"),
         (["train", "--config", "quick", "--data", "nonsense", "--out", "OUT"], "unknown data set"),
     ],
 )
 def test_errors_are_one_line(photos, tmp_path, capsys, arguments, words):
     (tmp_path / "empty").mkdir()
-    names = {"PHOTO": str(photos / "hand0.jpg"), "EMPTY": str(tmp_path / "empty"), "OUT": str(tmp_path / "run")}
+    names = {
+        "PHOTO": str(photos / "hand0.jpg"),
+        "EMPTY": str(tmp_path / "empty"),
+        "OUT": str(tmp_path / "run"),
+        "PHOTOS": str(photos),
+    }
     assert main([names.get(a, a) for a in arguments]) == 1
     errors = capsys.readouterr().err
     assert words in errors and errors.startswith("error: ") and errors.count("\n") == 1
+    assert not (tmp_path / "run").exists()  # nothing is left behind
 
 
 def test_evaluate(tmp_path, capsys):

@@ -32,6 +32,10 @@ def test_bundled_configurations():
         ("[schedule]\nbatch = 0", ["schedule.batch"]),
         ("checkpoint_every = 0", ["checkpoint_every"]),
         ("[network\n", ["line 1"]),
+        ("[network]\nheads = 7", ["[network]", "7 heads"]),
+        ("[network]\nattention = [99]", ["[network]", "row 99"]),
+        ("[network]\nwidth = -1", ["[network]", "width"]),
+        ("[network]\nstages = 0", ["[network]", "stages"]),
     ],
 )
 def test_errors_name_file_key_and_what_is_allowed(tmp_path, text, words):

@@ -71,6 +71,19 @@ def test_broken_pictures_are_named(tmp_path, name, content, words):
     assert name in str(error.value) and "\n" not in str(error.value)
 
 
+def test_jpeg_with_a_thumbnail_or_with_more_behind_it(tmp_path):
+    """A phone's moving photo has a film behind the picture; a thumbnail in the header has an end of its own."""
+    noise = np.random.default_rng(0).integers(0, 255, (80, 80, 3), dtype=np.uint8)
+    whole = picture(tmp_path / "whole.jpg", noise).read_bytes()
+    read = common.decode_image(whole, "a.jpg")
+    assert (common.decode_image(whole + bytes(300_000), "a.jpg") == read).all()
+    small = picture(tmp_path / "small.jpg", noise[:16, :16]).read_bytes()
+    with_thumbnail = whole[:2] + b"\xff\xe1" + (len(small) + 2).to_bytes(2, "big") + small + whole[2:]
+    assert (common.decode_image(with_thumbnail, "a.jpg") == read).all()
+    with pytest.raises(DataError, match="truncated"):
+        common.decode_image(with_thumbnail[: len(small) + len(whole) // 2], "a.jpg")
+
+
 # The Hand Keypoints layout
 
 

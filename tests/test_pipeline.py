@@ -99,6 +99,11 @@ def test_bad_boxes(hp, hand, box):
         hp(hand.image, boxes=[box])
 
 
+def test_one_box_must_stand_in_a_list(hp, hand):
+    with pytest.raises(ValueError, match=r"boxes=\[\(x0"):
+        hp(hand.image, boxes=(10, 20, 100, 120))
+
+
 def test_box_partly_outside(hp, hand):
     assert np.isfinite(hp(hand.image, boxes=[(-50, -20, 120, 100)])[0].keypoints).all()
 
@@ -133,7 +138,8 @@ def test_float16_costs_nothing(hp):
 
 
 @pytest.mark.parametrize(
-    "kind", ["missing", "empty", "text", "truncated", "pickle", "no header", "another network", "another shape"]
+    "kind",
+    ["missing", "empty", "text", "truncated", "pickle", "damaged", "no header", "another network", "another shape"],
 )
 def test_weights_that_cannot_be_used(tmp_path, kind):
     file = tmp_path / "w.safetensors"
@@ -147,6 +153,8 @@ def test_weights_that_cannot_be_used(tmp_path, kind):
         file.write_bytes(whole[: len(whole) // 2])
     elif kind == "pickle":
         torch.save({"a": torch.zeros(2)}, file)
+    elif kind == "damaged":
+        file.write_bytes(whole[:-500] + bytes(200) + whole[-300:])
     elif kind == "no header":
         save_file({"a": torch.zeros(2)}, file)
     elif kind == "another network":

@@ -9,7 +9,7 @@ import numpy as np
 from handpose import skeleton
 from handpose.data.sample import Sample
 
-MAX_PIXELS = 100_000_000  # a header that promises more is refused before anything is decoded
+MAX_PIXELS = 100_000_000  # a larger picture is refused
 
 
 class DataError(ValueError):
@@ -55,7 +55,7 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
     """The same from bytes in memory; `name` appears in errors."""
     if not data:
         raise DataError(f"{name}: the file is empty")
-    if data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[-1024:]:
+    if data[:2] == b"\xff\xd8" and not _jpeg_ends(data):
         # OpenCV fills the missing part of a JPEG with grey and only warns.
         raise DataError(f"{name}: a truncated JPEG (its end marker is missing); copy or download it again")
     try:
@@ -65,7 +65,7 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
     except cv2.error:
         transparent = image = None
     if image is None:
-        raise DataError(f"{name}: not a picture that OpenCV can read")
+        raise DataError(f"{name}: not a picture that OpenCV can read; save it as JPEG or PNG")
     if image.shape[0] * image.shape[1] > MAX_PIXELS:
         raise DataError(f"{name}: {image.shape[1]}x{image.shape[0]} pixels are too many; shrink it first")
     if transparent.ndim == 3 and transparent.shape[2] == 4 and transparent.shape[:2] == image.shape[:2]:
@@ -73,6 +73,19 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
         alpha = transparent[..., 3:].astype(np.float32) / top
         image = np.rint(image * alpha + 255 * (1 - alpha)).astype(np.uint8)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _jpeg_ends(data: bytes) -> bool:
+    """Whether an end marker follows the picture's own data, which comes after the header's segments.
+
+    The header may hold a thumbnail with an end marker of its own, and other data may follow the picture's end.
+    """
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        if data[at + 1] == 0xDA:  # start of scan
+            return data.find(b"\xff\xd9", at) >= 0
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
 
 
 def make_sample(image: np.ndarray, points: np.ndarray, labelled: np.ndarray, **known) -> Sample:
