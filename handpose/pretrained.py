@@ -75,7 +75,7 @@ def load(path: str | os.PathLike | None = None, device: torch.device | str = "cp
         raise WeightsError(f"{path}: not a whole safetensors file ({error})") from None
     if header.get("format") != FORMAT:
         raise WeightsError(f"{path}: holds {header.get('format', 'no handpose weights')!r}, not {FORMAT!r}")
-    if header.get("sha256", _digest(tensors)) != _digest(tensors):
+    if "sha256" in header and header["sha256"] != _digest(tensors):
         raise WeightsError(f"{path}: damaged (its weights do not match their checksum); copy or download it again")
     try:
         options = header["options"]
