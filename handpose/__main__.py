@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--data", required=True, help=f"data to train on, separated by commas. {sets}")
     train.add_argument("--out", required=True, help="folder for checkpoint, weights and record")
     train.add_argument("--validate", help="data set whose val split is scored (default: the first of --data)")
+    train.add_argument("--init", metavar="W", help=".safetensors file to start from, for fine-tuning")
     train.add_argument("--seed", type=int, default=0, help="reaches every random choice (default: 0)")
     train.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
     train.add_argument("--resume", action="store_true", help="go on with the run in --out")
@@ -69,7 +70,7 @@ def run_train(arguments: argparse.Namespace) -> int:
     settings = config.load(arguments.config)
     run = training.Run(
         settings, [s for s in arguments.data.split(",") if s], arguments.out, seed=arguments.seed,
-        validate=arguments.validate, device=arguments.device, resume=arguments.resume,
+        validate=arguments.validate, init=arguments.init, device=arguments.device, resume=arguments.resume,
     )  # fmt: skip
     record = run.train()
     print_scores(record)

@@ -80,6 +80,7 @@ class Run:
         out: folder of the run; made if needed.
         seed: reaches every random choice.
         validate: data set scored during and after the run on its "val" split; the first source by default.
+        init: a file of weights to start from, for fine-tuning; its network must be the configuration's.
         device: None chooses CUDA, MPS or CPU.
         progress: show progress bars.
 
@@ -90,10 +91,11 @@ class Run:
 
     def __init__(
         self, config: Config, sources: list[str], out: str | os.PathLike, *, seed: int = 0, validate: str | None = None,
-        device: str | None = None, resume: bool = False, progress: bool = True,
+        init: str | os.PathLike | None = None, device: str | None = None, resume: bool = False, progress: bool = True,
     ) -> None:  # fmt: skip
         self.config, self.sources, self.out, self.seed = config, sources, Path(out), seed
         self.validate, self.progress = validate or (sources[0] if sources else None), progress
+        self.init = str(init) if init else None
         self.device = devices.choose(device)
         self.versions, self.commit = records.versions(self.device), records.commit()
         self.checkpoint = self.out / "checkpoint.pt"
@@ -116,6 +118,12 @@ class Run:
         torch.manual_seed(seed)
         network = dataclasses.asdict(config.network)
         self.net = PoseEstimationNet(**network | {"attention": config.network.attention or False})
+        if self.init:
+            start, _ = pretrained.load(self.init)
+            if start.options != self.net.options:
+                what = checkpoint.difference(start.options, self.net.options)
+                raise TrainingError(f"{self.init}: weights of another network than the configuration's ({what})")
+            self.net.load_state_dict(start.state_dict())
         self.net.to(self.device, memory_format=torch.channels_last)
         self.loss = PoseLoss(config.loss.alpha, spread=config.loss.spread)
         schedule = config.schedule
@@ -136,7 +144,8 @@ class Run:
 
     def identity(self) -> dict:
         """What a checkpoint must have been made with to be resumed."""
-        return {"config": self.config.as_dict(), "sources": self.sources, "seed": self.seed, "validate": self.validate}
+        return {"config": self.config.as_dict(), "sources": self.sources, "seed": self.seed, "validate": self.validate,
+                "init": self.init}  # fmt: skip
 
     def save(self) -> None:
         """Write the checkpoint."""
@@ -279,7 +288,8 @@ class Run:
         about = {
             "experiment": config.name, "method": records.method(config), "scale": config.name,
             "config": config.as_dict(), "data": self.sources, "split": "train", "data_sha256": prints,
-            "validation": self.validate, "seed": self.seed, "steps": self.step, "commit": self.commit,
+            "validation": self.validate, "init": self.init, "seed": self.seed, "steps": self.step,
+            "commit": self.commit,
             "device": self.versions["device"], "threads": self.versions["threads"], "versions": self.versions,
             "seconds": round(self.seconds, 1), "params": sum(p.numel() for p in net.parameters()),
             "gmac": round(records.macs(net, config.crop.size) / 1e9, 4),

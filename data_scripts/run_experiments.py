@@ -1,0 +1,159 @@
+"""Run a table of experiments: what is missing is trained, what is there is left alone.
+
+    python data_scripts/run_experiments.py data_scripts/experiments/transfer.toml [--out runs] [--minutes M] [--list]
+
+A table names a configuration, data sets, seeds and runs (see those in data_scripts/experiments). Every run keeps its
+checkpoint, weights and predictions under --out and leaves one record in book/results/<table>/<method>-s<seed>.json;
+comparisons go to comparisons.json beside the records. Kill it at any time and call it again: a run goes on from its
+last checkpoint. --minutes stops it, saved, after that time, for machines that are lent by the hour.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import signal
+import sys
+import threading
+import tomllib
+from pathlib import Path
+
+import numpy as np
+
+from handpose import config, data, evaluation, files, metrics, pretrained, records, training
+
+ROOT = Path(__file__).resolve().parent.parent
+HISTORY = 100  # at most this many points of the learning curve are kept in a record
+
+
+class TableError(ValueError):
+    """A table of runs that cannot be used; the message names the file and the key."""
+
+
+def read(path: Path) -> dict:
+    """A table, checked: ``config``, ``validate``, ``elsewhere``, ``seeds``, ``set``, ``run`` and ``compare``."""
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise TableError(f"{path}: {error}") from None
+    allowed = {"config", "validate", "elsewhere", "seeds", "set", "run", "compare"}
+    if unknown := sorted(set(table) - allowed):
+        raise TableError(f"{path}: unknown key {unknown[0]!r}; allowed are {', '.join(sorted(allowed))}")
+    methods = [run.get("method") for run in table.get("run", [])]
+    if not methods or None in methods or len(set(methods)) < len(methods):
+        raise TableError(f"{path}: every [[run]] needs a method of its own")
+    for run in table["run"]:
+        if not run.get("data"):
+            raise TableError(f"{path}: run {run['method']!r} names no data")
+        if run.get("init") and run["init"] not in methods[: methods.index(run["method"])]:
+            raise TableError(f"{path}: run {run['method']!r} starts from {run['init']!r}, which is no earlier run")
+    for pair in table.get("compare", []):
+        if wrong := [pair.get(k) for k in ("first", "second") if pair.get(k) not in methods]:
+            raise TableError(f"{path}: compare names {wrong[0]!r}, which is no run")
+    return table | {"name": path.stem}
+
+
+def settings(table: dict, run: dict) -> config.Config:
+    """The configuration of one run: the table's, with what the table and then the run itself set."""
+    values = dataclasses.asdict(config.load(table["config"]))
+    for changes in (table.get("set", {}), run.get("set", {})):
+        for key, value in changes.items():
+            values[key] = values[key] | value if isinstance(value, dict) and key != "balance" else value
+    return config.from_dict(values, f"{table['name']}, run {run['method']}")
+
+
+def execute(table: dict, run: dict, seed: int, out: Path, results: Path, device: str | None) -> None:
+    """Train one run to its end, score it everywhere and write its record and predictions."""
+    folder = out / table["name"] / f"{run['method']}-s{seed}"
+    init = out / table["name"] / f"{run['init']}-s{seed}" / "weights.safetensors" if run.get("init") else None
+    if not (folder / "record.json").exists():
+        training.Run(
+            settings(table, run), run["data"], folder, seed=seed, validate=table["validate"], init=init, device=device,
+            resume=(folder / "checkpoint.pt").exists(),
+        ).train()  # fmt: skip
+    record = json.loads((folder / "record.json").read_text())
+    net, size = pretrained.load(folder / "weights.safetensors")
+    kept, record["elsewhere"] = {}, {}
+    for name in [f"{table['validate']}/val", *table.get("elsewhere", [])]:
+        source, _, split = name.rpartition("/")
+        cut = evaluation.cut(data.open(source, split), size)
+        kept |= {f"{name}|predicted": evaluation.predict(net, cut).astype(np.float32), f"{name}|points": cut.points,
+                 f"{name}|visible": cut.visible, f"{name}|groups": np.array(cut.groups)}  # fmt: skip
+        if name != f"{table['validate']}/val":
+            record["elsewhere"][name] = evaluation.score(net, cut)
+    with files.writing(folder / "predictions.npz") as unfinished, open(unfinished, "wb") as stream:
+        np.savez_compressed(stream, **kept)
+    record |= {"experiment": table["name"], "method": run["method"], "init": run.get("init")}
+    losses = [h for h in record["history"] if "loss" in h]
+    thin = losses[:: max(1, len(losses) // HISTORY)]
+    record["history"] = sorted(thin + [h for h in record["history"] if "loss" not in h], key=lambda h: h["step"])
+    results.mkdir(parents=True, exist_ok=True)
+    records.write_json(results / f"{run['method']}-s{seed}.json", record)
+
+
+def compare(table: dict, out: Path, results: Path) -> None:
+    """Paired differences of the methods the table names, on every set, over the seeds that both have."""
+    found = []
+    for pair in table.get("compare", []):
+        kept = {k: {s: out / table["name"] / f"{pair[k]}-s{s}" / "predictions.npz" for s in table["seeds"]}
+                for k in ("first", "second")}  # fmt: skip
+        seeds = [s for s in table["seeds"] if all(kept[k][s].exists() for k in kept)]
+        if not seeds:
+            continue
+        first, second = ([np.load(kept[k][s]) for s in seeds] for k in kept)
+        entry = {"first": pair["first"], "second": pair["second"], "seeds": seeds, "sets": {}}
+        for name in [f"{table['validate']}/val", *table.get("elsewhere", [])]:
+            labels = [first[0][f"{name}|{key}"] for key in ("points", "visible", "groups")]
+            entry["sets"][name] = {
+                stage: metrics.paired(*(np.stack([run[f"{name}|predicted"][k] for run in runs])
+                                        for runs in (first, second)), *labels)
+                for stage, k in (("last", -1), ("stage1", 0))
+            }  # fmt: skip
+        found.append(entry)
+    if found:
+        records.write_json(results / "comparisons.json", {"experiment": table["name"], "comparisons": found})
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", type=Path, help="a .toml table of runs")
+    parser.add_argument("--out", type=Path, default=ROOT / "runs", help="where runs are kept (default: runs)")
+    parser.add_argument("--results", type=Path, default=ROOT / "book" / "results", help="where records go")
+    parser.add_argument("--only", help="comma-separated methods (default: all)")
+    parser.add_argument("--seeds", help="comma-separated seeds (default: the table's)")
+    parser.add_argument("--minutes", type=float, help="stop after this time; the run in progress is saved")
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    parser.add_argument("--list", action="store_true", help="only say what is there and what is missing")
+    arguments = parser.parse_args()
+    try:
+        table = read(arguments.table)
+        seeds = [int(s) for s in arguments.seeds.split(",")] if arguments.seeds else table["seeds"]
+        results = arguments.results / table["name"]
+        if arguments.minutes:
+            timer = threading.Timer(60 * arguments.minutes, lambda: os.kill(os.getpid(), signal.SIGINT))
+            timer.daemon = True
+            timer.start()
+        for seed in seeds:
+            for run in table["run"]:
+                if arguments.only and run["method"] not in arguments.only.split(","):
+                    continue
+                there = (results / f"{run['method']}-s{seed}.json").exists()
+                if arguments.list or there:
+                    print(f"{table['name']}/{run['method']}-s{seed}: {'there' if there else 'missing'}", flush=True)
+                    continue
+                print(f"{table['name']}/{run['method']}-s{seed}: running", flush=True)
+                execute(table, run, seed, arguments.out, results, arguments.device)
+        if not arguments.list:
+            compare(table, arguments.out, results)
+    except (TableError, config.ConfigError, data.DataError, training.TrainingError, pretrained.WeightsError,
+            files.OutputError) as error:  # fmt: skip
+        print(f"run_experiments: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("run_experiments: stopped; call it again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
