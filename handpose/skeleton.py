@@ -26,6 +26,14 @@ BONES = tuple((PARENT[j], j) for j in range(1, NUM_JOINTS))
 
 INDEX_MCP, INDEX_PIP = 5, 6
 
+#: The Stereo Hand Pose benchmark lists the palm's centre, then each finger from base to tip, little finger first:
+#: ``canonical = stb[..., STB_ORDER, :]``. Joint 0 stays the palm's centre; see `handpose.data.stb.wrist_from_palm`.
+STB_ORDER = (0,) + tuple(4 * (4 - f) + k for f in range(5) for k in (1, 2, 3, 4))
+
+#: Rendered Hand Pose lists, of each hand, the wrist, then each finger from tip to base, thumb first:
+#: ``canonical = rhd[..., RHD_ORDER, :]``. Both maps are their own inverse, so they lead back as well.
+RHD_ORDER = (0,) + tuple(4 * f + k for f in range(5) for k in (4, 3, 2, 1))
+
 #: Where the bone's length divides an error it is never taken below this part of the box's longer side.
 SCALE_FLOOR = 0.15
 

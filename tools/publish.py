@@ -1,6 +1,7 @@
 """Turn a finished run into bundled weights: its record, its card, and the numbers that the README quotes.
 
     python tools/publish.py runs/laptop-s0     publish a run (needs the data sets it is scored on)
+    python tools/publish.py --rendered         score the bundled weights anew on rendered hands, after the renderer changed
     python tools/publish.py                    write the card and the README anew from the records
 
 No number is typed: card and README are made from the record, and a test compares them.
@@ -54,6 +55,14 @@ def publish(folder: Path) -> None:
     pretrained.bundled(record["bundled"]).chmod(0o644)
     record_file(record).parent.mkdir(parents=True, exist_ok=True)
     records.write_json(record_file(record), record)
+
+
+def score_rendered() -> None:
+    for name, record in published().items():
+        net, size = pretrained.load(pretrained.bundled(name))
+        cut = evaluation.cut(data.open("synthetic", "test"), size, progress=True)
+        record["elsewhere"]["synthetic/test"] = evaluation.score(net, cut)
+        records.write_json(record_file(record), record)
 
 
 def sets(record: dict) -> dict[str, dict]:
@@ -144,6 +153,8 @@ def write() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
+    if sys.argv[1:] == ["--rendered"]:
+        score_rendered()
+    elif len(sys.argv) > 1:
         publish(Path(sys.argv[1]))
     write()

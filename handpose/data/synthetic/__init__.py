@@ -12,30 +12,41 @@ import numpy as np
 
 from handpose.data.sample import Sample
 from handpose.data.synthetic import background as backgrounds
+from handpose.data.synthetic.alphabet import GERMAN_ALPHABET, VIEWS
 from handpose.data.synthetic.anatomy import ANGLES, LIMITS, Identity, Pose, joints, random_identity
-from handpose.data.synthetic.effects import camera_effects, motion
+from handpose.data.synthetic.effects import camera_effects, ground_shadow, motion
 from handpose.data.synthetic.render import Camera, Drawing, Light, draw
 from handpose.data.synthetic.shapes import SHAPES, mix, random_pose, shape
 from handpose.skeleton import tight_box
 
 __all__ = [
-    "ANGLES", "LIMITS", "SHAPES", "Camera", "Identity", "Light", "Pose", "SyntheticHands",
+    "ANGLES", "GERMAN_ALPHABET", "LIMITS", "SHAPES", "Camera", "Identity", "Light", "Pose", "SyntheticHands",
     "joints", "mix", "random_camera", "random_identity", "random_light", "random_pose", "render", "shape",
 ]  # fmt: skip
 
 SPLITS = {"train": 0, "val": 1, "test": 2}
-Background = str | np.ndarray | Callable[[np.random.Generator, int], np.ndarray]
+Background = str | Path | np.ndarray | Callable[[np.random.Generator, int], np.ndarray]
 
 
-def random_camera(rng: np.random.Generator, variety: float = 1.0) -> Camera:
+def random_camera(rng: np.random.Generator, variety: float = 1.0, name: str = "") -> Camera:
     """A view of the hand, mostly of palm or back with the fingers up, as a webcam sees it.
 
     Args:
-        variety: 0 keeps close to that view; at 1 it wanders, and one in four looks from anywhere.
+        variety: 0 keeps close to that view; at 1 it wanders, and one in four looks from anywhere. Above a half, two
+            in five hands hang down.
+        name: of the hand shape; letters that are held sideways or down are seen so half of the time, and one
+            other hand in eight points to a side.
     """
     if rng.random() >= 0.25 * variety:
-        yaw = rng.normal(0, 10 + 22 * variety) + (180 if rng.random() < 0.42 else 0)
+        yaw = rng.normal(0, 10 + 22 * variety)
         tilt, roll = rng.normal(0, 8 + 16 * variety), rng.normal(0, 14 + 18 * variety)
+        if name in VIEWS and rng.random() < 0.5:
+            yaw, tilt, roll = np.add((yaw, tilt, roll), VIEWS[name])
+        else:
+            yaw += 180 if rng.random() < 0.42 else 0
+            roll += rng.choice([-90, 90]) if rng.random() < 0.12 else 0
+        if variety > 0.5:
+            roll += 180 if rng.random() < 0.4 else 0
     else:
         yaw, roll = rng.uniform(-180, 180, 2)
         tilt = np.rad2deg(np.arcsin(rng.uniform(-1, 1)))
@@ -64,13 +75,23 @@ def random_light(rng: np.random.Generator) -> Light:
     )
 
 
+def _source(background: Background) -> np.ndarray | Callable:
+    """The background as a picture or a function; raises ValueError for a name that is neither known nor a folder."""
+    if not isinstance(background, str | Path):
+        return background
+    known = {"clutter": backgrounds.clutter, "plain": backgrounds.plain}
+    if isinstance(background, str) and background in known:
+        return known[background]
+    if not Path(background).is_dir():
+        raise ValueError(
+            "background must be 'clutter', 'plain', a folder of pictures, a picture or a function; "
+            f"there is no folder {str(background)!r}"
+        )
+    return backgrounds.Folder(background)
+
+
 def _behind(background: Background, rng: np.random.Generator, size: int) -> np.ndarray:
     """The background as (size, size, 3) float32 sRGB in 0..1."""
-    if isinstance(background, str):
-        known = {"clutter": backgrounds.clutter, "plain": backgrounds.plain}
-        if background not in known:
-            raise ValueError(f"background must be 'clutter', 'plain', a picture or a function, got {background!r}")
-        return known[background](rng, size)
     picture = background(rng, size) if callable(background) else background
     picture = np.asarray(picture)
     if picture.ndim != 3 or picture.shape[2] != 3:
@@ -122,8 +143,8 @@ def render(
         identity: the person; the mean right hand when None.
         camera: the view; the palm from 600 mm, fingers up, when None.
         light: the light; a lamp from above left when None.
-        background: "plain", "clutter", an (H, W, 3) picture (uint8, or float in 0..1), or a function of
-            (generator, size) that returns one.
+        background: "plain", "clutter", the path of a folder of pictures, an (H, W, 3) picture (uint8, or float
+            in 0..1), or a function of (generator, size) that returns one.
         size: side of the picture in pixels, at least 16.
         seed: of the background.
 
@@ -131,14 +152,14 @@ def render(
         a Sample with every label; its ``shape`` is the name, or "pose" for a given Pose.
 
     Raises:
-        ValueError: unknown shape or background, or a size below 16.
+        ValueError: unknown shape or background, a folder without a readable picture, or a size below 16.
     """
     if size < 16:
         raise ValueError(f"size must be at least 16 pixels, got {size}")
     name = pose if isinstance(pose, str) else "pose"
     identity, camera, light = identity or Identity(), camera or Camera(), light or Light()
     drawing = draw(shape(pose) if isinstance(pose, str) else pose, identity, camera, light, size)
-    behind = _behind(background, np.random.default_rng(seed), size)
+    behind = _behind(_source(background), np.random.default_rng(seed), size)
     image = _compose(drawing.colour, drawing.alpha, behind, 1.0)
     image = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
     return _sample(drawing, image, drawing.alpha, identity.hand, group="render", id=f"render-{name}-{seed}", shape=name)
@@ -154,13 +175,14 @@ class SyntheticHands:
         seed: any whole number from 0.
         split: "train", "val" or "test".
         size: side of the pictures in pixels, at least 16.
-        background: as in `render`; "clutter" by default.
+        background: as in `render`; "clutter" by default. Of a folder's pictures, random squares are cut.
         length: when given, ``len()`` works and iteration ends there.
         variety: each hand draws its variety of pose and view between these two, 0 (a named shape held up to the
             camera) to 1 (any pose from anywhere).
 
     Raises:
-        ValueError: another split, a negative seed, a size below 16, or a variety outside 0 to 1.
+        ValueError: another split, a negative seed, a size below 16, a variety outside 0 to 1, an unknown background
+            or a folder without a readable picture.
     """
 
     def __init__(
@@ -181,13 +203,15 @@ class SyntheticHands:
             raise ValueError(f"variety is two numbers from 0 to 1, the lower first, got {variety}")
         self.seed, self.split, self.size, self.background, self.length = int(seed), split, int(size), background, length
         self.variety = (float(variety[0]), float(variety[1]))
+        self._source = _source(background)
 
     @property
     def cache_key(self) -> str:
         """Names these very pictures: it changes with every argument and with the code that draws them."""
-        digest = hashlib.sha256(
-            f"{self.seed} {self.split} {self.size} {self.background} {self.length} {self.variety}".encode()
-        )
+        named = self._source if isinstance(self._source, backgrounds.Folder) else self.background
+        digest = hashlib.sha256(f"{self.seed} {self.split} {self.size} {named} {self.length} {self.variety}".encode())
+        if isinstance(named, np.ndarray):  # its text is cut short
+            digest.update(np.ascontiguousarray(named))
         for file in sorted(Path(__file__).parent.glob("*.py")):
             digest.update(file.read_bytes())
         return digest.hexdigest()[:16]
@@ -205,15 +229,17 @@ class SyntheticHands:
         identity = random_identity(rng)
         variety = rng.uniform(*self.variety)
         pose, name = random_pose(rng, identity, variety=variety)
-        camera, light = random_camera(rng, variety), random_light(rng)
+        camera, light = random_camera(rng, variety, name), random_light(rng)
         drawing = draw(pose, identity, camera, light, self.size)
         layers = np.dstack([drawing.colour, drawing.alpha])
         if rng.random() < 0.2:
             layers = motion(rng, layers, 0.035 * self.size)
-        behind = _behind(self.background, rng, self.size)
+        behind = _behind(self._source, rng, self.size)
+        if rng.random() < 0.35:
+            behind = ground_shadow(rng, behind, layers[..., 3], light.direction)
         # A camera meters what it sees: dark skin comes out a little lighter, pale skin a little darker.
         mean = layers[..., :3].sum() / max(3 * layers[..., 3].sum(), 1e-6)
-        exposure = float((0.25 / max(mean, 0.01)) ** 0.35 * np.exp(rng.normal(0, 0.22)))
+        exposure = float((0.28 / max(mean, 0.01)) ** 0.4 * np.exp(rng.normal(0, 0.22)))
         image = camera_effects(rng, _compose(layers[..., :3], layers[..., 3], behind, exposure))
         return _sample(
             drawing, image, layers[..., 3], identity.hand,

@@ -103,6 +103,9 @@ class Identity:
     nail: tuple | None = None  # RGB in 0..1 of nail varnish; None: bare
     sleeve: float | None = None  # mm from wrist to cuff; None: bare arm
     cloth: tuple = (0.25, 0.3, 0.42)  # RGB in 0..1
+    ring: tuple | None = None  # finger 1 to 4 (index to little), mm from its MCP joint, width in mm, RGB in 0..1
+    band: tuple | None = None  # mm from wrist to bracelet or watch, width in mm (a watch above 14), RGB in 0..1
+    hair: float = 0.0  # 0..1, on arm and back of the hand
     elbow: tuple = (0.0, 0.0)  # degrees the upper arm turns about x and z at the elbow
     grain: int = 0  # where in the noise the skin's texture is cut from
 
@@ -131,6 +134,7 @@ def random_identity(rng: np.random.Generator) -> Identity:
         cloth=tuple(cloth_colour(rng)),
         elbow=(float(rng.uniform(-20, 50)), float(rng.uniform(-45, 45))),
         grain=int(rng.integers(1 << 16)),
+        **_worn(rng),
     )
 
 
@@ -138,6 +142,22 @@ def cloth_colour(rng: np.random.Generator) -> np.ndarray:
     """(3,) RGB in 0..1: greys, blacks and whites as often as colours."""
     value = rng.beta(1.0, 1.3) * 0.9 + 0.03
     return np.clip(value * (1 + rng.normal(0, rng.choice([0.03, 0.3, 0.6]), 3)), 0.02, 0.95)
+
+
+_METALS = np.array([(0.83, 0.66, 0.36), (0.78, 0.77, 0.75), (0.72, 0.52, 0.42), (0.10, 0.10, 0.11)])
+_STRAPS = np.array([(0.05, 0.05, 0.06), (0.28, 0.17, 0.10), (0.62, 0.61, 0.6), (0.12, 0.16, 0.3), (0.85, 0.82, 0.78)])
+
+
+def _worn(rng: np.random.Generator) -> dict:
+    """Ring, band and hair of an `Identity`, drawn at random: one hand in five has a ring, one in seven a band."""
+    ring = band = None
+    if rng.random() < 0.2:
+        metal = tuple(_METALS[rng.integers(len(_METALS))].tolist())
+        ring = (int(rng.choice([1, 2, 3, 3, 3, 4])), float(rng.uniform(12, 24)), float(rng.uniform(1.8, 4.5)), metal)
+    if rng.random() < 0.14:
+        tone = _STRAPS[rng.integers(len(_STRAPS))] if rng.random() < 0.7 else rng.random(3)
+        band = (float(rng.uniform(14, 40)), float(rng.uniform(3, 24)), tuple(np.asarray(tone).tolist()))
+    return dict(ring=ring, band=band, hair=float(max(0.0, rng.normal(0.1, 0.35))))
 
 
 def _turn(axis: int, degrees: float) -> np.ndarray:

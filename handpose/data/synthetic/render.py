@@ -156,9 +156,7 @@ class Drawing:
 
 
 # The ambient light is looked for in these directions (camera frame).
-_SKY = np.array(
-    [(0, -1, -0.3), (0.8, -0.3, -0.6), (-0.8, -0.3, -0.6), (0, 0.5, -0.9), (0.5, -0.8, 0.4), (-0.5, -0.8, 0.4)]
-)
+_SKY = np.array([(0.1, -1, -0.2), (0.85, -0.2, -0.5), (-0.85, -0.2, -0.5), (0, 0.5, -0.9)])
 
 
 def draw(pose: Pose, identity: Identity, camera: Camera, light: Light, size: int) -> Drawing:
@@ -187,14 +185,16 @@ def draw(pose: Pose, identity: Identity, camera: Camera, light: Light, size: int
     chart = s.belongs[:, 0] > 0.6
 
     # Pixels to shade: blocks of four on one stretch of skin at their middle, the others one by one.
-    blocks = numbers.reshape(size, 2, size, 2).transpose(0, 2, 1, 3).reshape(size * size, 4)
+    quarters = [numbers[i::2, j::2].ravel() for i in (0, 1) for j in (0, 1)]
     triangle_depth = np.concatenate([[np.inf], points[faces, 2].mean(1)]).astype(np.float32)
-    some = np.flatnonzero(blocks.any(1))
-    depth = triangle_depth[blocks[some]]
-    calm = depth.max(1) - depth.min(1) < 8  # an inf (background) makes this false
+    some = np.flatnonzero(quarters[0] | quarters[1] | quarters[2] | quarters[3])
+    quarters = [q[some] for q in quarters]
+    depth = [triangle_depth[q] for q in quarters]
+    far, near = np.maximum(depth[0], depth[1]), np.minimum(depth[0], depth[1])
+    calm = np.maximum(np.maximum(far, depth[2]), depth[3]) - np.minimum(np.minimum(near, depth[2]), depth[3]) < 8
     whole, broken = some[calm], np.repeat(some[~calm], 4)
     corner = np.tile(np.arange(4), len(broken) // 4)
-    number = np.concatenate([blocks[whole, 0], blocks[broken, corner]])
+    number = np.concatenate([quarters[0][calm], np.stack([q[~calm] for q in quarters], 1).ravel()])
     x = 2 * np.concatenate([whole % size + 0.25, broken % size + 0.5 * (corner % 2)])
     y = 2 * np.concatenate([whole // size + 0.25, broken // size + 0.5 * (corner // 2)])
     hit = number > 0

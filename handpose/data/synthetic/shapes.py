@@ -47,27 +47,35 @@ _SHAPES = {
     "D": Pose((2, 43, 90, 30, 26), _UP["index"], (57, -4, 55, 36), (50, -3, 70, 46), (49, 4, 53, 35)),
     "E": Pose((6, 40, 94, 31, 58), (49, -2, 82, 54), (48, 0, 93, 61), (42, -3, 91, 60), (48, -5, 89, 59)),
     "F": Pose((21, 43, 125, 17, 19), (47, 2, 46, 30), (6, 2, 8, 5), (2, -8, 6, 4), (2, -20, 6, 4)),
-    "G": _make((24, 36, 90, 8, 5), index=(70, 4, 4, 3)),
+    "G": _make(_ON_MIDDLE, "i"),
     "H": _make(_ON_RING, "im", index=(2, 1, 4, 3), middle=(2, 0, 4, 3)),
     "I": _make((34, 41, 83, 41, 65), "l"),
     "K": _make((6, 25, 105, 16, 8), index=(4, 10, 4, 3), middle=(53, 2, 7, 5)),
     "L": _make(_OUT, "i"),
-    "M": _make((-5, 42, 97, 43, 40), index=(58, 0, 60, 38), middle=(58, 0, 62, 38), ring=(58, -2, 60, 38)),
-    "N": _make((1, 42, 97, 43, 20), index=(58, 0, 60, 38), middle=(58, 0, 62, 38)),
+    "M": _make((-5, 42, 97, 43, 40), index=(78, 0, 10, 6), middle=(78, 0, 10, 6), ring=(78, -2, 10, 6)),
+    "N": _make((1, 42, 97, 43, 20), index=(78, 0, 10, 6), middle=(78, 0, 10, 6)),
     "O": Pose((11, 48, 113, 22, 21), (52, -4, 47, 30), (54, -4, 59, 40), (51, 1, 57, 37), (50, 6, 42, 28)),
+    "P": _make((6, 25, 105, 16, 8), index=(4, 10, 4, 3), middle=(53, 2, 7, 5)),
+    "Q": _make((25, 41, 50, 18, 9), index=(72, 4, 4, 3)),
     "R": _make((1, 40, 93, 36, 52), "im", index=(7, -5, 2, 1), middle=(-4, 7, 10, 6)),
     "S": _make(_ON_MIDDLE),
-    "T": _make((16, 44, 104, 31, 38), index=(58, -2, 94, 61)),
+    "T": _make((16, 4, 112, 6, 15), "i"),
     "U": _make(_ON_RING, "im", index=(2, 1, 4, 3), middle=(2, 0, 4, 3)),
     "V": _make(_ON_RING, "im", **_V),
     "W": _make((-5, 39, 96, 46, 50), "imr", **_W),
     "X": _make(_ON_MIDDLE, "i", index=(6, 3, 88, 50)),
     "Y": _make(_OUT, "l", little=(0, -26, 4, 3)),
-    "1": _make(_ON_MIDDLE, "i"),
+    "SCH": _make(_OUT, base=_WIDE),
+    "1": _make((52, 10, 60, -5, -12)),
     "2": _make(_OUT, "i"),
     "3": _make(_OUT, "im", **_V),
     "4": _make(_PALM, base=_WIDE),
     "5": _make(_OUT, base=_WIDE),
+    "ASL G": _make((24, 36, 90, 8, 5), index=(70, 4, 4, 3)),
+    "ASL M": _make((-5, 42, 97, 43, 40), index=(58, 0, 60, 38), middle=(58, 0, 62, 38), ring=(58, -2, 60, 38)),
+    "ASL N": _make((1, 42, 97, 43, 20), index=(58, 0, 60, 38), middle=(58, 0, 62, 38)),
+    "ASL T": _make((16, 44, 104, 31, 38), index=(58, -2, 94, 61)),
+    "ASL 1": _make(_ON_MIDDLE, "i"),
     "6": Pose((-6, 49, 108, 31, 32), (2, 10, 4, 3), (0, 1, 4, 3), (2, -8, 4, 3), (58, 3, 47, 31)),
     "7": Pose((3, 50, 109, 25, 26), (2, 10, 4, 3), (2, 0, 4, 3), (57, 0, 50, 33), (4, -18, 4, 3)),
     "8": Pose((12, 49, 120, 21, 23), (2, 10, 4, 3), (54, 0, 50, 33), (4, -8, 4, 3), (4, -18, 4, 3)),
@@ -123,8 +131,8 @@ def random_pose(
 
     With variety 1, two in five are a named shape with jitter, one in three lies on the way between two shapes
     or between a shape and a free pose, the rest are free; with variety 0 all are named shapes, held straighter.
-    Poses whose parts overlap by more than ``allowed`` mm are
-    drawn again, six times at most; then the best is opened step by step until it is clear.
+    Poses whose parts overlap by more than ``allowed`` mm are drawn again, six times at most; then the best is
+    opened step by step until it is clear. With an infinite ``allowed`` nothing is tested.
     """
     best, least, name = None, np.inf, "random"
     kind = rng.choice(3, p=[1 - 0.58 * variety, 0.33 * variety, 0.25 * variety])
@@ -139,7 +147,7 @@ def random_pose(
             pose, label = _free(rng), "random"
         wrist = (float(rng.normal(0, 6 + 12 * variety)), float(rng.normal(0, 4 + 5 * variety)))
         pose = pose.moved(wrist=wrist).clipped()
-        depth = penetration(pose, identity)
+        depth = penetration(pose, identity) if np.isfinite(allowed) else 0.0
         if depth < least:
             best, least, name = pose, depth, label
         if least <= allowed:

@@ -200,7 +200,7 @@ def _weights(p: np.ndarray, normals: np.ndarray) -> dict:
 @lru_cache(maxsize=1)
 def skin() -> Skin:
     """The one mesh that every hand is bent from; made on first use in about a second, then kept."""
-    step = 4.2  # mm; the arm needs less
+    step = 4.6  # mm; the arm needs less
     axes = [
         np.arange(-80, 112, step),
         np.concatenate(

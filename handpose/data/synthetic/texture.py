@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from handpose.data.synthetic.anatomy import REST_FRAMES, Identity, rest_joints
 from handpose.data.synthetic.surface import smooth
+from handpose.data.synthetic.worn import wear
 
 TEXEL = 0.4  # mm
 ORIGIN = np.array([-110.0, -45.0])  # mm: the pictures' first row and column
@@ -36,6 +37,8 @@ def chart(rest: np.ndarray, thumb: np.ndarray) -> np.ndarray:
 
 def lookup(picture: np.ndarray, at: np.ndarray) -> np.ndarray:
     """The values of a (rows, columns, C) picture at (N, 2) mm, interpolated; the border's beyond."""
+    if not len(at):  # OpenCV refuses an empty picture of places
+        return np.zeros((0, picture.shape[2]), picture.dtype)
     row = 1024  # OpenCV wants a picture of places, not a list
     places = np.zeros((-(-len(at) // row) * row, 2), np.float32)
     places[: len(at)] = (at - ORIGIN.astype(np.float32)) * np.float32(1 / TEXEL)
@@ -53,7 +56,8 @@ def _stroke(canvas, points, width, depth):
     fold = cv2.GaussianBlur(line, (0, 0), 0.7).astype(np.float32) + 1.6 * cv2.GaussianBlur(
         line, (0, 0), 4.0
     )  # line and hollow
-    np.maximum(canvas, depth / 255 * np.minimum(fold, 255), out=canvas)
+    keep = np.maximum if depth > 0 else np.minimum
+    keep(canvas, depth / 255 * np.minimum(fold, 255), out=canvas)
 
 
 def _spot(canvas, centre, radius, height):
@@ -133,6 +137,11 @@ def pictures() -> dict:
         _stroke(creases[1], np.concatenate([ring, ring[:1]]), 0.6, 1.0)
         _spot(moon, mark(middle - tall + 1, 0), 2.0, 0.8)
         _stroke(moon, [mark(middle + tall - 0.8, u) for u in (-wide + 1.5, 0, wide - 1.5)], 1.4, 1.2)
+    for c in range(1, 5):  # tendons: a pale ridge with a darker hollow on either side
+        end = joints[4 * c + 1, :2]
+        start = np.array([0.25 * end[0], 18.0])
+        for off, tone, width in ((0, -0.28, 1.6), (-3.2, 0.22, 2.2), (3.2, 0.22, 2.2)):
+            _stroke(red[1], [start + (off, 0), 0.5 * (start + end) + (off, 0), end + (off, -8)], width, tone)
     for u, v in (((-14, 20), (-12, 84)), ((6, 25), (12, 84)), ((-20, 30), (-30, 74)), ((-8, 40), (8, 60))):
         _stroke(red[1], [u, 0.5 * np.add(u, v) + rng.normal(0, 3, 2), v], 2.0, -0.5)  # veins are the contrary of red
     noise = rng.normal(0, 1, (512, 512))
@@ -159,7 +168,7 @@ def tones(skin: float, redness: float) -> tuple[np.ndarray, np.ndarray, np.ndarr
     at = np.linspace(0, 1, len(_TONES))
     back = np.array([np.interp(skin, at, _TONES[:, i]) for i in range(3)])
     palm = back + (0.30 + 0.25 * skin) * (_PALM - back) * (1 if skin > 0.3 else 0.8)
-    back = back * (1 + (redness - 0.5) * np.array([0.05, -0.05, -0.06]))
+    back = back * (1 + (redness - 0.5) * np.array([0.06, -0.08, -0.12]))
     red = palm * 0.55 + back * 0.45
     red = red * np.array([1.0, 0.80, 0.78])
     return back**2.2, palm**2.2, red**2.2
@@ -188,17 +197,15 @@ def surface_colour(rest: np.ndarray, volar: np.ndarray, thumb: np.ndarray, ident
     albedo += np.clip((0.25 + 0.6 * identity.redness) * redder, -0.25, 0.9)[:, None] * (red - albedo)
     ij = ((at + np.float32(300 + identity.grain % 251)) * np.float32(2.2)).astype(np.int32) & 511
     noise = art["noise"].reshape(-1, 3)[ij[:, 1] * 512 + ij[:, 0]]
-    mottle = 1 + noise @ np.array([0.022, 0.018, 0.016], np.float32)
+    # Blood shows through in patches: where the skin is brighter it is also less red.
+    patch = np.float32(0.10 * (0.5 + identity.redness)) * noise[:, 2:] * np.array([0.1, -0.8, -0.6], np.float32)
+    albedo *= 1 + np.clip(patch, -0.3, 0.3)
+    mottle = 1 + noise @ np.array([0.022, 0.024, 0.03], np.float32)
     fold = np.float32(0.55 * identity.creases) * crease
     albedo *= mottle[:, None] * (1 - fold[:, None] * np.array([0.85, 1.05, 1.1], np.float32))
     plate = 0.5 * red + 0.5 * palm + 0.03 if identity.nail is None else np.array(identity.nail, np.float32) ** 2.2
     plate = plate.astype(np.float32) + (np.float32(0.16) * moon[:, None] if identity.nail is None else 0)
     albedo += (0.85 * nail)[:, None] * (plate - albedo)
     gloss = 1 - 0.4 * side + 2.2 * nail
-    if identity.sleeve is not None:
-        cloth = (rest[:, 1] < -identity.sleeve).astype(np.float32)
-        hem = np.exp(-(((rest[:, 1] + np.float32(identity.sleeve + 12)) / 0.8) ** 2))
-        weave = np.array(identity.cloth, np.float32) ** 2.2 * (1 + 0.06 * noise[:, :1] - 0.3 * hem[:, None])
-        albedo += cloth[:, None] * (weave - albedo)
-        gloss = gloss * (1 - 0.9 * cloth)
+    wear(albedo, gloss, rest, volar, noise, identity)
     return np.clip(albedo, 0.004, 1), gloss
