@@ -121,10 +121,10 @@ def attention_forms(repeats: int) -> dict:
 
 def data_sources(repeats: int) -> dict:
     """Drawn hands a second, and labelled photographs read and cut a second where there are any."""
-    hands = SyntheticHands(size=192)
-    hands[0]
-    counter = iter(range(1, 10**9))
-    tasks = {"drawn": lambda: hands[next(counter)]}
+    sets, counter = {size: SyntheticHands(size=size) for size in (128, 192, 256)}, iter(range(1, 10**9))
+    for hands in sets.values():
+        hands[0]
+    tasks = {f"drawn_{size}": lambda h=hands: [h[next(counter)] for _ in range(8)] for size, hands in sets.items()}
     place = Path(os.environ.get("HANDPOSE_DATA", "")) / "hand-keypoints"
     if os.environ.get("HANDPOSE_DATA") and place.is_dir():
         from handpose.data.hand_keypoints import HandKeypoints
@@ -132,7 +132,7 @@ def data_sources(repeats: int) -> dict:
         photos = HandKeypoints(place)
         tasks["read"] = lambda: evaluation.cut(photos, 128, limit=16)
     taken = alternate(repeats, **tasks)
-    found = {"drawn_hands_per_second_192": 1 / taken["drawn"]}
+    found = {f"drawn_hands_per_second_{size}": 8 / taken[f"drawn_{size}"] for size in sets}
     return found | ({"photographs_read_per_second": 16 / taken["read"]} if "read" in taken else {})
 
 

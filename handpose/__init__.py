@@ -4,11 +4,12 @@ __version__ = "0.1.0"
 
 from handpose import attention, crop, data, losses, metrics, scoremap, skeleton
 from handpose.attention import SelfAttention2d
+from handpose.detector import HandDecNet
 from handpose.losses import PoseLoss
 from handpose.posenet import PoseEstimationNet
 
 __all__ = [
-    "HandPose", "PoseEstimationNet", "PoseLoss", "SelfAttention2d",
+    "HandDecNet", "HandPose", "PoseEstimationNet", "PoseLoss", "SelfAttention2d",
     "attention", "crop", "data", "losses", "metrics", "scoremap", "skeleton",
 ]  # fmt: skip
 

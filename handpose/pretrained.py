@@ -15,10 +15,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from handpose import files
+from handpose.detector import HandDecNet
 from handpose.posenet import PoseEstimationNet
 
-FORMAT = "handpose.PoseEstimationNet/1"
-DEFAULT = "laptop"  # the bundled weights that are used when none are named
+DEFAULT = "laptop"  # the bundled pose weights that are used when none are named
+DETECTOR = "detector"  # the bundled detector
 
 
 class WeightsError(ValueError):
@@ -30,18 +31,23 @@ def bundled(name: str = DEFAULT) -> Path:
     return Path(str(resources.files("handpose") / "weights" / f"{name}.safetensors"))
 
 
-def save(path: str | os.PathLike, net: PoseEstimationNet, size: int) -> None:
+def form(kind: type) -> str:
+    """What a file of weights calls itself."""
+    return f"handpose.{kind.__name__}/1"
+
+
+def save(path: str | os.PathLike, net: PoseEstimationNet | HandDecNet, size: int) -> None:
     """Write a network's weights, whole or not at all.
 
     Args:
-        size: side in pixels of the crops it was trained on.
+        size: side in pixels of the crops, or pictures, it was trained on.
     """
     tensors = {
         name: (t.to(torch.float16) if t.is_floating_point() and t.ndim >= 2 else t).contiguous().cpu()
         for name, t in net.state_dict().items()
     }
     # One entry, because safetensors writes several in an order that changes from run to run.
-    about = {"format": FORMAT, "options": net.options, "size": size, "sha256": _digest(tensors)}
+    about = {"format": form(type(net)), "options": net.options, "size": size, "sha256": _digest(tensors)}
     header = {"handpose": json.dumps(about)}
     with files.writing(path) as unfinished:
         save_file(tensors, unfinished, header)
@@ -55,16 +61,19 @@ def _digest(tensors: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def load(path: str | os.PathLike | None = None, device: torch.device | str = "cpu") -> tuple[PoseEstimationNet, int]:
-    """A network from a file of weights, in evaluation mode and float32, and the size of its crops.
+def load(
+    path: str | os.PathLike | None = None, device: torch.device | str = "cpu", *, kind: type = PoseEstimationNet
+) -> tuple[PoseEstimationNet | HandDecNet, int]:
+    """A network from a file of weights, in evaluation mode and float32, and the size of its input.
 
     Args:
         path: a file, or None for the bundled weights.
+        kind: `PoseEstimationNet` or `HandDecNet`.
 
     Raises:
         WeightsError: missing, truncated, not safetensors, or made for something else.
     """
-    path = bundled() if path is None else Path(path)
+    path = bundled(DETECTOR if kind is HandDecNet else DEFAULT) if path is None else Path(path)
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file")
     try:
@@ -73,14 +82,15 @@ def load(path: str | os.PathLike | None = None, device: torch.device | str = "cp
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{path}: not a whole safetensors file ({error})") from None
-    if header.get("format") != FORMAT:
-        raise WeightsError(f"{path}: holds {header.get('format', 'no handpose weights')!r}, not {FORMAT!r}")
+    if header.get("format") != form(kind):
+        raise WeightsError(f"{path}: holds {header.get('format', 'no handpose weights')!r}, not {form(kind)!r}")
     if "sha256" in header and header["sha256"] != _digest(tensors):
         raise WeightsError(f"{path}: damaged (its weights do not match their checksum); copy or download it again")
     try:
         options = header["options"]
-        options["attention"] = tuple(options["attention"]) if options["attention"] else False
-        net, size = PoseEstimationNet(**options), int(header["size"])
+        if "attention" in options:
+            options["attention"] = tuple(options["attention"]) if options["attention"] else False
+        net, size = kind(**options), int(header["size"])
         net.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in tensors.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[-1].strip()

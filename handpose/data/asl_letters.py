@@ -69,6 +69,12 @@ class AslLetters:
         image = self.root / self.rows[index][0]
         return image.parent.parent / "labels" / f"{image.stem}.txt"
 
+    def boxes(self, index: int) -> np.ndarray:
+        """The hand-drawn boxes of sample `index`, (n, 4) float32 pixels."""
+        height, width = read_image(self.root / self.rows[index][0]).shape[:2]
+        found = read_boxes(self.label_file(index), width, height)
+        return np.array([box for _, box in found], np.float32).reshape(-1, 4)
+
     def __getitem__(self, index: int) -> Sample:
         name, points = self.rows[index]
         image = read_image(self.root / name)

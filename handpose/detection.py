@@ -1,0 +1,172 @@
+"""How good a detector is: average precision, recall, false alarms, and what its boxes cost the key-points."""
+
+import contextlib
+import dataclasses
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from handpose import data, detector, evaluation, metrics, pretrained, skeleton
+from handpose.crop import MARGIN
+from handpose.data import scenes
+from handpose.data.asl_letters import AslLetters
+
+THRESHOLD = 0.5  # default confidence; a hand below it is not reported
+LOWEST = 0.01  # boxes below are left out of average precision
+Found = list[tuple[np.ndarray, np.ndarray]]  # boxes (n, 4) and confidences (n,) of each picture
+
+
+def average_precision(found: Found, boxes: Sequence[np.ndarray]) -> dict:
+    """COCO's average precision of boxes, by pycocotools.
+
+    Args:
+        found: what `detector.detect` gave, with a threshold near 0.
+        boxes: the true boxes (n, 4) of each picture.
+
+    Returns:
+        ``ap50`` (IoU 0.5), ``ap`` (mean over IoU 0.5 to 0.95), and ``precision50`` at recall 0, 0.01, ..., 1.
+    """
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    def extent(box: np.ndarray) -> list[float]:
+        return [float(v) for v in (*box[:2], *(box[2:] - box[:2]))]
+
+    true = [{"image_id": i, "bbox": extent(b), "area": float(np.prod(b[2:] - b[:2])), "iscrowd": 0, "category_id": 1}
+            for i, many in enumerate(boxes) for b in many]  # fmt: skip
+    mine = [{"image_id": i, "bbox": extent(b), "score": float(s), "category_id": 1}
+            for i, (many, scores) in enumerate(found) for b, s in zip(many, scores, strict=True)]  # fmt: skip
+    if not mine or not true:
+        return {"ap50": 0.0, "ap": 0.0, "precision50": [0.0] * 101}
+    truth = COCO()
+    truth.dataset = {"images": [{"id": i} for i in range(len(boxes))], "categories": [{"id": 1}],
+                     "annotations": [a | {"id": k} for k, a in enumerate(true, 1)]}  # fmt: skip
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth.createIndex()
+        judge = COCOeval(truth, truth.loadRes(mine), "bbox")
+        judge.params.areaRng, judge.params.areaRngLbl = judge.params.areaRng[:1], ["all"]
+        judge.evaluate()
+        judge.accumulate()
+    precision = judge.eval["precision"][:, :, 0, 0, -1]  # (IoU thresholds, recalls)
+    return {"ap50": float(precision[0].mean()), "ap": float(precision.mean()),
+            "precision50": [round(float(p), 4) for p in precision[0]]}  # fmt: skip
+
+
+def with_interval(found: Found, boxes: Sequence[np.ndarray], groups: Sequence[str], *, repeats: int = 200) -> dict:
+    """`average_precision` with 95 % intervals, drawing whole groups of pictures with replacement."""
+    names, index = np.unique(np.asarray(groups), return_inverse=True)
+    members, rng, draws = [np.flatnonzero(index == k) for k in range(len(names))], np.random.default_rng(0), []
+    for _ in range(repeats):
+        drawn = np.concatenate([members[k] for k in rng.integers(len(names), size=len(names))])
+        scores = average_precision([found[i] for i in drawn], [boxes[i] for i in drawn])
+        draws.append((scores["ap50"], scores["ap"]))
+    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+    whole = average_precision(found, boxes)
+    return whole | {"intervals": {k: [float(a), float(b)] for k, a, b in zip(("ap50", "ap"), low, high, strict=True)}}
+
+
+def best(found: Found, boxes: Sequence[np.ndarray], threshold: float = THRESHOLD) -> dict:
+    """Of pictures in which one hand is labelled and others may be seen: recall, and IoU of the surest box.
+
+    Returns:
+        ``recall50``: part of the labelled hands that some box at or above the threshold meets with IoU 0.5;
+        ``top1_iou``: mean IoU of the surest box with the label, 0 where none is above the threshold; ``pictures``.
+    """
+    met, first = [], []
+    for (mine, scores), true in zip(found, boxes, strict=True):
+        mine = mine[scores >= threshold]
+        overlap = detector.iou(torch.from_numpy(mine), torch.from_numpy(true))[:, 0] if len(mine) else torch.zeros(1)
+        met.append(bool(overlap.max() >= 0.5))
+        first.append(float(overlap[0]))
+    return {"pictures": len(met), "recall50": float(np.mean(met)), "top1_iou": float(np.mean(first))}
+
+
+def score_everywhere(net: detector.HandDecNet) -> dict:
+    """Everything that the record of a detector holds beyond its training; needs the photographs."""
+
+    def find(pictures: Sequence[scenes.Picture]) -> Found:
+        return detector.detect(net, [p.image for p in pictures], threshold=LOWEST)
+
+    result: dict = {"threshold": THRESHOLD, "precision": {}, "one_labelled": {}, "empty": {}, "pck": {}}
+    letters = {split: scenes.labelled(AslLetters(None, split, min_score=0.0)) for split in ("val", "test")}
+    composed = scenes.Scenes(0, "test", 500)
+    for name, pictures in (("asl-letters/test", letters["test"]), ("scenes/test", [composed[i] for i in range(500)])):
+        found = find(pictures)
+        scores = with_interval(found, [p.boxes for p in pictures], [p.group for p in pictures])
+        scores["first_hundred"] = {"ap50": average_precision(found[:100], [p.boxes for p in pictures[:100]])["ap50"]}
+        result["precision"][name] = {"pictures": len(pictures), "hands": sum(len(p.boxes) for p in pictures)} | scores
+
+    photos = data.open("hand-keypoints", "val")
+    pictures, parts = scenes.labelled(photos), np.array(photos.parts)
+    found = find(pictures)
+    for part in "ABC":
+        of = np.flatnonzero(parts == part)
+        result["one_labelled"][part] = best([found[i] for i in of], [pictures[i].boxes for i in of])
+
+    part_b = [p for p, part in zip(pictures, parts, strict=True) if part == "B"]
+    drawn = scenes.Scenes(7, "test", 200, hands=0)
+    for name, empty in (
+        ("hand-keypoints part B", scenes.windows(part_b, limit=len(part_b))),
+        ("asl-letters", scenes.windows(letters["val"] + letters["test"], limit=1000)),
+        ("drawn scenes", [drawn[i] for i in range(200)]),
+    ):
+        alarms = sum(int((scores >= THRESHOLD).sum()) for _, scores in find(empty))
+        result["empty"][name] = {"pictures": len(empty), "false_alarms_per_picture": alarms / max(len(empty), 1)}
+
+    pose, size = pretrained.load()
+    for name, split in (("hand-keypoints", "val"), ("asl-letters", "all")):
+        result["pck"][f"{name}/{split}"] = key_points(net, pose, size, data.open(name, split))
+    return result
+
+
+def key_points(net: detector.HandDecNet, pose: nn.Module, size: int, samples) -> dict:
+    """PCK of the pose network with true boxes, with jittered ones, and with the detector's.
+
+    A jitter of p pixels is that of the paper's crop: the box's centre moves by a normal deviate of p / 256 of the
+    crop's side along each axis. Of several detections the surest is taken; a hand that was not found counts as wrong.
+
+    Returns:
+        For "true", "jitter 8", "jitter 20", "detected", and "detected, second look" (cut out anew around the first
+        key-points): PCK at 0.2 of s and at 0.1 of the box, pooled under "all" and per part where there are parts.
+    """
+    every = [samples[i] for i in range(len(samples))]
+    parts = np.array(getattr(samples, "parts", ["all"] * len(every)))
+    keep = [i for i, s in enumerate(every) if s.visible.any()]
+    every, parts = [every[i] for i in keep], parts[keep]
+    rng = np.random.default_rng(0)
+
+    def moved(sample: data.Sample, pixels: float) -> data.Sample:
+        side = MARGIN * max(sample.box[2:] - sample.box[:2])
+        return dataclasses.replace(sample, box=sample.box + np.tile(rng.normal(0, pixels / 256 * side, 2), 2))
+
+    def score(shown: list, missed: np.ndarray) -> tuple[dict, np.ndarray]:
+        predicted = evaluation.predict(pose, evaluation.cut(shown, size))[-1]
+        target, visible = (np.stack([getattr(s, k) for s in every]) for k in ("keypoints", "visible"))
+        counted = np.where(missed[:, None, None], 1e6, predicted)  # far from everything
+
+        def both(of: np.ndarray) -> dict:
+            t, v = target[of], visible[of]
+            return {
+                "pck_bone_0.2": float(metrics.pck(counted[of], t, v, skeleton.unit_length(t, v), [0.2])[0]),
+                "pck_box_0.1": float(metrics.pck(counted[of], t, v, skeleton.box_side(t, v), [0.1])[0]),
+                "found": float(1 - missed[of].mean()),
+            }
+
+        kinds = sorted(set(parts)) if len(set(parts)) > 1 else []
+        return {"all": both(np.arange(len(every)))} | {k: both(np.flatnonzero(parts == k)) for k in kinds}, predicted
+
+    none = np.zeros(len(every), bool)
+    result = {"true": score(every, none)[0]}
+    for pixels in (8, 20):
+        result[f"jitter {pixels}"] = score([moved(s, pixels) for s in every], none)[0]
+    found = detector.detect(net, [s.image for s in every], threshold=THRESHOLD, most=1)
+    missed = np.array([len(boxes) == 0 for boxes, _ in found])
+    first = [s if m else dataclasses.replace(s, box=detector.joint_box(boxes[0]))
+             for s, (boxes, _), m in zip(every, found, missed, strict=True)]  # fmt: skip
+    result["detected"], points = score(first, missed)
+    second = [dataclasses.replace(s, box=skeleton.tight_box(p)) for s, p in zip(first, points, strict=True)]
+    result["detected, second look"] = score(second, missed)[0]
+    return result

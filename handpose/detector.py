@@ -1,0 +1,263 @@
+"""HandDecNet: a small SSD that finds hands (section 3.1).
+
+The paper names the method, SSD, and leaves its details out for want of space. This is the single shot detector of
+Liu et al. (2016) with one class: a grid of default boxes ("anchors"), each of which says how likely it holds a hand and
+how it should move to fit it. Backbone: rows 1-10 of Table 1 at a quarter of their widths; three coarser maps follow.
+All boxes are (x0, y0, x1, y1) in pixels of the square input.
+"""
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from handpose.posenet import TABLE1
+from handpose.skeleton import tight_box
+
+SIZE = 256  # side of the input in pixels
+STRIDES = (8, 16, 32, 64)  # pixels per cell of the four maps
+SIDES = ((0.09, 0.13), (0.19, 0.27), (0.38, 0.52), (0.66, 0.86))  # of each map's anchors, as parts of the input's side
+RATIOS = (0.4, 0.75, 1.35)  # width over height
+VARIANCES = (0.1, 0.2)  # SSD's scale of the offsets: of the centre, of the size
+MATCH = 0.5  # an anchor with at least this IoU is a positive
+NEGATIVES = 3  # hard negatives for every positive
+EMPTY = 12  # hard negatives in a picture without a hand
+GREY = 127  # around pictures that are not square
+BODY = 0.1  # flesh reaches past the joints: the detector's box is the key-points' plus this part a side
+
+
+class HandDecNet(nn.Module):
+    """The detector: for every anchor a logit ("a hand") and four offsets.
+
+    Args:
+        width: factor on the channels of Table 1's rows 1-10.
+
+    Raises:
+        ValueError: a width that leaves no channels.
+    """
+
+    def __init__(self, *, width: float = 0.25) -> None:
+        super().__init__()
+        if round(64 * width) < 1:
+            raise ValueError(f"width {width} leaves no channels")
+        self.options = dict(width=width)
+
+        def block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+            return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1), nn.ReLU(inplace=True),
+                                 nn.BatchNorm2d(outputs))  # fmt: skip
+
+        layers, inputs = [], 3
+        for row in range(1, 11):
+            name, _, channels, _ = TABLE1[row]
+            if name == "maxpool":
+                layers.append(nn.MaxPool2d(2))
+            else:
+                layers.append(block(inputs, inputs := round(channels * width)))
+        steps, widths = [nn.Sequential(*layers)], [inputs]
+        for factor in (1.5, 2, 2):
+            outputs = round(256 * width * factor)
+            steps.append(nn.Sequential(block(widths[-1], outputs, stride=2), block(outputs, outputs)))
+            widths.append(outputs)
+        per_cell = len(RATIOS) * len(SIDES[0])
+        self.steps = nn.ModuleList(steps)
+        self.heads = nn.ModuleList(nn.Conv2d(n, 5 * per_cell, 3, padding=1) for n in widths)
+        for head in self.heads:
+            nn.init.normal_(head.weight, std=0.01)
+            nn.init.zeros_(head.bias)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits and offsets of every anchor, in the order of `anchors`.
+
+        Args:
+            images: (B, 3, S, S) float in [0, 1]; S a multiple of 64.
+
+        Returns:
+            Logits (B, A), offsets (B, A, 4).
+
+        Raises:
+            ValueError: the input has another shape.
+        """
+        if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3] or images.shape[2] % 64:
+            raise ValueError(f"images must have shape (B, 3, S, S) with S a multiple of 64, not {tuple(images.shape)}")
+        x, found = (images - 0.5) / 0.25, []
+        for step, head in zip(self.steps, self.heads, strict=True):
+            x = step(x)
+            found.append(head(x).permute(0, 2, 3, 1).reshape(len(x), -1, 5))  # cells row by row, then anchors
+        joined = torch.cat(found, 1)
+        return joined[..., 0], joined[..., 1:]
+
+
+def anchors(size: int = SIZE) -> Tensor:
+    """The default boxes, (A, 4): map by map, cell by cell, and within a cell side by side, ratio by ratio."""
+    boxes = []
+    for stride, sides in zip(STRIDES, SIDES, strict=True):
+        at = torch.arange(size // stride) * stride + (stride - 1) / 2  # centres of the cells; pixel centres are whole
+        y, x = torch.meshgrid(at, at, indexing="ij")
+        for_cell = [(s * size * r**0.5, s * size / r**0.5) for s in sides for r in RATIOS]
+        extent = torch.tensor(for_cell).expand(*x.shape, -1, 2)
+        centre = torch.stack([x, y], -1)[:, :, None].expand_as(extent)
+        boxes.append(torch.cat([centre - extent / 2, centre + extent / 2], -1).reshape(-1, 4))
+    return torch.cat(boxes)
+
+
+def iou(first: Tensor, second: Tensor) -> Tensor:
+    """Intersection over union of every pair: (N, 4), (M, 4) -> (N, M)."""
+    low = torch.maximum(first[:, None, :2], second[None, :, :2])
+    high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
+    common = (high - low).clamp(min=0).prod(-1)
+    area = [(b[:, 2:] - b[:, :2]).clamp(min=0).prod(-1) for b in (first, second)]
+    return common / (area[0][:, None] + area[1][None] - common).clamp(min=1e-9)
+
+
+def match(boxes: Tensor, default: Tensor, threshold: float = MATCH) -> Tensor:
+    """Which box each anchor answers for: (A,) int64 index into boxes, -1 for background.
+
+    An anchor takes the box it overlaps most, if by at least `threshold`; and the best anchor of every box takes that
+    box in any case, so that no hand goes without. Boxes thinner than a pixel count as one pixel thick.
+    """
+    if not len(boxes):
+        return torch.full((len(default),), -1)
+    overlap = iou(default, solid(boxes))
+    best, chosen = overlap.max(1)
+    chosen[best < threshold] = -1
+    forced = overlap.argmax(0)
+    order = overlap[forced, torch.arange(len(boxes))].argsort()  # where two boxes claim one anchor, the closer wins
+    chosen[forced[order]] = order
+    return chosen
+
+
+def solid(boxes: Tensor) -> Tensor:
+    """Boxes at least one pixel wide and high, about the same centres."""
+    centre, extent = (boxes[..., :2] + boxes[..., 2:]) / 2, (boxes[..., 2:] - boxes[..., :2]).clamp(min=1)
+    return torch.cat([centre - extent / 2, centre + extent / 2], -1)
+
+
+def encode(boxes: Tensor, default: Tensor) -> Tensor:
+    """Boxes as offsets from anchors, (..., 4): shifts in units of the anchor, logarithms of the sizes' ratios."""
+    boxes = solid(boxes)
+    extent, own = boxes[..., 2:] - boxes[..., :2], default[..., 2:] - default[..., :2]
+    shift = (boxes[..., :2] + boxes[..., 2:] - default[..., :2] - default[..., 2:]) / 2 / own
+    return torch.cat([shift / VARIANCES[0], (extent / own).log() / VARIANCES[1]], -1)
+
+
+def decode(offsets: Tensor, default: Tensor) -> Tensor:
+    """The inverse of `encode`; growth is limited to a factor of 16, so that no offset overflows."""
+    own, centre = default[..., 2:] - default[..., :2], (default[..., :2] + default[..., 2:]) / 2
+    centre = centre + offsets[..., :2] * VARIANCES[0] * own
+    extent = own * (offsets[..., 2:] * VARIANCES[1]).clamp(-2.8, 2.8).exp()
+    return torch.cat([centre - extent / 2, centre + extent / 2], -1)
+
+
+def body_box(points: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
+    """The detector's box: the key-points' extent plus a tenth of it a side; (..., 4), NaN where nothing is visible."""
+    box = tight_box(points, visible)
+    extra = BODY * (box[..., 2:] - box[..., :2])
+    return np.concatenate([box[..., :2] - extra, box[..., 2:] + extra], -1)
+
+
+def joint_box(box: np.ndarray) -> np.ndarray:
+    """The inverse of `body_box`: the box of the key-points within a detector's box."""
+    box = np.asarray(box, np.float32)
+    extra = BODY / (1 + 2 * BODY) * (box[..., 2:] - box[..., :2])
+    return np.concatenate([box[..., :2] + extra, box[..., 2:] - extra], -1)
+
+
+class DetectionLoss(nn.Module):
+    """SSD's loss: cross-entropy on positives and hard negatives, smooth L1 on the positives' offsets.
+
+    SSD's softmax over two classes is a sigmoid of their difference, hence one logit an anchor. Nearly all anchors are
+    background; only the hardest three for every positive count (twelve in a picture without a hand), or the easy
+    thousands would drown the hands. Both sums are divided by the number of positives, at least one.
+
+    Args:
+        size: side of the input in pixels.
+        negatives: hard negatives for every positive; None counts all of them.
+    """
+
+    def __init__(self, size: int = SIZE, *, negatives: int | None = NEGATIVES) -> None:
+        super().__init__()
+        self.negatives = negatives
+        self.register_buffer("default", anchors(size))
+
+    def forward(self, logits: Tensor, offsets: Tensor, boxes: list[Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a batch.
+
+        Args:
+            logits: (B, A). offsets: (B, A, 4).
+            boxes: the hands of each picture, (n, 4) each; n may be 0.
+
+        Returns:
+            Total, and its parts ``{"class", "box"}``.
+        """
+        chosen = torch.stack([match(b, self.default) for b in boxes])  # (B, A)
+        hand = chosen >= 0
+        wrong = F.binary_cross_entropy_with_logits(logits.float(), hand.float(), reduction="none")
+        counted = hand.clone()
+        if self.negatives is None:
+            counted[:] = True
+        else:
+            count = hand.sum(1)
+            count = torch.where(count > 0, self.negatives * count, EMPTY).clamp(max=hand.shape[1])
+            rank = wrong.detach().masked_fill(hand, -1).argsort(1, descending=True).argsort(1)
+            counted |= (rank < count[:, None]) & ~hand
+        positives = hand.sum().clamp(min=1)
+        goals = [b[c[h]] for b, c, h in zip(boxes, chosen, hand, strict=True) if len(b)]
+        goal = torch.cat([*goals, self.default.new_zeros(0, 4)])
+        own = self.default.expand(len(logits), -1, -1)[hand]
+        parts = {
+            "class": wrong[counted].sum() / positives,
+            "box": F.smooth_l1_loss(offsets.float()[hand], encode(goal, own), reduction="sum") / positives,
+        }
+        return parts["class"] + parts["box"], parts
+
+
+def letterbox(image: np.ndarray, size: int = SIZE) -> tuple[np.ndarray, float]:
+    """A picture (H, W, 3) uint8 shrunk or enlarged to fit the top left of a grey square; and the factor."""
+    height, width = image.shape[:2]
+    factor = size / max(height, width)
+    new = max(1, round(width * factor)), max(1, round(height * factor))
+    out = np.full((size, size, 3), GREY, np.uint8)
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    out[: new[1], : new[0]] = cv2.resize(image, new, interpolation=how)
+    return out, factor
+
+
+@torch.inference_mode()
+def detect(
+    net: HandDecNet, images: list[np.ndarray], *, threshold: float, overlap: float = 0.45, size: int = SIZE,
+    most: int = 20,
+) -> list[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
+    """Boxes of the hands in pictures, best first.
+
+    Args:
+        net: in evaluation mode; its device is used.
+        images: (H, W, 3) uint8 each.
+        threshold: least confidence, 0 to 1.
+        overlap: of two boxes with a larger IoU the weaker is dropped (non-maximum suppression).
+        most: at most this many boxes a picture.
+
+    Returns:
+        For each picture boxes (n, 4) float32 in its pixels, clipped to it, and confidences (n,) float32.
+    """
+    device = next(net.parameters()).device
+    default, found = anchors(size), []
+    for image in images:
+        small, factor = letterbox(image, size)
+        logits, offsets = net(torch.from_numpy(small).to(device).permute(2, 0, 1)[None].float() / 255)
+        scores = logits[0].sigmoid().cpu()
+        kept = (scores >= threshold).nonzero()[:, 0]
+        boxes = decode(offsets[0].cpu()[kept], default[kept]).numpy()
+        boxes = (boxes + 0.5) / factor - 0.5
+        limit = np.array(image.shape[1::-1] * 2) - 0.5
+        boxes = np.clip(boxes, -0.5, limit).astype(np.float32)
+        chosen = suppress(boxes, scores[kept].numpy(), overlap)[:most]
+        found.append((boxes[chosen], scores[kept].numpy()[chosen]))
+    return found
+
+
+def suppress(boxes: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarray:
+    """Non-maximum suppression: indices of the boxes (n, 4) that stay, best first."""
+    corner_and_extent = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], 1)
+    kept = cv2.dnn.NMSBoxes(corner_and_extent.tolist(), scores.tolist(), 0.0, overlap)
+    return np.asarray(kept, int).reshape(-1)
