@@ -7,7 +7,7 @@ from handpose.data.sample import Sample
 
 __all__ = ["DataError", "Sample", "SyntheticHands", "open"]
 
-SOURCES = ("synthetic", "hand-keypoints", "massey", "asl-letters", "stb")
+SOURCES = ("synthetic", "hand-keypoints", "massey", "asl-letters", "egohands", "stb")
 #: How many of the endless rendered hands `open` gives, and how varied: training goes further than the tests ask.
 SYNTHETIC = {
     "train": dict(length=5000, size=192, variety=(0.0, 1.0)),
@@ -58,6 +58,10 @@ def open(source: str, split: str = "train"):
         from handpose.data.asl_letters import AslLetters
 
         return AslLetters(path or None, split)
+    if name == "egohands":
+        from handpose.data.egohands import EgoHands
+
+        return EgoHands(path or None, split)
     if name == "stb":
         from handpose.data.stb import Stb
 
