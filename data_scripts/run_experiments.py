@@ -31,19 +31,19 @@ class TableError(ValueError):
 
 
 def read(path: Path) -> dict:
-    """A table, checked: ``config``, ``validate``, ``elsewhere``, ``seeds``, ``set``, ``run`` and ``compare``."""
+    """A table, checked: its keys are those of `allowed`, and its runs and comparisons fit together."""
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise TableError(f"{path}: {error}") from None
-    allowed = {"config", "validate", "elsewhere", "seeds", "set", "run", "compare"}
+    allowed = {"config", "data", "validate", "elsewhere", "seeds", "set", "run", "compare"}
     if unknown := sorted(set(table) - allowed):
         raise TableError(f"{path}: unknown key {unknown[0]!r}; allowed are {', '.join(sorted(allowed))}")
     methods = [run.get("method") for run in table.get("run", [])]
     if not methods or None in methods or len(set(methods)) < len(methods):
         raise TableError(f"{path}: every [[run]] needs a method of its own")
     for run in table["run"]:
-        if not run.get("data"):
+        if not run.setdefault("data", table.get("data")):
             raise TableError(f"{path}: run {run['method']!r} names no data")
         if run.get("init") and run["init"] not in methods[: methods.index(run["method"])]:
             raise TableError(f"{path}: run {run['method']!r} starts from {run['init']!r}, which is no earlier run")

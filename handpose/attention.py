@@ -127,6 +127,40 @@ class SelfAttention2d(nn.Module):
         return tokens.transpose(1, 2).reshape(B, C, h, w)
 
 
+class ResidualConvolution(nn.Module):
+    """The control: two 3x3 convolutions in place of attention, in the same frame, x + W_2 ReLU(W_1 LayerNorm(x)).
+
+    With `control_width` hidden channels it has the parameters, or the operations, of the attention block that it
+    replaces. It reads from 5x5 cells, not from all.
+
+    Args:
+        channels: C of the map. hidden: channels between the two convolutions.
+    """
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+        self.inner = nn.Conv2d(channels, hidden, 3, padding=1)
+        self.out = nn.Conv2d(hidden, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, C, h, w)."""
+        normed = self.norm(x.movedim(1, -1)).movedim(-1, 1)
+        return x + self.out(F.relu(self.inner(normed)))
+
+
+def control_width(channels: int, cells: int | None = None) -> int:
+    """Hidden channels with which `ResidualConvolution` matches `SelfAttention2d`.
+
+    Attention has 4 C^2 weights and makes 4 C^2 L + 2 C L^2 multiplications, the two convolutions 18 C M and 18 C M L.
+
+    Args:
+        channels: C.
+        cells: L, to match the operations on a map of so many cells; None matches the parameters.
+    """
+    return round((4 * channels + (2 * cells if cells else 0)) / 18)
+
+
 @contextmanager
 def record(model: nn.Module) -> Iterator[list[Tensor]]:
     """Collect the attention weights of every forward pass made inside the `with` block.

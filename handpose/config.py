@@ -10,7 +10,9 @@ from importlib import resources
 from pathlib import Path
 
 import torch
+from torch import nn
 
+from handpose.cpm import ConvolutionalPoseMachine, DirectRegression
 from handpose.posenet import PoseEstimationNet
 
 
@@ -20,14 +22,20 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class Network:
-    """Arguments of `PoseEstimationNet`; an empty `attention` means none."""
+    """Which network, and its arguments; an empty `attention` means none.
 
+    "msahp" is `PoseEstimationNet` and takes all of them, "cpm" `ConvolutionalPoseMachine` and takes width and stages,
+    "regression" `DirectRegression` and takes the width.
+    """
+
+    kind: str = "msahp"
     attention: tuple[int, ...] = (10,)
     heads: int = 8
     position: str = "sine"
     width: float = 1.0
     stages: int = 2
     norm_after_relu: bool = True
+    control: int = 0  # see `PoseEstimationNet`
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,7 @@ class Augment:
 class Loss:
     alpha: float = 0.7
     spread: float = 30 / 256  # r of exp(-d^2 / r^2), as a part of the crop's side
+    every_stage: bool = True  # False: only the last stage's maps are compared with the target
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,23 @@ class Config:
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
 
-CHOICES = {"position": ("sine", "learned", "none"), "kind": ("paper", "one-cycle")}
+CHOICES = {"network.kind": ("msahp", "cpm", "regression"), "network.position": ("sine", "learned", "none"),
+           "schedule.kind": ("paper", "one-cycle")}  # fmt: skip
+
+
+def build(network: Network) -> nn.Module:
+    """The network that a configuration describes.
+
+    Raises:
+        ValueError: arguments that it cannot have.
+    """
+    if network.kind == "cpm":
+        return ConvolutionalPoseMachine(width=network.width, stages=network.stages)
+    if network.kind == "regression":
+        return DirectRegression(width=network.width)
+    options = dataclasses.asdict(network) | {"attention": network.attention or False}
+    del options["kind"]
+    return PoseEstimationNet(**options)
 
 
 def available() -> list[str]:
@@ -125,7 +150,7 @@ def from_dict(values: dict, where: str = "configuration") -> Config:
     config = _build(Config, values, where, "")
     try:
         with torch.device("meta"):  # checks the arguments without making any weights
-            PoseEstimationNet(**dataclasses.asdict(config.network) | {"attention": config.network.attention or False})
+            build(config.network)
     except ValueError as error:
         raise ConfigError(f"{where}: [network] {error}") from None
     if config.schedule.steps < 1 or config.schedule.batch < 1:
@@ -152,8 +177,9 @@ def _build(kind: type, values: object, where: str, prefix: str):
             arguments[key] = _build(hint, value, where, f"{prefix}{key}.")
         else:
             arguments[key] = _check(value, hint, where, prefix + key)
-        if key in CHOICES and value not in CHOICES[key]:
-            raise ConfigError(f"{where}: {prefix + key} is {value!r}; choose one of {', '.join(CHOICES[key])}")
+        allowed = CHOICES.get(prefix + key, (value,))
+        if value not in allowed:
+            raise ConfigError(f"{where}: {prefix + key} is {value!r}; choose one of {', '.join(allowed)}")
     return kind(**arguments)
 
 

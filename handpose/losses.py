@@ -24,16 +24,17 @@ class PoseLoss(nn.Module):
     Args:
         alpha: weight of the cross-entropy, 0 to 1.
         spread: r of the target exp(-d^2 / r^2) as a part of the crop's side; the paper's is 30/256.
+        every_stage: compare every stage's maps with the target ("intermediate supervision"); False only the last's.
 
     Raises:
         ValueError: alpha outside [0, 1].
     """
 
-    def __init__(self, alpha: float = 0.7, *, spread: float = scoremap.PAPER_SPREAD) -> None:
+    def __init__(self, alpha: float = 0.7, *, spread: float = scoremap.PAPER_SPREAD, every_stage: bool = True) -> None:
         super().__init__()
         if not 0 <= alpha <= 1:
             raise ValueError(f"alpha is {alpha}; it weighs two parts and lies between 0 and 1")
-        self.alpha, self.spread = alpha, spread
+        self.alpha, self.spread, self.every_stage = alpha, spread, every_stage
 
     def forward(self, maps: list[Tensor], points: Tensor, visible: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of one batch.
@@ -47,7 +48,7 @@ class PoseLoss(nn.Module):
             The total (stages added, divided by batch x 21), and its parts, each a scalar without gradient:
             ``cross_entropy`` and ``squared_error`` of the last stage averaged over its visible joints,
             ``entropy`` (the floor under the cross-entropy, averaged alike) and ``stage1``, ``stage2``, ...
-            (the share of each stage in the total).
+            (the loss of each stage).
         """
         height, width = maps[-1].shape[-2:]
         if points.shape != (*maps[-1].shape[:2], 2) or visible.shape != maps[-1].shape[:2]:
@@ -71,7 +72,8 @@ class PoseLoss(nn.Module):
             squared = (torch.sigmoid(logits) - target).square().sum((-2, -1)) / energy  # (B, 21)
             each = torch.where(counted, self.alpha * cross_entropy + (1 - self.alpha) * squared, 0)
             loss = each.sum() / counted.numel()
-            total = total + loss
+            if self.every_stage or stage == len(maps):
+                total = total + loss
             parts[f"stage{stage}"] = loss.detach()
         with torch.no_grad():
             parts["cross_entropy"] = torch.where(counted, cross_entropy, 0).sum() / number

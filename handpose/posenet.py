@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from handpose.attention import SelfAttention2d
+from handpose.attention import ResidualConvolution, SelfAttention2d
 from handpose.skeleton import NUM_JOINTS
 
 STRIDE = 8  # pixels of the input per cell of a score map
@@ -74,6 +74,8 @@ class PoseEstimationNet(nn.Module):
         stages: number of score maps. 1 ends at row 11; each further stage repeats rows 12-21 on
             Concat(row 10, previous map).
         norm_after_relu: Conv-ReLU-BN as printed; False gives the usual Conv-BN-ReLU.
+        control: with a number, two 3x3 convolutions with so many hidden channels stand in place of every attention
+            block; see `handpose.attention.control_width`.
 
     Raises:
         ValueError: a row that cannot carry attention, no stage, or a width that leaves no channels.
@@ -88,6 +90,7 @@ class PoseEstimationNet(nn.Module):
         width: float = 1.0,
         stages: int = 2,
         norm_after_relu: bool = True,
+        control: int = 0,
     ) -> None:
         super().__init__()
         rows = () if attention is False else (10,) if attention is True else tuple(attention)
@@ -97,8 +100,10 @@ class PoseEstimationNet(nn.Module):
             raise ValueError(f"stages is {stages}; at least one is needed")
         if round(64 * width) < 1:
             raise ValueError(f"width {width} leaves no channels")
+        if control < 0:
+            raise ValueError(f"control is {control}; it is a number of channels, or 0 for attention")
         self.options = dict(attention=rows or False, heads=heads, position=position, width=width, stages=stages,
-                            norm_after_relu=norm_after_relu)  # fmt: skip
+                            norm_after_relu=norm_after_relu) | ({"control": control} if control else {})  # fmt: skip
 
         def channels(row: int) -> int:
             return TABLE1[row][2] if row in (11, 19, 20, 21) else round(TABLE1[row][2] * width)
@@ -119,11 +124,13 @@ class PoseEstimationNet(nn.Module):
             module.row = row
             return module
 
+        def block(row: int) -> nn.Module:
+            if control:
+                return ResidualConvolution(channels(row), control)
+            return SelfAttention2d(channels(row), heads=heads, position=position)
+
         def attention_after(first: int, last: int) -> nn.ModuleDict:
-            return nn.ModuleDict(
-                {f"row{row}": SelfAttention2d(channels(row), heads=heads, position=position)
-                 for row in rows if first <= row <= last}
-            )  # fmt: skip
+            return nn.ModuleDict({f"row{row}": block(row) for row in rows if first <= row <= last})
 
         def stage() -> nn.ModuleDict:
             layers, inputs = {"row12": Concat(), "row17": Add()}, channels(10) + NUM_JOINTS

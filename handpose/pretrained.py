@@ -13,13 +13,16 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from handpose import files
+from handpose.cpm import ConvolutionalPoseMachine, DirectRegression
 from handpose.detector import HandDecNet
 from handpose.posenet import PoseEstimationNet
 
 DEFAULT = "laptop"  # the bundled pose weights that are used when none are named
 DETECTOR = "detector"  # the bundled detector
+POSE_NETWORKS = (PoseEstimationNet, ConvolutionalPoseMachine, DirectRegression)
 
 
 class WeightsError(ValueError):
@@ -36,7 +39,7 @@ def form(kind: type) -> str:
     return f"handpose.{kind.__name__}/1"
 
 
-def save(path: str | os.PathLike, net: PoseEstimationNet | HandDecNet, size: int) -> None:
+def save(path: str | os.PathLike, net: nn.Module, size: int) -> None:
     """Write a network's weights, whole or not at all.
 
     Args:
@@ -62,13 +65,13 @@ def _digest(tensors: dict[str, torch.Tensor]) -> str:
 
 
 def load(
-    path: str | os.PathLike | None = None, device: torch.device | str = "cpu", *, kind: type = PoseEstimationNet
-) -> tuple[PoseEstimationNet | HandDecNet, int]:
+    path: str | os.PathLike | None = None, device: torch.device | str = "cpu", *, kind: type | None = None
+) -> tuple[nn.Module, int]:
     """A network from a file of weights, in evaluation mode and float32, and the size of its input.
 
     Args:
         path: a file, or None for the bundled weights.
-        kind: `PoseEstimationNet` or `HandDecNet`.
+        kind: `HandDecNet`, or None for any of `POSE_NETWORKS`.
 
     Raises:
         WeightsError: missing, truncated, not safetensors, or made for something else.
@@ -82,15 +85,16 @@ def load(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{path}: not a whole safetensors file ({error})") from None
-    if header.get("format") != form(kind):
-        raise WeightsError(f"{path}: holds {header.get('format', 'no handpose weights')!r}, not {form(kind)!r}")
+    known = {form(k): k for k in ((kind,) if kind else POSE_NETWORKS)}
+    if header.get("format") not in known:
+        raise WeightsError(f"{path}: holds {header.get('format', 'no handpose weights')!r}, not {next(iter(known))!r}")
     if "sha256" in header and header["sha256"] != _digest(tensors):
         raise WeightsError(f"{path}: damaged (its weights do not match their checksum); copy or download it again")
     try:
         options = header["options"]
         if "attention" in options:
             options["attention"] = tuple(options["attention"]) if options["attention"] else False
-        net, size = kind(**options), int(header["size"])
+        net, size = known[header["format"]](**options), int(header["size"])
         net.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in tensors.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[-1].strip()

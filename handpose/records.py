@@ -46,8 +46,11 @@ def write_json(path: Path, content: dict) -> None:
 
 
 def method(config: Config) -> str:
-    """The name of a configuration's method in records: "none" without attention, else "msahp"."""
-    return "msahp" if config.network.attention else "none"
+    """The name of a configuration's method in records: "msahp", "none" without attention, "control", or the kind."""
+    network = config.network
+    if network.kind != "msahp":
+        return network.kind
+    return "none" if not network.attention else "control" if network.control else "msahp"
 
 
 def macs(net: nn.Module, size: int) -> int:

@@ -14,15 +14,14 @@ import time
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from handpose import augment, checkpoint, data, devices, evaluation, files, pretrained, records
 from handpose.checkpoint import TrainingError
-from handpose.config import Config, Schedule
+from handpose.config import Config, Schedule, build
 from handpose.data import crops
 from handpose.losses import PoseLoss
-from handpose.posenet import PoseEstimationNet
 
 EVALUATED = 500  # at most this many validation hands during a run; all of them at its end
 
@@ -116,16 +115,17 @@ class Run:
             raise TrainingError(f"{error}; choose another --out") from None
 
         torch.manual_seed(seed)
-        network = dataclasses.asdict(config.network)
-        self.net = PoseEstimationNet(**network | {"attention": config.network.attention or False})
+        self.net = build(config.network)
         if self.init:
             start, _ = pretrained.load(self.init)
-            if start.options != self.net.options:
-                what = checkpoint.difference(start.options, self.net.options)
+            if type(start) is not type(self.net) or start.options != self.net.options:
+                what = checkpoint.difference(
+                    {"kind": type(start).__name__} | start.options, {"kind": type(self.net).__name__} | self.net.options
+                )
                 raise TrainingError(f"{self.init}: weights of another network than the configuration's ({what})")
             self.net.load_state_dict(start.state_dict())
         self.net.to(self.device, memory_format=torch.channels_last)
-        self.loss = PoseLoss(config.loss.alpha, spread=config.loss.spread)
+        self.loss = PoseLoss(**dataclasses.asdict(config.loss))
         schedule = config.schedule
         if schedule.weight_decay:
             self.optimiser = torch.optim.AdamW(self.net.parameters(), fused=True, weight_decay=schedule.weight_decay)
@@ -155,11 +155,11 @@ class Run:
         }  # fmt: skip
         checkpoint.write(self.checkpoint, state | self.identity())
 
-    def averaged(self) -> PoseEstimationNet:
+    def averaged(self) -> nn.Module:
         """The network to evaluate and keep: with the running average of the weights where there is one."""
         if self.average is None:
             return self.net
-        net = PoseEstimationNet(**self.net.options).to(self.device, memory_format=torch.channels_last)
+        net = type(self.net)(**self.net.options).to(self.device, memory_format=torch.channels_last)
         net.load_state_dict(self.average)
         return net
 

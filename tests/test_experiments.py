@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from handpose import metrics
+from handpose import config, metrics, records
 from tests.conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "data_scripts"))
@@ -36,6 +36,22 @@ peak = 1e-4
 first = "tuned"
 second = "first"
 """
+
+
+@pytest.mark.parametrize("name", ["ablations", "attention", "paper-scale", "transfer"])
+def test_the_tables_that_come_with_the_book(name):
+    """Every run can be built; rivals of "msahp" have its parameters or its operations, as their names say."""
+    table = run_experiments.read(ROOT / "data_scripts" / "experiments" / f"{name}.toml")
+    weights, work = {}, {}
+    for one in table["run"]:
+        settings = run_experiments.settings(table, one)
+        net = config.build(settings.network)
+        weights[one["method"]] = sum(p.numel() for p in net.parameters())
+        work[one["method"]] = records.macs(net, settings.crop.size)
+    for method, mine, of in (("conv-params", weights, "msahp"), ("conv-ops", work, "msahp"), ("cpm", work, "msahp"),
+                             ("regression", weights, "msahp"), ("256px-conv-params", weights, "256px")):  # fmt: skip
+        if method in mine:
+            assert mine[method] == pytest.approx(mine[of], rel=0.04)
 
 
 @pytest.fixture
