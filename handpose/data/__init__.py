@@ -28,7 +28,8 @@ def open(source: str, split: str = "train"):
 
     Args:
         source: "NAME" or "NAME:PATH"; NAME is one of `SOURCES`. Without PATH the set is looked for under
-            ``$HANDPOSE_DATA``; "synthetic" needs none, and "synthetic:N" gives N rendered hands.
+            ``$HANDPOSE_DATA``; "synthetic" needs none, and "synthetic:N" gives N rendered hands. A PATH that ends in
+            ``.npz`` is a packed set, see `handpose.data.packed`.
         split: see the source's module.
 
     Returns:
@@ -38,6 +39,10 @@ def open(source: str, split: str = "train"):
         DataError: unknown name or split, or a folder that is not there.
     """
     name, _, path = source.partition(":")
+    if name in SOURCES and path.endswith(".npz"):
+        from handpose.data.packed import Packed
+
+        return Packed(path, name, split)
     if name == "synthetic":
         from handpose.data.synthetic import SyntheticHands
 

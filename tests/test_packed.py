@@ -1,0 +1,90 @@
+"""Packed sets: the same hands, groups and labels as from the folder, in one small file."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from handpose import crop, data
+from handpose.data import DataError, crops, packed
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def hands():
+    return {s: data.SyntheticHands(split=s, length=4) for s in ("train", "val")}
+
+
+@pytest.fixture(scope="module")
+def file(hands, tmp_path_factory):
+    place = tmp_path_factory.mktemp("packed") / "hands.npz"
+    assert packed.write(place, "massey", hands, quality=95) == 8
+    return place
+
+
+def test_what_is_cut_out_for_the_network_is_the_same(hands, file):
+    for split in ("train", "val"):
+        again = data.open(f"massey:{file}", split)
+        assert len(again) == 4
+        for i in range(4):
+            one, two = hands[split][i], again[i]
+            assert two.image.size <= one.image.size
+            assert (two.visible == one.visible).all() and (two.group, two.id) == (one.group, one.id)
+            shift = one.keypoints - two.keypoints
+            assert np.allclose(shift, shift[0], atol=1e-4) and (shift[0] == shift[0].round()).all()
+            cuts = [crop.take(s.image, s.box, 128) for s in (one, two)]
+            assert np.abs(cuts[0].image.astype(int) - cuts[1].image).mean() < 4
+            kept = [
+                crop.cut(s.mask[..., None], c.matrix, 128, outside=0) for s, c in zip((one, two), cuts, strict=True)
+            ]
+            assert np.abs(kept[0].astype(int) - kept[1]).mean() < 4
+
+
+def test_training_cuts_nothing_from_beyond(hands, file):
+    direct, again = (
+        crops.build("massey", s, 64, progress=False) for s in (hands["val"], packed.Packed(file, "massey", "val"))
+    )
+    assert again.masked and again.ids == direct.ids
+    assert np.allclose(again.points, direct.points, atol=1e-3)
+    assert (again.images.float() - direct.images).abs().mean() < 4
+
+
+@pytest.mark.parametrize("kind", ["missing", "truncated", "text", "another set", "no split", "offsets"])
+def test_what_is_no_pack(file, tmp_path, kind):
+    bad, name, split = tmp_path / "bad.npz", "massey", "val"
+    expected = "bad.npz"
+    if kind == "truncated":
+        bad.write_bytes(file.read_bytes()[:-1000])
+    elif kind == "text":
+        bad.write_text("hands")
+    elif kind == "another set":
+        bad.write_bytes(file.read_bytes())
+        name, expected = "hand-keypoints", "holds massey, not hand-keypoints"
+    elif kind == "no split":
+        bad.write_bytes(file.read_bytes())
+        split, expected = "test", "packed are train, val"
+    elif kind == "offsets":
+        with np.load(file) as kept:
+            np.savez(bad, **{k: kept[k][:-5] if k == "blob" else kept[k] for k in kept.files})
+        expected = "offsets do not fit"
+    with pytest.raises(DataError) as error:
+        data.open(f"{name}:{bad}", split)
+    assert expected in str(error.value) and "\n" not in str(error.value)
+
+
+def test_the_script(small_set, tmp_path):
+    def run(*more):
+        return subprocess.run([sys.executable, ROOT / "data_scripts" / "pack.py", f"hand-keypoints:{small_set}", *more],
+                              capture_output=True, text=True)  # fmt: skip
+
+    out = tmp_path / "small.npz"
+    done = run("--out", str(out), "--splits", "all")
+    assert done.returncode == 0 and "hands," in done.stdout
+    samples = data.open(f"hand-keypoints:{out}", "all")
+    assert samples.parts == data.open(f"hand-keypoints:{small_set}", "all").parts
+    for wrong, words in ((("--out", "x.zip"), "ends in .npz"), (("--out", "/dev/null/x.npz"), "cannot be written"),
+                         (("--out", str(out), "--splits", "half"), "no split 'half'"),
+                         (("--out", str(out), "--quality", "0"), "between 1 and 100")):  # fmt: skip
+        done = run(*wrong)
+        assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr
