@@ -11,16 +11,19 @@ import statistics
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
 from handpose import (
+    HandPose,
     PoseEstimationNet,
     PoseLoss,
     attention,
     augment,
     config,
     crop,
+    detector,
     devices,
     evaluation,
     pretrained,
@@ -80,21 +83,40 @@ def training_step(size: int, width: float, device: torch.device, repeats: int) -
 
 
 def prediction(device: torch.device, repeats: int) -> dict:
-    """The bundled network alone, on 1 and on 32 crops, and with cutting the crop from a 640x480 picture."""
+    """The bundled network alone, on 1 and on 32 crops."""
     net, size = pretrained.load(None, device)
     rng = np.random.default_rng(0)
     one, many = (rng.integers(0, 255, (n, size, size, 3), dtype=np.uint8) for n in (1, 32))
-    photo, box = rng.integers(0, 255, (480, 640, 3), dtype=np.uint8), np.array([200.0, 100, 400, 350])
     taken = alternate(
-        repeats,
-        one=lambda: evaluation.estimate(net, one),
-        many=lambda: evaluation.estimate(net, many),
-        cut=lambda: crop.take(photo, box, size),
-    )
+        repeats, one=lambda: evaluation.estimate(net, one), many=lambda: evaluation.estimate(net, many)
+    )  # fmt: skip
     return {
         "milliseconds_one": 1e3 * taken["one"], "images_per_second_batch_32": 32 / taken["many"],
-        "gain_from_batching": 32 * taken["one"] / taken["many"], "cutting_over_network": taken["cut"] / taken["one"],
+        "gain_from_batching": 32 * taken["one"] / taken["many"],
     }  # fmt: skip
+
+
+def pipeline(device: torch.device, repeats: int) -> dict:
+    """From a 640x480 picture with one hand to its key-points: the whole, its parts, and each part's share."""
+    hp = HandPose.from_pretrained(device=device.type)
+    photo = cv2.resize(SyntheticHands(split="test")[3].image, (640, 480))
+    (hand,) = hp(photo)
+    square, _ = detector.letterbox(photo)
+    tensor = torch.from_numpy(square).to(device).permute(2, 0, 1)[None].float() / 255
+    one = crop.take(photo, hand.box, hp.size).image[None]
+    network = torch.inference_mode()(hp.detector)
+    taken = alternate(
+        repeats,
+        whole=lambda: hp(photo),
+        letterbox=lambda: detector.letterbox(photo),
+        detector_network=lambda: network(tensor),
+        detector=lambda: detector.detect(hp.detector, [photo], threshold=hp.threshold),
+        cut=lambda: crop.take(photo, hand.box, hp.size),
+        pose=lambda: evaluation.estimate(hp.net, one),
+    )
+    found = {f"milliseconds_{name}": 1e3 * seconds for name, seconds in taken.items()}
+    shares = {f"share_{name}": taken[name] / taken["whole"] for name in ("detector", "cut", "pose")}
+    return found | shares
 
 
 def attention_forms(repeats: int) -> dict:
@@ -150,6 +172,7 @@ def main() -> None:
         "training step, paper's network at 256 px": lambda: training_step(
             256, 1.0, device, max(2, chosen.repeats // 3)
         ),
+        "pipeline, bundled weights": lambda: pipeline(device, chosen.repeats * 3),
         "prediction, bundled weights": lambda: prediction(device, chosen.repeats * 3),
         "attention on the CPU": lambda: attention_forms(chosen.repeats),
         "data": lambda: data_sources(chosen.repeats),

@@ -146,7 +146,7 @@ def train(arguments: argparse.Namespace) -> None:
                     average[name].copy_(value)
         seconds = before + time.monotonic() - began
         if step % 20 == 0:
-            history.append({"step": step} | {k: round(float(v), 4) for k, v in parts.items()})
+            history.append({"step": step} | {k: round(v.item(), 4) for k, v in parts.items()})
             bar.set_postfix(loss=f"{total.item():.3f}", refresh=False)
         bar.update()
         if step % 200 == 0:

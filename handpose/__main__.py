@@ -8,7 +8,7 @@ import cv2
 from tqdm import tqdm
 
 from handpose import checkpoint, config, data, devices, evaluation, figures, files, pretrained, records, training
-from handpose.pipeline import HandPose, read_image
+from handpose.pipeline import THRESHOLD, Hand, HandPose, read_image
 
 DRAWN = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")  # what --draw can write
 PICTURES = (*DRAWN, ".gif", ".avif")  # what is looked for in a folder
@@ -49,13 +49,17 @@ def parser() -> argparse.ArgumentParser:
     evaluate.set_defaults(run=run_evaluate)
 
     predict = commands.add_parser("predict", help="find the key-points in photographs",
-                                  description="Find the 21 key-points of the hand in photographs.")  # fmt: skip
-    predict.add_argument(
-        "photos", nargs="+", metavar="PHOTO_OR_FOLDER", help="pictures, or folders of them; each picture shows one hand"
-    )
+                                  description="Find the hands in photographs and the 21 key-points of each. A "
+                                  "picture without a hand is no error: its list of hands is empty.")  # fmt: skip
+    predict.add_argument("photos", nargs="+", metavar="PHOTO_OR_FOLDER", help="pictures, or folders of them")
     predict.add_argument("--box", metavar="X0,Y0,X1,Y1",
-                         help="the hand's box in pixels, for every photo, as --box=X0,Y0,X1,Y1 (default: the whole "
-                              "picture, which works for a hand that fills much of it)")  # fmt: skip
+                         help="a hand's box in pixels, for every photo, as --box=X0,Y0,X1,Y1, in place of looking for "
+                              "hands")  # fmt: skip
+    predict.add_argument("--threshold", type=float, default=THRESHOLD, metavar="T",
+                         help=f"least confidence of a hand, 0 to 1 (default: {THRESHOLD}); lower finds more hands, and "
+                              "more that are none")  # fmt: skip
+    predict.add_argument("--second-look", action="store_true",
+                         help="cut each hand out anew around its key-points, and estimate again")  # fmt: skip
     predict.add_argument("--json", metavar="F", help="write key-points and scores to this file")
     predict.add_argument(
         "--draw", metavar="F", help="write the photo with the hand drawn in; a folder for several photos"
@@ -127,7 +131,8 @@ def run_predict(arguments: argparse.Namespace) -> int:
     targets = drawings(photos, Path(arguments.draw), several) if arguments.draw else {}
     for file in [*targets.values(), *([arguments.json] if arguments.json else [])]:
         files.check(file)
-    hp = HandPose.from_pretrained(arguments.weights, device=arguments.device)
+    hp = HandPose.from_pretrained(arguments.weights, device=arguments.device, threshold=arguments.threshold,
+                                  second_look=arguments.second_look)  # fmt: skip
     images, bad = [], 0
     for photo, _ in tqdm(photos, disable=not several, unit="photo"):
         try:
@@ -142,11 +147,21 @@ def run_predict(arguments: argparse.Namespace) -> int:
         if photo in targets:
             write_picture(targets[photo], figures.draw_hands(image, hands))
         if not several and not arguments.json:
-            for name, (x, y), score in zip(figures.JOINTS, hands[0].keypoints, hands[0].scores, strict=True):
-                print(f"{name:12} x {x:7.1f}  y {y:7.1f}  score {score:.2f}")
+            print_hands(photo, hands)
     if arguments.json:
         records.write_json(Path(arguments.json), {"images": images})
     return 1 if bad else 0
+
+
+def print_hands(photo: Path, hands: list[Hand]) -> None:
+    """What `predict` prints of one photo."""
+    if not hands:
+        print(f"{photo}: no hand found (--threshold with a lower number looks harder, --box says where it is)")
+    for number, hand in enumerate(hands, 1):
+        where = ", ".join(f"{v:.0f}" for v in hand.box)
+        print(f"hand {number} of {len(hands)}, confidence {hand.score:.2f}, box {where}")
+        for name, (x, y), score in zip(figures.JOINTS, hand.keypoints, hand.scores, strict=True):
+            print(f"  {name:12} x {x:7.1f}  y {y:7.1f}  score {score:.2f}")
 
 
 def drawings(photos: list[tuple[Path, Path]], place: Path, several: bool) -> dict[Path, Path]:
@@ -186,12 +201,12 @@ def list_photos(names: list[str]) -> list[tuple[Path, Path]]:
     return list(dict(photos).items())
 
 
-def as_json(hand) -> dict:
+def as_json(hand: Hand) -> dict:
     """A hand as plain numbers."""
     gesture = list(hand.gesture) if hand.gesture else None
     keypoints, scores, box = (a.astype(float) for a in (hand.keypoints, hand.scores, hand.box))
     return {"keypoints": keypoints.round(2).tolist(), "scores": scores.round(4).tolist(),
-            "box": box.round(2).tolist(), "score": hand.score, "gesture": gesture}  # fmt: skip
+            "box": box.round(2).tolist(), "score": round(hand.score, 4), "gesture": gesture}  # fmt: skip
 
 
 def write_picture(path: Path, image) -> None:

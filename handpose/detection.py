@@ -13,8 +13,8 @@ from handpose import data, detector, evaluation, metrics, pretrained, skeleton
 from handpose.crop import MARGIN
 from handpose.data import scenes
 from handpose.data.asl_letters import AslLetters
+from handpose.pipeline import THRESHOLD
 
-THRESHOLD = 0.5  # default confidence; a hand below it is not reported
 LOWEST = 0.01  # boxes below are left out of average precision
 Found = list[tuple[np.ndarray, np.ndarray]]  # boxes (n, 4) and confidences (n,) of each picture
 

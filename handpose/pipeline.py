@@ -8,14 +8,12 @@ import numpy as np
 
 from handpose import crop, devices, evaluation, pretrained, skeleton
 from handpose.data.common import DataError, read_image
+from handpose.detector import HandDecNet, detect, joint_box
 from handpose.posenet import PoseEstimationNet
 
 SMALLEST = 8  # pixels; no 21 joints can be told apart in less
 
-#: Without a box the picture itself is the first box, and the network looks again, this often, around what it found.
-#: With the bundled weights this raises PCK at 0.2 of s on part A of hand-keypoints from 0.39 to 0.54.
-SECOND_LOOKS = 2
-SURE = 0.2  # a joint with at least this score counts for where to look again
+THRESHOLD = 0.5  # the detector's least confidence for a hand to be reported
 
 
 @dataclass
@@ -24,34 +22,53 @@ class Hand:
 
     keypoints: np.ndarray  # (21, 2) float32
     scores: np.ndarray  # (21,) float32: sigmoid of the last score map's peak
-    box: np.ndarray  # (4,) float32: the box that was given, or the whole picture
+    box: np.ndarray  # (4,) float32: the detector's box less its margin, so tight around the key-points; or as given
     score: float  # the detector's confidence; 1.0 for a given box
     gesture: tuple[str, float] | None = None  # (label, probability)
 
 
 class HandPose:
-    """Finds the 21 key-points of the hands in a picture.
+    """Finds the hands in a picture and the 21 key-points of each: detect, cut out, estimate, map back.
 
     Args:
         net: the pose network.
         size: side in pixels of the crops it was trained on.
+        detector: the network that finds hands; without one, boxes must be given.
+        threshold: least confidence of the detector, 0 to 1; lower finds more hands and more that are none.
+        second_look: cut a detected hand out anew around the key-points that the first look found, and estimate again.
+
+    Raises:
+        ValueError: a threshold outside 0 to 1.
     """
 
-    def __init__(self, net: PoseEstimationNet, size: int) -> None:
-        self.net, self.size = net.eval(), size
+    def __init__(
+        self, net: PoseEstimationNet, size: int, detector: HandDecNet | None = None, *,
+        threshold: float = THRESHOLD, second_look: bool = False,
+    ) -> None:  # fmt: skip
+        if not 0 <= threshold <= 1:  # NaN included
+            raise ValueError(f"threshold {threshold}: a confidence lies between 0 and 1")
+        self.net, self.size, self.detector = net.eval(), size, detector and detector.eval()
+        self.threshold, self.second_look = threshold, second_look
 
     @classmethod
-    def from_pretrained(cls, weights: str | os.PathLike | None = None, *, device: str | None = None) -> "HandPose":
-        """The bundled weights, or those of a file.
+    def from_pretrained(
+        cls, weights: str | os.PathLike | None = None, *, device: str | None = None, threshold: float = THRESHOLD,
+        second_look: bool = False,
+    ) -> "HandPose":  # fmt: skip
+        """The bundled weights, or those of a file, and the bundled detector.
 
         Args:
-            weights: a ``.safetensors`` file, or None for the bundled weights.
+            weights: a ``.safetensors`` file of the pose network, or None for the bundled weights.
             device: "cpu", "cuda", ...; None chooses CUDA, then MPS, then CPU.
+            threshold, second_look: as for `HandPose`.
 
         Raises:
             handpose.pretrained.WeightsError: the file cannot be used.
+            ValueError: a threshold outside 0 to 1, or a device that is not there.
         """
-        return cls(*pretrained.load(weights, devices.choose(device)))
+        place = devices.choose(device)
+        finder, _ = pretrained.load(None, place, kind=HandDecNet)
+        return cls(*pretrained.load(weights, place), finder, threshold=threshold, second_look=second_look)
 
     def __call__(
         self, image: np.ndarray | str | os.PathLike, boxes: Sequence[Sequence[float]] | None = None
@@ -60,49 +77,43 @@ class HandPose:
 
         Args:
             image: (H, W, 3) uint8 RGB, or the path of a picture (its EXIF rotation is applied).
-            boxes: one (x0, y0, x1, y1) a hand, pixels of the upright picture, tight around the hand. None takes
-                the whole picture as the box of one hand, looks, and looks again around what was found: good for a
-                hand that fills much of the picture, not for finding a small one.
+            boxes: one (x0, y0, x1, y1) a hand, pixels of the upright picture, tight around the hand. None lets the
+                detector look for hands.
 
         Returns:
-            One `Hand` per box, in their order.
+            One `Hand` per box, in their order; or per hand found, surest first, which may be none.
 
         Raises:
             handpose.data.DataError: the picture cannot be read or has the wrong form.
-            ValueError: a box is empty, not finite, in the wrong order, or outside the picture.
+            ValueError: a box is empty, not finite, in the wrong order, or outside the picture; or there are neither
+                boxes nor a detector.
         """
         if isinstance(image, str | os.PathLike):
             image = read_image(image)
         image = check_image(image)
         height, width = image.shape[:2]
         if boxes is None:
-            return [self._without_box(image)]
-        if len(boxes) and np.ndim(boxes[0]) == 0 and not isinstance(boxes[0], str):
-            raise ValueError("boxes is a list of boxes: write boxes=[(x0, y0, x1, y1)]")
-        checked = [crop.check_box(box, width, height) for box in boxes]
+            if self.detector is None:
+                raise ValueError("this HandPose has no detector: give it one, or give boxes=[(x0, y0, x1, y1)]")
+            ((found, sure),) = detect(self.detector, [image], threshold=self.threshold)
+            checked = list(joint_box(found))
+        else:
+            if len(boxes) and np.ndim(boxes[0]) == 0 and not isinstance(boxes[0], str):
+                raise ValueError("boxes is a list of boxes: write boxes=[(x0, y0, x1, y1)]")
+            checked = [crop.check_box(box, width, height) for box in boxes]
+            sure = np.ones(len(checked))
         if not checked:
             return []
-        return self._within(image, checked)
+        points, scores = self._estimate(image, checked)
+        if boxes is None and self.second_look:
+            points, scores = self._estimate(image, list(skeleton.tight_box(points)))
+        return [Hand(*hand) for hand in zip(points, scores, checked, sure.tolist(), strict=True)]
 
-    def _within(self, image: np.ndarray, boxes: list[np.ndarray], *, margin: float = crop.MARGIN) -> list[Hand]:
-        taken = [crop.take(image, box, self.size, margin=margin) for box in boxes]
+    def _estimate(self, image: np.ndarray, boxes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Key-points (n, 21, 2) in the picture's pixels and scores (n, 21), all hands in one batch."""
+        taken = [crop.take(image, box, self.size) for box in boxes]
         points, scores = evaluation.estimate(self.net, np.stack([t.image for t in taken]))
-        return [
-            Hand(keypoints=t.to_picture(p), scores=s, box=box, score=1.0)
-            for t, p, s, box in zip(taken, points[-1], scores[-1], boxes, strict=True)
-        ]
-
-    def _without_box(self, image: np.ndarray) -> Hand:
-        height, width = image.shape[:2]
-        whole = np.array([0, 0, width, height], np.float32)
-        (hand,) = self._within(image, [whole], margin=1.0)
-        for _ in range(SECOND_LOOKS):
-            sure = hand.scores >= min(SURE, np.sort(hand.scores)[-8])  # at least the best eight joints
-            x0, y0, x1, y1 = skeleton.tight_box(hand.keypoints, sure)
-            inside = np.clip([x0, y0, x1, y1], 0, [width, height] * 2).astype(np.float32)
-            (hand,) = self._within(image, [inside])
-        hand.box = whole
-        return hand
+        return np.stack([t.to_picture(p) for t, p in zip(taken, points[-1], strict=True)]), scores[-1]
 
 
 def check_image(image: np.ndarray) -> np.ndarray:

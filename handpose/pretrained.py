@@ -99,4 +99,6 @@ def load(
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[-1].strip()
         raise WeightsError(f"{path}: the weights do not fit the network they name ({reason})") from None
-    return net.eval().to(device), size
+    # Pictures come as (H, W, 3), so their channels lie side by side; with weights in the same order a picture takes
+    # about two thirds of the time on a processor.
+    return net.eval().to(device, memory_format=torch.channels_last), size

@@ -23,7 +23,8 @@ def photos(tmp_path_factory):
 def test_predict_prints_and_draws(photos, tmp_path, capsys):
     assert main(["predict", str(photos / "hand0.jpg"), "--draw", str(tmp_path / "out.png"), "--device", "cpu"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 21 and lines[0].startswith("wrist") and "score" in lines[20]
+    assert lines[0].startswith("hand 1 of 1, confidence 0.") and len(lines) == 22
+    assert lines[1].split()[0] == "wrist" and "score" in lines[21]
     drawn, photo = cv2.imread(str(tmp_path / "out.png")), cv2.imread(str(photos / "hand0.jpg"))
     assert drawn.shape == photo.shape and (drawn != photo).any()
     assert [p.name for p in tmp_path.iterdir()] == ["out.png"]
@@ -38,7 +39,9 @@ def test_predict_json(photos, tmp_path):
         (hand,) = image["hands"]
         assert set(hand) == {"keypoints", "scores", "box", "score", "gesture"}
         assert np.array(hand["keypoints"]).shape == (21, 2) and len(hand["scores"]) == 21
-        assert hand["box"] == [0, 0, 256, 256] and hand["score"] == 1.0 and hand["gesture"] is None
+        x0, y0, x1, y1 = hand["box"]
+        assert 0 <= x0 + 0.5 < x1 <= 256 and 0 <= y0 + 0.5 < y1 <= 256
+        assert 0.5 <= hand["score"] < 1 and hand["gesture"] is None
     assert sorted(p.name for p in (tmp_path / "drawn").iterdir()) == ["hand0.png", "hand1.png", "hand2.png"]
 
 
@@ -73,7 +76,30 @@ def test_predict_box(photos, tmp_path):
     out = tmp_path / "out.json"
     arguments = ["predict", str(photos / "hand1.jpg"), "--json", str(out), "--device", "cpu"]
     assert main([*arguments, "--box", "40,50,200,220"]) == 0
-    assert json.loads(out.read_text())["images"][0]["hands"][0]["box"] == [40, 50, 200, 220]
+    (hand,) = json.loads(out.read_text())["images"][0]["hands"]
+    assert hand["box"] == [40, 50, 200, 220] and hand["score"] == 1.0
+
+
+def test_a_picture_without_a_hand_is_no_error(photos, tmp_path, capsys):
+    grey, out = tmp_path / "in" / "grey.png", tmp_path / "out.json"
+    grey.parent.mkdir()
+    cv2.imwrite(str(grey), np.full((90, 120, 3), 99, np.uint8))
+    assert main(["predict", str(grey), "--draw", str(tmp_path / "out.png"), "--device", "cpu"]) == 0
+    assert "no hand found" in capsys.readouterr().out
+    assert (cv2.imread(str(tmp_path / "out.png")) == 99).all()
+    assert main(["predict", str(grey.parent), str(photos / "hand0.jpg"), "--json", str(out), "--device", "cpu"]) == 0
+    assert [len(image["hands"]) for image in json.loads(out.read_text())["images"]] == [0, 1]
+
+
+def test_threshold_and_second_look_reach_the_pipeline(photos, tmp_path):
+    found = {}
+    for more in ((), ("--threshold", "1"), ("--second-look",)):
+        arguments = ["predict", str(photos / "hand0.jpg"), "--json", str(tmp_path / "x.json"), "--device", "cpu"]
+        assert main([*arguments, *more]) == 0
+        found[more] = json.loads((tmp_path / "x.json").read_text())["images"][0]["hands"]
+    assert len(found[()]) == 1 and found["--threshold", "1"] == []
+    assert found[()][0]["box"] == found["--second-look",][0]["box"]
+    assert found[()][0]["keypoints"] != found["--second-look",][0]["keypoints"]
 
 
 def test_one_bad_photo_does_not_stop_the_rest(photos, tmp_path, capsys):
@@ -96,6 +122,7 @@ def test_one_bad_photo_does_not_stop_the_rest(photos, tmp_path, capsys):
         (["predict", "PHOTO", "--box", "50,50,10,10"], "wrong order"),
         (["predict", "PHOTO", "--box", "nan,0,10,10"], "finite"),
         (["predict", "PHOTO", "--box", "900,900,950,950"], "outside the picture"),
+        (["predict", "PHOTO", "--threshold", "1.5"], "between 0 and 1"),
         (["predict", "PHOTO", "--weights", "nowhere.safetensors"], "no such weights file"),
         (["predict", "PHOTO", "--json", "/dev/null/x.json"], "cannot be written"),
         (["predict", "PHOTO", "--draw", "/dev/null/x.png"], "cannot be written"),

@@ -2,21 +2,24 @@
 
 import pytest
 
-from handpose import data, evaluation, pretrained
+from handpose import HandDecNet, data, detection, detector, evaluation, pretrained
+from handpose.data import scenes
 from tools import publish
 
 FILES = sorted(pretrained.bundled().parent.glob("*.safetensors"))
+POSES = publish.published("msahp")
 
 
 def test_every_file_has_a_record_and_they_are_small():
-    assert {f.stem for f in FILES} == set(publish.published()) and pretrained.DEFAULT in publish.published()
-    assert len(FILES) <= 3 and sum(f.stat().st_size for f in FILES) < 25e6
+    assert {f.stem for f in FILES} == set(publish.published()) == {*POSES, pretrained.DETECTOR}
+    assert pretrained.DEFAULT in POSES and len(POSES) <= 3
+    assert sum(f.stat().st_size for f in FILES) < 25e6 and pretrained.bundled(pretrained.DETECTOR).stat().st_size < 8e6
 
 
-@pytest.mark.parametrize("name", [f.stem for f in FILES])
+@pytest.mark.parametrize("name", POSES)
 def test_the_record_holds_on_the_embedded_test_set(name):
     net, size = pretrained.load(pretrained.bundled(name))
-    record = publish.published()[name]["elsewhere"]["synthetic/test"]
+    record = POSES[name]["elsewhere"]["synthetic/test"]
     found = evaluation.score(net, evaluation.cut(data.open("synthetic", "test"), size), intervals=False)
     assert found["images"] == record["images"]
     for kind in ("pck_bone", "pck_box"):
@@ -24,10 +27,21 @@ def test_the_record_holds_on_the_embedded_test_set(name):
             assert abs(found["metrics"][kind][t] - value) < 0.005
 
 
+def test_the_detector_s_record_holds_on_composed_scenes():
+    """On the first hundred of the record's scenes, all of whose hands are of the test stream."""
+    net, _ = pretrained.load(kind=HandDecNet)
+    composed = scenes.Scenes(0, "test", 100)
+    pictures = [composed[i] for i in range(100)]
+    found = detector.detect(net, [p.image for p in pictures], threshold=detection.LOWEST)
+    scores = detection.average_precision(found, [p.boxes for p in pictures])
+    record = publish.published("handdecnet")[pretrained.DETECTOR]["precision"]["scenes/test"]["first_hundred"]
+    assert abs(scores["ap50"] - record["ap50"]) < 0.005
+
+
 def test_the_record_holds_on_photographs(real_data, monkeypatch):
     monkeypatch.setenv("HANDPOSE_DATA", str(real_data))
     net, size = pretrained.load()
-    record = publish.published()[pretrained.DEFAULT]
+    record = POSES[pretrained.DEFAULT]
     found = evaluation.score(net, evaluation.cut(data.open("hand-keypoints", "val"), size), intervals=False)
     for t, value in record["metrics"]["pck_bone"].items():
         assert abs(found["metrics"]["pck_bone"][t] - value) < 0.002
@@ -35,6 +49,7 @@ def test_the_record_holds_on_photographs(real_data, monkeypatch):
 
 def test_card_and_readme_are_made_from_the_record():
     for name, record in publish.published().items():
-        assert (publish.ROOT / "handpose" / "weights" / f"{name}.md").read_text() == publish.card(name, record)
+        card = publish.card if name in POSES else publish.detector_card
+        assert (publish.ROOT / "handpose" / "weights" / f"{name}.md").read_text() == card(name, record)
     readme = (publish.ROOT / "README.md").read_text()
-    assert publish.fill(readme, publish.readme_numbers(publish.published()[pretrained.DEFAULT])) == readme
+    assert publish.fill(readme, publish.readme_numbers(POSES[pretrained.DEFAULT])) == readme

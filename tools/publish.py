@@ -13,8 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from handpose import data, detection, evaluation, pretrained, records
-from handpose.detector import HandDecNet
+from handpose import data, evaluation, pretrained, records
 
 ROOT = Path(__file__).resolve().parent.parent
 ELSEWHERE = {
@@ -46,10 +45,7 @@ def published(method: str | None = None) -> dict[str, dict]:
 
 def publish(folder: Path) -> None:
     record = json.loads((folder / "record.json").read_text())
-    if record["method"] == "handdecnet":
-        net, _ = pretrained.load(folder / "weights.safetensors", kind=HandDecNet)
-        record |= detection.score_everywhere(net)
-    else:
+    if record["method"] != "handdecnet":  # train_detector.py has scored its network everywhere
         net, size = pretrained.load(folder / "weights.safetensors")
         record["elsewhere"] = {}
         for name, (source, split) in ELSEWHERE.items():
@@ -131,7 +127,8 @@ the training set: compare the rows above. A point is always given, also where th
 
 def detector_card(name: str, record: dict) -> str:
     """The card of the detector's weights."""
-    threshold, minutes = record["threshold"], record["seconds"] / 60
+    threshold, before = record["threshold"], record["before"]
+    minutes = (before["seconds"] + record["seconds"]) / 60
     lines = ["| set | pictures | hands | AP at IoU 0.5 | AP 0.5 to 0.95 |", "|---|---|---|---|---|"]
     for place, scores in record["precision"].items():
         cells = []
@@ -161,7 +158,8 @@ licence), not for watching people, and not where a missed hand does harm.
 2000 Hand Gestures, Gesture Recognition), Massey University's ASL images (Barczak et al. 2011, offered for research), American Sign
 Language Letters (D. Lee 2020, public domain), rendered hands.
 
-**Training.** `python data_scripts/train_detector.py --steps {record["steps"]} --seed {record["seed"]}`: {record["steps"]:,} steps of {record["batch"]}, {minutes:.0f} minutes
+**Training.** `python data_scripts/train_detector.py --seed {record["seed"]}`, first {before["steps"]:,} steps of {before["batch"]} at {before["size"]} pixels
+(`--size {before["size"]} --steps {before["steps"]}`), then {record["steps"]:,} of {record["batch"]} at {record["size"]} (`--init`, `--steps {record["steps"]}`): {minutes:.0f} minutes
 ({record["device"]}; torch {record["versions"]["torch"]}).
 
 **Scores**, at the default confidence of {threshold} where one is needed; 95 % bootstrap intervals by letter or by 25 scenes.
