@@ -5,12 +5,15 @@
 A table names a configuration, data sets, seeds and runs (see those in data_scripts/experiments). Every run keeps its
 checkpoint, weights and predictions under --out and leaves one record in book/results/<table>/<method>-s<seed>.json;
 comparisons go to comparisons.json beside the records. Kill it at any time and call it again: a run goes on from its
-last checkpoint. --minutes stops it, saved, after that time, for machines that are lent by the hour.
+last checkpoint. --minutes stops it, saved, after that time, for machines that are lent by the hour. --jobs trains
+several runs at once: a processor gets more done with one run a core, and a large GPU with several small networks.
 """
 
 import argparse
 import dataclasses
 import json
+import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import sys
@@ -19,8 +22,9 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from handpose import config, data, evaluation, files, metrics, pretrained, records, training
+from handpose import analysis, config, data, evaluation, files, metrics, pretrained, records, training
 
 ROOT = Path(__file__).resolve().parent.parent
 HISTORY = 100  # at most this many points of the learning curve are kept in a record
@@ -79,6 +83,8 @@ def execute(table: dict, run: dict, seed: int, out: Path, results: Path, device:
         cut = evaluation.cut(data.open(source, split), size)
         kept |= {f"{name}|predicted": evaluation.predict(net, cut).astype(np.float32), f"{name}|points": cut.points,
                  f"{name}|visible": cut.visible, f"{name}|groups": np.array(cut.groups)}  # fmt: skip
+        if cut.occluded is not None:
+            kept[f"{name}|occluded"] = cut.occluded
         if name != f"{table['validate']}/val":
             record["elsewhere"][name] = evaluation.score(net, cut)
     with files.writing(folder / "predictions.npz") as unfinished, open(unfinished, "wb") as stream:
@@ -103,15 +109,74 @@ def compare(table: dict, out: Path, results: Path) -> None:
         first, second = ([np.load(kept[k][s]) for s in seeds] for k in kept)
         entry = {"first": pair["first"], "second": pair["second"], "seeds": seeds, "sets": {}}
         for name in [f"{table['validate']}/val", *table.get("elsewhere", [])]:
-            labels = [first[0][f"{name}|{key}"] for key in ("points", "visible", "groups")]
-            entry["sets"][name] = {
-                stage: metrics.paired(*(np.stack([run[f"{name}|predicted"][k] for run in runs])
-                                        for runs in (first, second)), *labels)
-                for stage, k in (("last", -1), ("stage1", 0))
-            }  # fmt: skip
+            points, visible, groups = (first[0][f"{name}|{key}"] for key in ("points", "visible", "groups"))
+            entry["sets"][name] = {}
+            for stage, k in (("last", -1), ("stage1", 0)):
+                both = [np.stack([run[f"{name}|predicted"][k] for run in runs]) for runs in (first, second)]
+                entry["sets"][name][stage] = metrics.paired(*both, points, visible, groups)
+                if (occluded := first[0].get(f"{name}|occluded")) is not None:
+                    hidden = analysis.hidden_gain(*both, points, visible, occluded, groups)
+                    entry["sets"][name][stage]["hidden"] = hidden
         found.append(entry)
     if found:
         records.write_json(results / "comparisons.json", {"experiment": table["name"], "comparisons": found})
+
+
+def attempt(table: dict, run: dict, seed: int, out: Path, results: Path, device: str | None) -> int:
+    """`execute`, with what can go wrong said in one line; the exit status."""
+    print(f"{table['name']}/{run['method']}-s{seed}: running", flush=True)
+    try:
+        execute(table, run, seed, out, results, device)
+    except (TableError, config.ConfigError, data.DataError, training.TrainingError, pretrained.WeightsError,
+            files.OutputError) as error:  # fmt: skip
+        print(f"run_experiments: {run['method']}-s{seed}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("run_experiments: stopped; call it again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _job(threads: int, *arguments) -> None:
+    torch.set_num_threads(threads)
+    sys.exit(attempt(*arguments))
+
+
+def at_once(waiting: list[tuple], jobs: int) -> int:
+    """`attempt` each, `jobs` at a time, each in a process of its own; after the first failure the others are stopped.
+
+    A run that starts from another (`init`) waits until that one is done.
+    """
+    threads = max(1, torch.get_num_threads() // jobs)
+    spawn, status, running = multiprocessing.get_context("spawn"), 0, {}
+    try:
+        while running or (waiting and not status):
+            for run in list(waiting):
+                before = {(one[1]["method"], one[2]) for one in [*waiting, *running.values()]}
+                ready = (run[1].get("init"), run[2]) not in before
+                if len(running) < jobs and ready and not status:
+                    waiting.remove(run)
+                    process = spawn.Process(target=_job, args=(threads, *run))
+                    process.start()
+                    running[process] = run
+            multiprocessing.connection.wait([process.sentinel for process in running])
+            for process in [p for p in running if p.exitcode is not None]:
+                del running[process]
+                if process.exitcode and not status:
+                    status = process.exitcode
+                    stop(running)
+    except KeyboardInterrupt:
+        stop(running)
+        status = 130
+    for process in running:
+        process.join()
+    return status
+
+
+def stop(running) -> None:
+    """Ask runs to save and end, as Ctrl-C does."""
+    for process in running:
+        os.kill(process.pid, signal.SIGINT)
 
 
 def main() -> int:
@@ -122,36 +187,46 @@ def main() -> int:
     parser.add_argument("--only", help="comma-separated methods (default: all)")
     parser.add_argument("--seeds", help="comma-separated seeds (default: the table's)")
     parser.add_argument("--minutes", type=float, help="stop after this time; the run in progress is saved")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at once (default: 1)")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
     parser.add_argument("--list", action="store_true", help="only say what is there and what is missing")
     arguments = parser.parse_args()
     try:
         table = read(arguments.table)
         seeds = [int(s) for s in arguments.seeds.split(",")] if arguments.seeds else table["seeds"]
-        results = arguments.results / table["name"]
-        if arguments.minutes:
-            timer = threading.Timer(60 * arguments.minutes, lambda: os.kill(os.getpid(), signal.SIGINT))
-            timer.daemon = True
-            timer.start()
-        for seed in seeds:
-            for run in table["run"]:
-                if arguments.only and run["method"] not in arguments.only.split(","):
-                    continue
-                there = (results / f"{run['method']}-s{seed}.json").exists()
-                if arguments.list or there:
-                    print(f"{table['name']}/{run['method']}-s{seed}: {'there' if there else 'missing'}", flush=True)
-                    continue
-                print(f"{table['name']}/{run['method']}-s{seed}: running", flush=True)
-                execute(table, run, seed, arguments.out, results, arguments.device)
-        if not arguments.list:
-            compare(table, arguments.out, results)
-    except (TableError, config.ConfigError, data.DataError, training.TrainingError, pretrained.WeightsError,
-            files.OutputError) as error:  # fmt: skip
+        for run in table["run"]:
+            settings(table, run)  # a mistake in the last run is found before the first is trained
+    except (TableError, config.ConfigError) as error:
         print(f"run_experiments: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("run_experiments: stopped; call it again to go on", file=sys.stderr)
-        return 130
+    results = arguments.results / table["name"]
+    missing = []
+    for seed in seeds:
+        for run in table["run"]:
+            if arguments.only and run["method"] not in arguments.only.split(","):
+                continue
+            there = (results / f"{run['method']}-s{seed}.json").exists()
+            if arguments.list or there:
+                print(f"{table['name']}/{run['method']}-s{seed}: {'there' if there else 'missing'}", flush=True)
+            if not there:
+                missing.append((table, run, seed, arguments.out, results, arguments.device))
+    if arguments.list:
+        return 0
+    if arguments.minutes:
+        timer = threading.Timer(60 * arguments.minutes, lambda: os.kill(os.getpid(), signal.SIGINT))
+        timer.daemon = True
+        timer.start()
+    if arguments.jobs > 1:
+        status = at_once(missing, arguments.jobs)
+    else:
+        status = next((s for s in (attempt(*run) for run in missing) if s), 0)
+    if status:
+        return status
+    try:
+        compare(table, arguments.out, results)
+    except files.OutputError as error:
+        print(f"run_experiments: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

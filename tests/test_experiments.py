@@ -102,6 +102,18 @@ def test_a_table_is_run_once_and_goes_on_after_a_stop(monkeypatch, table, capsys
     assert run(monkeypatch, table) == 0 and (results / "first-s0.json").stat().st_mtime_ns == before
 
 
+def test_several_runs_at_once_leave_the_records_of_one_by_one(monkeypatch, table):
+    """Also where one run starts from another's weights; and a failure in a process reaches the exit status."""
+    assert run(monkeypatch, table, "--jobs", "2") == 0
+    results = table.parent / "results" / "tiny"
+    assert json.loads((results / "tuned-s0.json").read_text())["init"] == "first"
+    assert (results / "comparisons.json").exists()
+    for record in results.glob("*-s0.json"):
+        record.unlink()
+        (table.parent / "runs" / "tiny" / record.stem / "weights.safetensors").write_bytes(b"cut")
+    assert run(monkeypatch, table, "--jobs", "2") == 1 and not list(results.glob("*-s0.json"))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [('method = "tuned"', 'method = "first"', "method of its own"),
