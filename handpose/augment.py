@@ -31,8 +31,15 @@ class Random:
     def normal(self, scale: float, *shape: int) -> Tensor:
         return (scale * torch.randn(shape, generator=self.small)).to(self.device)
 
+    def number(self, low: float, high: float) -> float:
+        return low + (high - low) * torch.rand((), generator=self.small).item()
+
     def chance(self, probability: float, *shape: int) -> Tensor:
         return (torch.rand(shape, generator=self.small) < probability).to(self.device)
+
+    def some(self, probability: float, size: int) -> Tensor:
+        """Indices of those that were chosen; counted here, so that no device is waited for."""
+        return (torch.rand(size, generator=self.small) < probability).nonzero()[:, 0].to(self.device)
 
     def index(self, size: int, *shape: int) -> Tensor:
         return torch.randint(size, shape, generator=self.small).to(self.device)
@@ -163,14 +170,14 @@ def colours(images: Tensor, rng: Random, how: config.Augment) -> Tensor:
         images = torch.baddbmm(offset.expand(B, 3, 1), linear, images.flatten(2)).view_as(images)
         images = images.clamp_(1e-3, 1) ** factor(0.8, 1, 1, 1)  # gamma
     if how.grey:
-        some = rng.chance(how.grey, B).nonzero()[:, 0]
+        some = rng.some(how.grey, B)
         images[some] = images[some].mean(1, keepdim=True).expand(-1, 3, -1, -1)
-    if how.blur and (some := rng.chance(how.blur, B).nonzero()[:, 0]).numel():
+    if how.blur and (some := rng.some(how.blur, B)).numel():
         # As if the hand had been small in the picture: shrunk by up to 3, and enlarged again.
-        small = max(8, round(size / float(rng.uniform(1.5, 3, 1))))
+        small = max(8, round(size / rng.number(1.5, 3)))
         coarse = F.interpolate(images[some], (small, small), mode="bilinear", antialias=True, align_corners=False)
         images[some] = F.interpolate(coarse, (size, size), mode="bilinear", align_corners=False)
-    if how.noise and (some := rng.chance(0.5, B).nonzero()[:, 0]).numel():
+    if how.noise and (some := rng.some(0.5, B)).numel():
         images[some] += rng.pixels(len(some), 3, size, size) * rng.uniform(0, how.noise, len(some), 1, 1, 1)
     if how.cutout:
         at, extent = rng.uniform(0, size, B, 2), rng.uniform(0.08, 0.3, B, 2) * size

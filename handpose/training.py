@@ -200,6 +200,7 @@ class Run:
             before = None
         bar = tqdm(total=config.schedule.steps, initial=self.step, disable=not self.progress, unit="step")
         began, seconds_before = time.monotonic(), self.seconds
+        unread: list[tuple[int, Tensor, Tensor]] = []  # steps, samples and losses since the last look
         try:
             self.net.train()
             while self.step < config.schedule.steps:
@@ -216,25 +217,24 @@ class Run:
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=halves):
                     maps = self.net(inputs.contiguous(memory_format=torch.channels_last))
                 loss, parts = self.loss(maps, targets, seen)
-                if not math.isfinite(value := loss.item()):
-                    names = ", ".join(ids[i] for i in index.tolist())
-                    last = (
-                        f"the last good checkpoint is {self.checkpoint}"
-                        if self.checkpoint.exists()
-                        else "there is no checkpoint yet"
-                    )
-                    raise TrainingError(f"the loss became {value} at step {self.step}; {last}; the batch was {names}")
                 self.optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 self.optimiser.step()
+                unread.append((self.step, index, loss.detach()))
                 self.step += 1
                 self._update_average()
+                last = self.step == config.schedule.steps
+                saving = stop["asked"] or last or self.step % config.checkpoint_every == 0
+                noted = last or self.step % 10 == 0
+                if saving or noted:  # reading a loss waits for the device, so not at every step
+                    value = self._checked(unread, ids)
+                    unread.clear()
                 self.seconds = seconds_before + time.monotonic() - began
-                if self.step % 10 == 0 or self.step == config.schedule.steps:
+                if noted:
                     parts = {k: round(float(v), 4) for k, v in parts.items()}
                     self.history.append({"step": self.step, "rate": rate, "loss": round(value, 4), **parts})
                     bar.set_postfix(loss=f"{value:.3f}", refresh=False)
-                if self.step % config.evaluate_every == 0 and self.step < config.schedule.steps:
+                if self.step % config.evaluate_every == 0 and not last:
                     found = evaluation.score(self.averaged(), quick_look, intervals=False)["metrics"]
                     pck = {
                         "pck_bone_0.2": round(found["pck_bone"]["0.2"], 4),
@@ -246,9 +246,9 @@ class Run:
                         f"{pck['pck_box_0.1']:.3f} on {len(quick_look.ids)} hands of {self.validate}"
                     )
                 bar.update()
-                if stop["asked"] or self.step % config.checkpoint_every == 0 or self.step == config.schedule.steps:
+                if saving:
                     self.save()
-                if stop["asked"] and self.step < config.schedule.steps:
+                if saving and stop["asked"] and not last:
                     raise Interrupted(
                         f"stopped at step {self.step} of {config.schedule.steps} and saved; go on with --resume"
                     )
@@ -257,6 +257,20 @@ class Run:
             if before is not None:
                 signal.signal(signal.SIGINT, before)
         return self._finish(prints)
+
+    def _checked(self, unread: list[tuple[int, Tensor, Tensor]], ids: list[str]) -> float:
+        """The last of some losses; raises TrainingError at the first that is not finite."""
+        values = torch.stack([loss for _, _, loss in unread]).tolist()
+        for (step, index, _), value in zip(unread, values, strict=True):
+            if not math.isfinite(value):
+                names = ", ".join(ids[i] for i in index.tolist())
+                last = (
+                    f"the last good checkpoint is {self.checkpoint}"
+                    if self.checkpoint.exists()
+                    else "there is no checkpoint yet"
+                )
+                raise TrainingError(f"the loss became {value} at step {step}; {last}; the batch was {names}")
+        return values[-1]
 
     def _scenery(self, size: int) -> Tensor | None:
         """Backgrounds for masked hands: windows of the photographs among the sources, else of drawn scenes."""
