@@ -8,6 +8,7 @@ Machines differ and are busy with other things; a ratio of two medians, taken in
 import argparse
 import os
 import statistics
+import sys
 import time
 from pathlib import Path
 
@@ -31,6 +32,10 @@ from handpose import (
 )
 from handpose.data import SyntheticHands, crops
 from handpose.training import keep_freed_memory
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "data_scripts"))
+import run_experiments  # noqa: E402
 
 
 def alternate(repeats: int, **tasks) -> dict[str, float]:
@@ -80,6 +85,35 @@ def training_step(size: int, width: float, device: torch.device, repeats: int) -
         "images_per_second": 24 / taken["ours"], "plain_images_per_second": 24 / taken["plain"],
         "speed_up": taken["plain"] / taken["ours"], "augmentation_share": taken["augmentation"] / taken["ours"],
     }  # fmt: skip
+
+
+def rivals(device: torch.device, repeats: int) -> dict:
+    """The networks of the attention experiment: images a second in a training step and in prediction, batch 24."""
+    table = run_experiments.read(ROOT / "data_scripts" / "experiments" / "attention.toml")
+    halves, loss, tasks = devices.half_precision(device), PoseLoss(), {}
+    size = config.load(table["config"]).crop.size
+    inputs = torch.rand(24, 3, size, size, device=device).contiguous(memory_format=torch.channels_last)
+    points = torch.rand(24, 21, 2, device=device) * size
+    seen = torch.ones(24, 21, dtype=torch.bool, device=device)
+    for run in table["run"]:
+        net = config.build(run_experiments.settings(table, run).network)
+        net.to(device, memory_format=torch.channels_last)
+        optimiser = torch.optim.Adam(net.parameters(), fused=True)
+
+        def train(net=net, optimiser=optimiser) -> None:
+            net.train()
+            with torch.autocast(device.type, torch.bfloat16, enabled=halves):
+                maps = net(inputs)
+            optimiser.zero_grad(set_to_none=True)
+            loss(maps, points, seen)[0].backward()
+            optimiser.step()
+
+        def predict(net=net) -> None:
+            with torch.inference_mode():
+                net.eval()(inputs)
+
+        tasks |= {f"training_{run['method']}": train, f"prediction_{run['method']}": predict}
+    return {f"images_per_second_{name}": 24 / seconds for name, seconds in alternate(repeats, **tasks).items()}
 
 
 def prediction(device: torch.device, repeats: int) -> dict:
@@ -172,6 +206,7 @@ def main() -> None:
         "training step, paper's network at 256 px": lambda: training_step(
             256, 1.0, device, max(2, chosen.repeats // 3)
         ),
+        "networks of the attention experiment": lambda: rivals(device, chosen.repeats),
         "pipeline, bundled weights": lambda: pipeline(device, chosen.repeats * 3),
         "prediction, bundled weights": lambda: prediction(device, chosen.repeats * 3),
         "attention on the CPU": lambda: attention_forms(chosen.repeats),
