@@ -14,7 +14,7 @@ endif
 help:
 	@echo "make book       set up .venv if needed and build the book into _build/html"
 	@echo "make test       the same set-up, then everything: ruff, unit tests, every chapter's cells, the book"
-	@echo "make notebooks  execute the chapters whose source has changed (ALL=1: all of them)"
+	@echo "make notebooks  execute the chapters whose source has changed (ALL=1: all of them), and write the ledger"
 	@echo "make lab        open JupyterLab on the chapters"
 	@echo "make bench      measure the speed of training and prediction on this machine"
 	@echo "make clean      remove what was built (.venv stays; remove it by hand to start from nothing)"
@@ -38,6 +38,7 @@ test: env
 
 notebooks: env
 	@$(PY) tools/notebooks.py $(if $(ALL),--all)
+	@$(PY) tools/ledger.py
 
 lab: env
 	@$(PY) -m jupyter lab book/chapters

@@ -1,0 +1,234 @@
+"""The ledger: every number of the paper with ours beside it, as a page of the book.
+
+    python tools/ledger.py            write book/ledger.md from book/ledger.toml and the records
+    python tools/ledger.py --check    write nothing; exit status 1 when the page is not what would be written
+
+A verdict is computed wherever it can be: a number of ours that is made from the package is compared with the printed
+one. Where there is no number yet, the page says what it waits for.
+"""
+
+import argparse
+import json
+import sys
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import torch
+
+from handpose import config, metrics, posenet, skeleton, training
+from handpose.data.synthetic.alphabet import GERMAN_ALPHABET
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "book" / "results"
+VERDICTS = {
+    "reproduced": "ours is the printed number",
+    "not reproduced": "ours is another number under the same conditions",
+    "not comparable": "ours was measured on other data or at another scale, or the paper does not say on which",
+    "impossible as printed": "the number contradicts itself or what stands beside it",
+    "not run yet": "there is no number of ours; the note says what it waits for",
+}
+HEAD = """# The ledger
+
+Every number that the paper prints, and ours. This page is made by `tools/ledger.py` from `book/ledger.toml` and the
+records of our runs; no number of ours on it was typed.
+
+"""
+
+
+class LedgerError(ValueError):
+    """An entry that cannot be used; the message names it."""
+
+
+# Numbers that are made from the package. Each returns text in the form in which the paper's number is written down.
+
+
+def joints() -> str:
+    return str(skeleton.NUM_JOINTS)
+
+
+def table1(row: str) -> str:
+    """Kernel and output of a row, from the layers themselves and one pass over a picture of 256 pixels."""
+    net = posenet.PoseEstimationNet(attention=False).eval()
+    if row == "0":
+        return f"{crop()}×{next(m for m in net.modules() if isinstance(m, torch.nn.Conv2d)).in_channels}"
+    layer = next(m for m in net.modules() if getattr(m, "row", None) == int(row))
+    kernels = [m.kernel_size for m in layer.modules() if hasattr(m, "kernel_size")]
+    sides = [k if isinstance(k, tuple) else (k, k) for k in kernels]
+    out = posenet.row_outputs(net, torch.zeros(1, 3, 256, 256))[int(row)]
+    return ", ".join([f"{a}×{b}" for a, b in sides] + [f"{out.shape[2]}×{out.shape[3]}×{out.shape[1]}"])
+
+
+def _paper(key: str):
+    value = config.load("paper").as_dict()
+    for part in key.split("."):
+        value = value[part]
+    return value
+
+
+def setting(key: str) -> str:
+    return f"{_paper(key):g}"
+
+
+def pixels(key: str) -> str:
+    return f"{_paper(key) * _paper('crop.size'):g} pixels"
+
+
+def crop() -> str:
+    return f"{_paper('crop.size')}×{_paper('crop.size')}"
+
+
+def _rates() -> list[float]:
+    schedule = config.load("paper").schedule
+    return [training.learning_rate(schedule, step) for step in range(schedule.steps)]
+
+
+def warm_up() -> str:
+    return str(next(step for step, rate in enumerate(_rates(), 1) if rate >= 3e-4))
+
+
+def steps_at(rate: str) -> str:
+    at = [r == float(rate) for r in _rates()]
+    if float(rate) == 3e-4:
+        at = at[int(warm_up()) :]
+    return str(at.count(True))
+
+
+def until_the_end(rate: str) -> str:
+    return "until the end" if _rates()[-1] == float(rate) else "not at the end"
+
+
+def thresholds() -> str:
+    return ", ".join(f"{t:g}" for t in metrics.BONE_THRESHOLDS)
+
+
+def alphabet() -> str:
+    return str(len(GERMAN_ALPHABET))
+
+
+def total(*numbers: str) -> str:
+    return str(int(numbers[0]) + int(numbers[1]))
+
+
+def share(percent: str, number: str) -> str:
+    """The percentage itself where some count of `number` rounds to it, else the nearest ones."""
+    wanted, number = float(percent), int(number)
+    possible = [100 * k / number for k in range(number + 1)]
+    if any(round(p, 1) == wanted for p in possible):
+        return f"{wanted:g} %"
+    near = sorted(possible, key=lambda p: abs(p - wanted))[:2]
+    return " or ".join(f"{p:g} %" for p in sorted(near))
+
+
+COMPUTED = (joints, table1, setting, pixels, crop, warm_up, steps_at, until_the_end, thresholds, alphabet, total, share)
+
+
+def from_record(where: str) -> str | None:
+    """The mean of a key over the records that are there, a share as a percentage; None without any."""
+    files, _, key = where.partition(":")
+    values = []
+    for file in sorted(RESULTS.glob(files)):
+        value = json.loads(file.read_text(encoding="utf-8"))
+        try:
+            # A threshold such as 0.2 is one key: the last part is whatever remains.
+            parts = key.split(".", 2) if key.count(".") > 1 else key.split(".")
+            for part in parts:
+                value = value[part]
+        except (KeyError, TypeError):
+            raise LedgerError(f"{file.relative_to(ROOT)}: no key {key!r}") from None
+        values.append(value)
+    if not values:
+        return None
+    mean = torch.tensor(values, dtype=torch.float64).mean().item()
+    return f"{100 * mean:.1f} %" if mean <= 1 else f"{mean:,.0f}"
+
+
+def gain(threshold: str) -> str | None:
+    """msahp minus cpm in points with its interval."""
+    file = RESULTS / "attention" / "comparisons.json"
+    if not file.exists():
+        return None
+    for entry in json.loads(file.read_text(encoding="utf-8"))["comparisons"]:
+        if (entry["first"], entry["second"]) == ("msahp", "cpm"):
+            found = entry["sets"]["hand-keypoints/val"]["last"]["pck_bone"][threshold]
+            value, low, high = (f"{100 * v:+.1f}".replace("-", "−") for v in (found["difference"], *found["interval"]))
+            return f"{value} ({low} to {high})"
+    raise LedgerError(f"{file.relative_to(ROOT)}: no comparison of msahp and cpm")
+
+
+def judge(entry: dict, section: str) -> tuple[str, str, str]:
+    """Ours, the verdict and the note of an entry."""
+    where = f"{section}, {entry.get('what')!r}"
+    if unknown := set(entry) - {"what", "printed", "compute", "record", "gain", "verdict", "otherwise", "why", "needs"}:
+        raise LedgerError(f"{where}: unknown key {sorted(unknown)[0]!r}")
+    why = entry.get("why", "")
+    if "compute" in entry:
+        name, *arguments = entry["compute"].split()
+        made = next((f for f in COMPUTED if f.__name__ == name), None)
+        if made is None:
+            raise LedgerError(f"{where}: tools/ledger.py computes no {name!r}")
+        ours = made(*arguments)
+        same = ours == entry["printed"]
+        return ours, "reproduced" if same else entry.get("otherwise", "not reproduced"), why
+    if "needs" in entry:
+        return "–", "not run yet", f"Waits for {entry['needs']}."
+    verdict = entry.get("verdict")
+    if verdict not in VERDICTS or not why:
+        raise LedgerError(f"{where}: needs a verdict of {', '.join(VERDICTS)}, and the reason (why)")
+    if "record" not in entry and "gain" not in entry:
+        return "–", verdict, why
+    ours = from_record(entry["record"]) if "record" in entry else gain(entry["gain"])
+    if ours is None and verdict != "impossible as printed":
+        return "–", "not run yet", "Waits for the runs. " + why
+    return ours or "–", verdict, why
+
+
+def page(path: Path = ROOT / "book" / "ledger.toml") -> str:
+    """The page's text.
+
+    Raises:
+        LedgerError: an entry is incomplete, or a record lacks the key that it names.
+    """
+    try:
+        sections = tomllib.loads(path.read_text(encoding="utf-8"))["section"]
+    except (OSError, KeyError, tomllib.TOMLDecodeError) as error:
+        raise LedgerError(f"{path}: {error}") from None
+    counts, body = Counter(), []
+    for section in sections:
+        body += [f"## {section['title']}", ""] + ([section["note"], ""] if "note" in section else [])
+        body += ["| what | paper | ours | verdict |", "|---|---|---|---|"]
+        notes: list[str] = []
+        for entry in section["entry"]:
+            ours, verdict, note = judge(entry, section["title"])
+            counts[verdict] += 1
+            if note and note not in notes:
+                notes.append(note)
+            mark = f" [{notes.index(note) + 1}]" if note else ""
+            body.append(f"| {entry['what']} | {entry['printed']} | {ours} | {verdict}{mark} |")
+        body += ["", *(f"{number}. {note}" for number, note in enumerate(notes, 1)), *([""] if notes else [])]
+    summary = ["| verdict | numbers | meaning |", "|---|---|---|"]
+    summary += [f"| {verdict} | {counts[verdict]} | {meaning} |" for verdict, meaning in VERDICTS.items()]
+    return HEAD + "\n".join([*summary, "", *body]).rstrip() + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="only say whether the page is up to date")
+    arguments = parser.parse_args()
+    target = ROOT / "book" / "ledger.md"
+    try:
+        text = page()
+    except LedgerError as error:
+        print(f"ledger: {error}", file=sys.stderr)
+        return 1
+    if arguments.check:
+        if not target.exists() or target.read_text(encoding="utf-8") != text:
+            print("ledger: book/ledger.md is not up to date; run python tools/ledger.py", file=sys.stderr)
+            return 1
+        return 0
+    target.write_text(text, encoding="utf-8", newline="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
