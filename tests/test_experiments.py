@@ -1,7 +1,10 @@
 """Tables of runs: what is missing is run, what is there is left alone, and methods are compared in pairs."""
 
 import json
+import signal
+import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -112,6 +115,29 @@ def test_several_runs_at_once_leave_the_records_of_one_by_one(monkeypatch, table
         record.unlink()
         (table.parent / "runs" / "tiny" / record.stem / "weights.safetensors").write_bytes(b"cut")
     assert run(monkeypatch, table, "--jobs", "2") == 1 and not list(results.glob("*-s0.json"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to another process")
+def test_stopping_several_runs_at_once_saves_them_all(table):
+    """Ctrl-C, or the end of --minutes: every process saves its run and ends; another call would go on with them."""
+    text = table.read_text().replace("steps = 2", "steps = 5000").replace('init = "first"\n', "")
+    table.write_text(text)
+    script = ROOT / "data_scripts" / "run_experiments.py"
+    with subprocess.Popen(
+        [sys.executable, str(script), str(table), "--out", str(table.parent / "runs"), "--results",
+         str(table.parent / "results"), "--device", "cpu", "--jobs", "2"], stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        checkpoints = [table.parent / "runs" / "tiny" / f"{m}-s0" / "checkpoint.pt" for m in ("first", "tuned")]
+        try:
+            until = time.monotonic() + 120
+            while not all(c.exists() for c in checkpoints) and process.poll() is None and time.monotonic() < until:
+                time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            error = process.communicate(timeout=60)[1]
+        finally:
+            process.kill()
+    assert process.returncode == 130 and error.count("and saved; go on with --resume") == 2
+    assert all(c.exists() for c in checkpoints) and not (table.parent / "results").exists()
 
 
 @pytest.mark.parametrize(
