@@ -1,4 +1,4 @@
-"""How good key-points are: PCK, AUC, end-point error, and bootstrap intervals by group.
+"""How good key-points are: PCK, AUC, end-point error, and bootstrap intervals by group; how good readings of signs.
 
 Conventions: predicted and target (N, 21, 2) pixels, visible (N, 21) bool; only visible joints count,
 and joints of all images are pooled. A PCK always names what it divides by: the bone s of eq. (1), or the
@@ -223,3 +223,25 @@ def paired(
         "pck_bone": {f"{t:g}": found[i] for i, t in enumerate(BONE_THRESHOLDS)},
         "pck_box": {f"{t:g}": found[bones + i] for i, t in enumerate(BOX_THRESHOLDS)},
     }
+
+
+def word_error_rate(found: Sequence[str], true: Sequence[str]) -> tuple[float, tuple[float, float]]:
+    """Share of signs read wrongly, with its 95 % Wilson interval.
+
+    Of isolated signs every error is a substitution, so the word error rate of section 4.1 is one minus the accuracy.
+
+    Raises:
+        ValueError: no signs, or another number of readings.
+    """
+    if len(found) != len(true) or not len(true):
+        raise ValueError(f"{len(found)} readings of {len(true)} signs: there must be as many, and at least one")
+    wrong, number = int((np.asarray(found) != np.asarray(true)).sum()), len(true)
+    return wrong / number, wilson(wrong, number)
+
+
+def wilson(count: int, number: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's interval of a proportion of `count` out of `number` independent draws."""
+    share = count / number
+    middle, scale = share + z**2 / (2 * number), 1 + z**2 / number
+    half = z * np.sqrt(share * (1 - share) / number + z**2 / (4 * number**2))
+    return float((middle - half) / scale), float((middle + half) / scale)

@@ -18,10 +18,12 @@ from torch import nn
 from handpose import files
 from handpose.cpm import ConvolutionalPoseMachine, DirectRegression
 from handpose.detector import HandDecNet
+from handpose.gesturenet import GestureNet
 from handpose.posenet import PoseEstimationNet
 
 DEFAULT = "laptop"  # the bundled pose weights that are used when none are named
 DETECTOR = "detector"  # the bundled detector
+GESTURES = "gestures"  # the bundled reader of letters
 POSE_NETWORKS = (PoseEstimationNet, ConvolutionalPoseMachine, DirectRegression)
 
 
@@ -43,7 +45,7 @@ def save(path: str | os.PathLike, net: nn.Module, size: int) -> None:
     """Write a network's weights, whole or not at all.
 
     Args:
-        size: side in pixels of the crops, or pictures, it was trained on.
+        size: side in pixels of the crops, or pictures, it was trained on; 0 for a reader of key-points.
     """
     tensors = {
         name: (t.to(torch.float16) if t.is_floating_point() and t.ndim >= 2 else t).contiguous().cpu()
@@ -71,12 +73,12 @@ def load(
 
     Args:
         path: a file, or None for the bundled weights.
-        kind: `HandDecNet`, or None for any of `POSE_NETWORKS`.
+        kind: `HandDecNet`, `GestureNet`, or None for any of `POSE_NETWORKS`.
 
     Raises:
         WeightsError: missing, truncated, not safetensors, or made for something else.
     """
-    path = bundled(DETECTOR if kind is HandDecNet else DEFAULT) if path is None else Path(path)
+    path = bundled({HandDecNet: DETECTOR, GestureNet: GESTURES}.get(kind, DEFAULT)) if path is None else Path(path)
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file")
     try:

@@ -80,3 +80,14 @@ def test_groups_that_resemble_themselves_widen_the_interval():
     low, high = metrics.bootstrap([f"{i // 20}" for i in range(200)], mean, repeats=500)
     low1, high1 = metrics.bootstrap([str(i) for i in range(200)], mean, repeats=500)
     assert high - low > 2 * (high1 - low1)
+
+
+def test_word_error_rate_is_one_minus_accuracy_with_wilson_s_interval():
+    """The interval solves |p - x| = z sqrt(x (1 - x) / n) for the true rate x: its definition."""
+    rate, (low, high) = metrics.word_error_rate(["a"] * 131 + ["b"] * 69, ["a"] * 200)
+    assert rate == 0.345
+    for end in (low, high):
+        assert abs(rate - end) == pytest.approx(1.96 * np.sqrt(end * (1 - end) / 200))
+    assert metrics.wilson(0, 10)[0] == pytest.approx(0, abs=1e-12) and 0.25 < metrics.wilson(0, 10)[1] < 0.3
+    with pytest.raises(ValueError, match="2 readings of 3 signs"):
+        metrics.word_error_rate(["a", "b"], ["a", "b", "c"])

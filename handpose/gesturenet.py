@@ -1,0 +1,209 @@
+"""GestureNet: a letter from 21 key-points (Table 3), and the two humbler ways to read one.
+
+Table 3 as printed has two faults that no training mends. Its 1x7 kernels are shared by the row of x and the row of y,
+and the mean over both rows follows, so the network cannot tell a hand from the same hand with x and y exchanged. And
+ReLU and dropout act on its outputs: a logit below zero, or dropped, has no gradient. ``literal=True`` builds it all
+the same. By default x and y are two channels, the outputs are linear, and there is one for each gesture in use.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from handpose import skeleton
+
+PRINTED = 35  # outputs in Table 3, of which 30 gestures are static and used
+TURN, STRETCH, JITTER = 15.0, 0.1, 0.04  # degrees, part of the length, parts of s: spread of the augmentation
+
+
+def normalise(points: np.ndarray, visible: np.ndarray | None = None, *, mirrored: bool = False) -> np.ndarray:
+    """Key-points moved to the palm and divided by the paper's unit s (eq. (1), whose only real use this is).
+
+    The palm is the middle between the wrist and the middle finger's knuckle.
+
+    Args:
+        points: (..., 21, 2) pixels.
+        visible: (..., 21) bool; a joint without a label is put on the palm.
+        mirrored: exchange left and right, as for a left hand where the letters were learned from right ones.
+
+    Returns:
+        (..., 21, 2) float32, in s.
+
+    Raises:
+        ValueError: not 21 points, a coordinate that is not finite, or all points in one place.
+    """
+    points = np.asarray(points, np.float32)
+    if points.shape[-2:] != (skeleton.NUM_JOINTS, 2):
+        raise ValueError(f"points must be (..., 21, 2), got {points.shape}")
+    shown = np.ones(points.shape[:-1], bool) if visible is None else np.asarray(visible, bool)
+    if not np.isfinite(points[shown]).all():
+        raise ValueError("a key-point is not finite")
+    unit = skeleton.unit_length(points, shown)
+    if not (unit > 0).all():
+        raise ValueError("all key-points of a hand lie in one place")
+    palm = (points[..., :1, :] + points[..., 9:10, :]) / 2
+    moved = np.where(shown[..., None], (points - palm) / unit[..., None, None], 0)
+    return (moved * (-1, 1) if mirrored else moved).astype(np.float32)
+
+
+class GestureNet(nn.Module):
+    """Two convolutions along the 21 joints and two fully connected layers.
+
+    Args:
+        labels: one name for each output; None means the 30 letters of the German finger alphabet that are held still.
+        literal: Table 3 to the letter, 49,587 parameters, with 35 outputs whatever the labels.
+
+    Raises:
+        ValueError: fewer than two labels, or more than the literal table has outputs.
+    """
+
+    def __init__(self, labels: Sequence[str] | None = None, *, literal: bool = False) -> None:
+        super().__init__()
+        labels = _checked(labels)
+        if literal and len(labels) > PRINTED:
+            raise ValueError(f"Table 3 has {PRINTED} outputs, and there are {len(labels)} labels")
+        self.options = dict(labels=list(labels), literal=literal)
+        self.labels, self.literal = tuple(labels), literal
+        # Rows 1 to 3. Literal: (B, 1, 2, 21), x above y, under one kernel, then the mean of the two rows.
+        inputs, kernel, padding = (1, (1, 7), (0, 3)) if literal else (2, (1, 7), (0, 3))
+        self.joints = nn.Sequential(
+            nn.Conv2d(inputs, 16, kernel, padding=padding), nn.ReLU(), nn.Conv2d(16, 16, kernel, padding=padding),
+            nn.ReLU(), nn.AvgPool2d((2, 1)) if literal else nn.Identity(), nn.Flatten(),
+        )  # fmt: skip
+        self.hidden = nn.Sequential(nn.Linear(16 * skeleton.NUM_JOINTS, 128), nn.ReLU(), nn.Dropout(0.5))  # row 4
+        last = nn.Linear(128, PRINTED if literal else len(labels))
+        self.out = nn.Sequential(last, nn.ReLU(), nn.Dropout(0.2)) if literal else last  # row 5
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Normalised points (B, 21, 2) to logits (B, outputs)."""
+        rows = points.transpose(1, 2)  # (B, 2, 21): x, then y
+        return self.out(self.hidden(self.joints(rows[:, None] if self.literal else rows[:, :, None])))
+
+
+class FullyConnected(nn.Module):
+    """The ancestor's reader (Zimmermann and Brox 2017): two layers of 512, here on 2-D points.
+
+    Args:
+        labels: as for `GestureNet`.
+        dimensions: coordinates of a point; 3 with 35 labels is the published size, 313,379 parameters.
+    """
+
+    def __init__(self, labels: Sequence[str] | None = None, *, dimensions: int = 2) -> None:
+        super().__init__()
+        labels = _checked(labels)
+        self.options, self.labels = dict(labels=list(labels), dimensions=dimensions), tuple(labels)
+        self.layers = nn.Sequential(
+            nn.Flatten(), nn.Linear(skeleton.NUM_JOINTS * dimensions, 512), nn.ReLU(), nn.Dropout(0.2),
+            nn.Linear(512, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, len(labels)),
+        )  # fmt: skip
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Normalised points (B, 21, dimensions) to logits (B, labels)."""
+        return self.layers(points)
+
+
+class NearestNeighbour:
+    """The label of the known hand whose normalised points are nearest: no network, nothing to train.
+
+    Args:
+        points: (N, 21, 2) normalised; their mirror images are kept as well.
+        known: (N,) a label each.
+    """
+
+    def __init__(self, points: np.ndarray, known: Sequence[str]) -> None:
+        self.points = np.concatenate([points, points * (-1, 1)]).reshape(2 * len(points), -1)
+        self.known = np.concatenate([known, known])
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """(N, 21, 2) normalised points to (N,) labels."""
+        flat = np.asarray(points).reshape(len(points), -1)
+        apart = (flat**2).sum(1)[:, None] - 2 * flat @ self.points.T + (self.points**2).sum(1)  # squared
+        return self.known[apart.argmin(1)]
+
+
+def fit(
+    net: nn.Module, points: np.ndarray, known: Sequence[str], *, steps: int = 3000, batch: int = 64, rate: float = 2e-3,
+    seed: int = 0, flip: float = 0.5,
+) -> list[float]:  # fmt: skip
+    """Train a reader on normalised points that are turned, stretched, shaken and mirrored anew in every batch.
+
+    A hand and its mirror image show the same letter, one as a right hand and one as a left: with `flip` the reader
+    learns both, so nobody needs to say which hand it was.
+
+    Args:
+        net: `GestureNet` or `FullyConnected`; its first weights are the caller's seed's.
+        points: (N, 21, 2) normalised.
+        known: (N,) a label each, all of them among the net's.
+
+    Returns:
+        The loss at every step.
+
+    Raises:
+        ValueError: no points, another number of labels, or a label that the net does not have.
+    """
+    if len(points) != len(known) or not len(points):
+        raise ValueError(f"{len(points)} hands and {len(known)} labels: there must be as many, and at least one")
+    if unknown := sorted(set(known) - set(net.labels)):
+        raise ValueError(f"the network has no output for {unknown[0]!r}; it has {', '.join(net.labels)}")
+    rng = torch.Generator().manual_seed(seed)
+    all_points = torch.from_numpy(np.asarray(points, np.float32))
+    target = torch.tensor([net.labels.index(name) for name in known])
+    optimiser = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps)
+    losses = []
+    net.train()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)  # dropout
+        for _ in range(steps):
+            index = torch.randint(len(all_points), (batch,), generator=rng)
+            loss = nn.functional.cross_entropy(net(vary(all_points[index], rng, flip)), target[index])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            losses.append(loss.item())
+    net.eval()
+    return losses
+
+
+def vary(points: Tensor, rng: torch.Generator, flip: float) -> Tensor:
+    """Each hand (B, 21, 2) turned, stretched, shaken and perhaps mirrored."""
+    number = len(points)
+    angle = torch.deg2rad(TURN * torch.randn(number, generator=rng))
+    cos, sin = angle.cos(), angle.sin()
+    turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)  # (B, 2, 2)
+    stretch = 1 + STRETCH * torch.randn(number, 1, 2, generator=rng)
+    mirror = torch.where(torch.rand(number, 1, generator=rng) < flip, -1.0, 1.0)
+    stretch = stretch * torch.stack([mirror, torch.ones_like(mirror)], -1)
+    return (points * stretch) @ turn.transpose(1, 2) + JITTER * torch.randn(points.shape, generator=rng)
+
+
+@torch.inference_mode()
+def read(net: nn.Module, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (N,) and the probabilities of all labels (N, labels) for normalised points (N, 21, 2)."""
+    net.eval()
+    logits = net(torch.from_numpy(np.asarray(points, np.float32)))[:, : len(net.labels)]
+    sure = logits.softmax(1).numpy()
+    return np.array(net.labels)[sure.argmax(1)], sure
+
+
+def name(net: nn.Module, points: np.ndarray) -> tuple[str, float] | None:
+    """The surest label of one hand (21, 2) in pixels, with its probability; None where `normalise` refuses it."""
+    try:
+        normalised = normalise(points)
+    except ValueError:
+        return None
+    (label,), sure = read(net, normalised[None])
+    return str(label), float(sure.max())
+
+
+def _checked(labels: Sequence[str] | None) -> Sequence[str]:
+    if labels is None:
+        from handpose.data.synthetic.alphabet import GERMAN_ALPHABET  # here, because building the hand takes a moment
+
+        return GERMAN_ALPHABET
+    if len(labels) < 2 or len(set(labels)) < len(labels):
+        raise ValueError(f"{len(labels)} labels: at least two are needed, and no name twice")
+    return labels

@@ -1,0 +1,112 @@
+"""GestureNet: sizes, the two faults of Table 3 as printed, and readers that learn."""
+
+import numpy as np
+import pytest
+import torch
+
+from handpose import gesturenet
+from handpose.gesturenet import FullyConnected, GestureNet, NearestNeighbour, fit, normalise, read
+
+
+def count(net) -> int:
+    return sum(p.numel() for p in net.parameters())
+
+
+def hands(number: int = 40, seed: int = 0) -> tuple[np.ndarray, list[str]]:
+    """Two made-up shapes with noise: a spread hand and a fist."""
+    rng = np.random.default_rng(seed)
+    spread = np.stack([[0, 0], *([[20 * (f - 2), -30 * (k + 1)] for f in range(5) for k in range(4)])])
+    fist = spread * (1, 0.3) + (0, 4)
+    points = np.stack([(spread, fist)[i % 2] + rng.normal(0, 2, (21, 2)) for i in range(number)])
+    return normalise(points), [("spread", "fist")[i % 2] for i in range(number)]
+
+
+def test_sizes_are_those_of_the_tables():
+    assert count(GestureNet(literal=True)) == 49_587
+    assert count(FullyConnected([str(i) for i in range(35)], dimensions=3)) == 313_379
+    assert GestureNet(literal=True)(torch.zeros(3, 21, 2)).shape == (3, 35)
+    assert GestureNet()(torch.zeros(3, 21, 2)).shape == (3, 30)
+
+
+def test_as_printed_it_cannot_tell_x_from_y():
+    points = torch.randn(5, 21, 2)
+    printed, sound = GestureNet(literal=True).eval(), GestureNet().eval()
+    assert torch.allclose(printed(points), printed(points.flip(-1)), atol=1e-6)
+    assert not torch.allclose(sound(points), sound(points.flip(-1)), atol=1e-3)
+
+
+def test_as_printed_dropped_and_negative_logits_have_no_gradient():
+    torch.manual_seed(0)
+    points, target = torch.randn(50, 21, 2), torch.zeros(50, dtype=torch.long)
+    for net, share in ((GestureNet(literal=True), (0.4, 1.0)), (GestureNet(), (0.0, 0.0))):
+        last = net.out[0] if net.literal else net.out
+        linear = []  # the values before ReLU and dropout
+        last.register_forward_hook(lambda _m, _i, output, kept=linear: (output.retain_grad(), kept.append(output))[1])
+        torch.nn.functional.cross_entropy(net.train()(points), target).backward()
+        dead = (linear[0].grad == 0).float().mean().item()
+        assert share[0] <= dead <= share[1]
+        if net.literal:
+            assert (linear[0].grad[linear[0] < 0] == 0).all() and (linear[0] < 0).any()
+
+
+def test_normalised_points_know_neither_place_nor_size():
+    points = np.random.default_rng(0).normal(100, 30, (4, 21, 2))
+    base = normalise(points)
+    assert np.allclose(normalise(3 * points + (5, -8)), base, atol=1e-4)
+    assert np.allclose((base[:, 0] + base[:, 9]) / 2, 0, atol=1e-5)
+    assert np.allclose(normalise(points, mirrored=True), base * (-1, 1))
+    hidden = np.ones((4, 21), bool)
+    hidden[:, 20] = False
+    points[:, 20] = np.nan
+    assert (normalise(points, hidden)[:, 20] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("points", "says"),
+    [(np.zeros((20, 2)), r"\(..., 21, 2\)"), (np.full((21, 2), np.nan), "not finite"), (np.ones((21, 2)), "one place")],
+)
+def test_points_that_cannot_be_normalised_are_refused(points, says):
+    with pytest.raises(ValueError, match=says):
+        normalise(points)
+
+
+@pytest.mark.parametrize("make", [GestureNet, FullyConnected])
+def test_a_reader_learns_and_reads_left_hands_too(make):
+    torch.manual_seed(0)
+    net = make(["fist", "spread"])
+    points, known = hands()
+    losses = fit(net, points, known, steps=150, seed=1)
+    assert np.mean(losses[-20:]) < 0.2 < losses[0]
+    fresh, names = hands(seed=1)
+    for shown in (fresh, fresh * (-1, 1)):
+        found, sure = read(net, shown)
+        assert (found == names).all() and np.allclose(sure.sum(1), 1, atol=1e-5)
+
+
+def test_the_nearest_neighbour_reads_left_hands_too():
+    reader, (fresh, names) = NearestNeighbour(*hands()), hands(seed=1)
+    assert (reader(fresh) == names).all() and (reader(fresh * (-1, 1)) == names).all()
+
+
+def test_the_same_seed_gives_the_same_reader():
+    points, known = hands()
+    weights = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        net = GestureNet(["fist", "spread"])
+        fit(net, points, known, steps=5, seed=3)
+        weights.append(net.out.weight.detach().clone())
+    assert torch.equal(*weights)
+
+
+def test_mistakes_are_named():
+    points, known = hands()
+    with pytest.raises(ValueError, match="no output for 'fist'"):
+        fit(GestureNet(["a", "b"]), points, known)
+    with pytest.raises(ValueError, match="40 hands and 3 labels"):
+        fit(GestureNet(["fist", "spread"]), points, known[:3])
+    with pytest.raises(ValueError, match="no name twice"):
+        GestureNet(["a", "a"])
+    with pytest.raises(ValueError, match="35 outputs"):
+        GestureNet([str(i) for i in range(36)], literal=True)
+    assert gesturenet.PRINTED == 35
