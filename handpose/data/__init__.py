@@ -7,7 +7,7 @@ from handpose.data.sample import Sample
 
 __all__ = ["DataError", "Sample", "SyntheticHands", "open"]
 
-SOURCES = ("synthetic", "hand-keypoints", "massey", "asl-letters", "egohands", "stb")
+SOURCES = ("synthetic", "hand-keypoints", "massey", "asl-letters", "egohands", "stb", "rwth")
 #: How many of the endless rendered hands `open` gives, and how varied: training goes further than the tests ask.
 SYNTHETIC = {
     "train": dict(length=5000, size=192, variety=(0.0, 1.0)),
@@ -71,4 +71,8 @@ def open(source: str, split: str = "train"):
         from handpose.data.stb import Stb
 
         return Stb(path or None, split)
+    if name == "rwth":
+        from handpose.data.rwth import Rwth
+
+        return Rwth(path or None, split)
     raise DataError(f"unknown data set {name!r}; known are {', '.join(SOURCES)}")
