@@ -7,7 +7,20 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from handpose import checkpoint, config, data, devices, evaluation, figures, files, pretrained, records, training
+from handpose import (
+    checkpoint,
+    config,
+    data,
+    devices,
+    evaluation,
+    figures,
+    files,
+    fingerspelling,
+    pretrained,
+    records,
+    training,
+)
+from handpose.detector import HandDecNet
 from handpose.pipeline import THRESHOLD, Hand, HandPose, read_image
 
 DRAWN = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")  # what --draw can write
@@ -39,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
         help="score a network on a labelled set",
         description="Score a network on a labelled set, with 95 % intervals. PCK is the part of joints that lie within "
         "a threshold of their label: of s, the index finger's first bone, or of the longer side of the hand's box. "
-        "AUC is the area under PCK over 0 to 30 pixels.",
+        "AUC is the area under PCK over 0 to 30 pixels. On rwth, letters are read instead, with their word error rate.",
     )
     evaluate.add_argument("--weights", help=".safetensors file (default: the bundled weights)")
     evaluate.add_argument("--data", required=True, help=sets)
@@ -85,7 +98,13 @@ def run_train(arguments: argparse.Namespace) -> int:
 def run_evaluate(arguments: argparse.Namespace) -> int:
     if arguments.json:
         files.check(arguments.json)
-    net, size = pretrained.load(arguments.weights, devices.choose(arguments.device))
+    place = devices.choose(arguments.device)
+    net, size = pretrained.load(arguments.weights, place)
+    name, _, path = arguments.data.partition(":")
+    if name == "rwth":  # letters instead of key-points
+        finder, _ = pretrained.load(None, place, kind=HandDecNet)
+        score = fingerspelling.score_rwth(net, size, finder, path or None, arguments.split)
+        return letters_read(arguments, score)
     cut = evaluation.cut(data.open(arguments.data, arguments.split), size, progress=True)
     found = {
         "data": arguments.data.partition(":")[0], "split": arguments.split, "images": len(cut.ids),
@@ -94,6 +113,24 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     print_scores(found)
     if arguments.json:
         records.write_json(Path(arguments.json), found)
+    return 0
+
+
+def letters_read(arguments: argparse.Namespace, score: dict) -> int:
+    """Print and write what `evaluate` found of letters."""
+    low, high = score["interval"]
+    print(f"{score['signs']} signs, read by a GestureNet that learned from {score['learned_from']} others")
+    print(f"word error rate {score['wer']:.3f}, 95 % interval {low:.3f} to {high:.3f}")
+    for person, entry in score["persons"].items():
+        print(f"  {person:12}{entry['wer']:.3f} of {entry['signs']}")
+    if score["skipped"]:
+        print(f"files skipped: {len(score['skipped'])}; they are named above")
+    if arguments.json:
+        found = {"data": "rwth", "split": arguments.split, "images": score["signs"],
+                 "weights": Path(arguments.weights or pretrained.bundled()).name,
+                 "metrics": {"wer": score["wer"]}, "intervals": {"wer": score["interval"]}}  # fmt: skip
+        more = {key: score[key] for key in ("persons", "skipped", "learned_from")}
+        records.write_json(Path(arguments.json), found | more)
     return 0
 
 

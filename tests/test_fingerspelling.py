@@ -1,0 +1,124 @@
+"""From pictures to letters: persons left out, finders, and the whole of section 4.1 on written videos."""
+
+import json
+
+import numpy as np
+import pytest
+
+from handpose import PoseEstimationNet, fingerspelling, gesturenet
+from handpose import __main__ as command
+from handpose.data import DataError
+from handpose.data.synthetic import GERMAN_ALPHABET, render
+from handpose.data.synthetic.letters import RenderedAlphabet
+from handpose.detector import HandDecNet
+from handpose.fingerspelling import Signs, leave_one_out, report
+from tests.test_rwth import FOURCCS, write_video
+
+PERSONS = 4
+
+
+@pytest.fixture(scope="module")
+def signs():
+    """Six letters by four made-up persons, three times each, with points that tell them apart."""
+    rng = np.random.default_rng(0)
+    shapes = {name: rng.normal(0, 2, (21, 2)) for name in "abcdef"}
+    who = [(name, f"p{p}") for p in range(PERSONS) for name in shapes for _ in range(3)]
+    points = [shapes[name] + rng.normal(0, 0.1, (21, 2)) for name, _ in who]
+    labels, persons = zip(*who, strict=True)
+    return Signs(np.float32(points), np.array(labels), np.array(persons), [str(i) for i in range(len(who))])
+
+
+def test_nobody_who_is_read_has_taught(signs):
+    taught = []
+
+    def make(known):
+        taught.append(set(known.persons))
+        return fingerspelling.neighbour_reader(known)
+
+    found = leave_one_out(signs, make)
+    assert (found == signs.labels).all() and len(taught) == PERSONS
+    assert [set(signs.persons) - t for t in taught] == [{f"p{p}"} for p in range(PERSONS)]
+    with pytest.raises(ValueError, match="only p0: somebody must be left"):
+        leave_one_out(signs[signs.persons == "p0"], make)
+
+
+def test_a_network_reads_as_well_and_the_same_seed_reads_the_same(signs):
+    make = fingerspelling.network_reader(steps=200, seed=3)
+    readings = [make(signs[signs.persons != "p0"])(signs.points) for _ in range(2)]
+    assert (readings[0] == readings[1]).all() and (readings[0] == signs.labels).mean() > 0.95
+
+
+def test_a_report_counts_merges_and_splits_by_person(signs):
+    found = signs.labels.copy()
+    found[(signs.labels == "a") & (signs.persons == "p1")] = "b"
+    entry = report(found, signs, {"a": "b"})
+    assert entry["wer"] == pytest.approx(3 / 72) and entry["signs"] == 72
+    assert entry["interval"][0] < entry["wer"] < entry["interval"][1]
+    assert entry["merged"]["wer"] == 0 and entry["persons"]["p1"]["wer"] == pytest.approx(3 / 18)
+    counts = fingerspelling.confusion(found, signs.labels, list("abcdef"))
+    assert counts.sum() == 72 and counts[0, 1] == 3 and counts[0, 0] == 9 and np.trace(counts) == 69
+
+
+def test_the_random_split_is_drawn_by_its_seed(signs):
+    both = [fingerspelling.random_split(signs, fingerspelling.neighbour_reader, 0.25, seed) for seed in (1, 1, 2)]
+    assert len(both[0][1]) == 18 and (both[0][1] == both[1][1]).all() and (both[0][1] != both[2][1]).any()
+
+
+def test_finders_and_the_network_s_points():
+    alphabet = RenderedAlphabet(1, "val", size=96)
+    samples = [alphabet[i] for i in (0, 9, 20)]
+    mask = fingerspelling.mask_box(samples[1])
+    assert mask.shape == (4,) and abs(mask - samples[1].box).max() < 0.2 * np.ptp(samples[1].box)
+    whole = fingerspelling.detected_box(HandDecNet().eval(), threshold=1.0)(samples[0])
+    assert whole.tolist() == [0, 0, 95, 95]  # an untrained detector finds nothing
+    pictures = fingerspelling.cut(samples, 64)
+    seen = fingerspelling.look(PoseEstimationNet(width=0.125), pictures)
+    assert seen.points.shape == (3, 21, 2) and seen.labels.tolist() == [s.shape for s in samples]
+    true = fingerspelling.with_labels(samples)
+    assert np.allclose(true.points[0], gesturenet.normalise(samples[0].keypoints))
+    samples[0].shape = None
+    with pytest.raises(ValueError, match="nobody says which letter"):
+        fingerspelling.cut(samples, 64)
+
+
+def test_the_rendered_alphabet():
+    alphabet, others = RenderedAlphabet(2, "train", size=48), RenderedAlphabet(3, "test", size=48)
+    assert len(alphabet) == 60 and [alphabet[i].shape for i in (0, 29, 30)] == ["A", "5", "A"]
+    first, again = alphabet[31], RenderedAlphabet(5, "train", size=48)[31]
+    assert (first.image == again.image).all() and first.group == "person-train-1" and first.visible.all()
+    assert others[31].group == "person-test-1" and (others[31].image != first.image).any()
+    assert {s.shape for s in (alphabet[i] for i in range(0, 30, 7))} <= set(GERMAN_ALPHABET)
+    with pytest.raises(IndexError):
+        alphabet[60]
+    with pytest.raises(ValueError, match="persons must be at least 1"):
+        RenderedAlphabet(0)
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """Six signers, three letters, in the RWTH layout; one file is broken."""
+    root = tmp_path_factory.mktemp("rwth-letters")
+    for gesture, name in ((2, "B"), (12, "L"), (25, "Y")):
+        hand = render(name, size=160).image
+        for signer in range(1, 7):
+            write_video(root / "video" / str(gesture) / f"{signer}_{gesture}_1_cam1.mpg", hand, signer, gesture, 7)
+    if not (root / "video/2/1_2_1_cam1.mpg").is_file():
+        pytest.skip(f"this OpenCV writes no MPEG files (tried {', '.join(FOURCCS)})")
+    (root / "video/2/3_2_2_cam1.mpg").touch()
+    return root
+
+
+def test_evaluate_reads_letters_from_videos(videos, tmp_path, monkeypatch, capsys):
+    whole = fingerspelling.score_rwth
+    monkeypatch.setattr(command.fingerspelling, "score_rwth", lambda *a, **k: whole(*a, **k, steps=300))
+    file = tmp_path / "letters.json"
+    assert command.main(["evaluate", "--data", f"rwth:{videos}", "--json", str(file)]) == 0
+    found = json.loads(file.read_text())
+    assert found["images"] == 6 and set(found["persons"]) == {"signer-1", "signer-6"} and found["learned_from"] == 12
+    assert found["metrics"]["wer"] <= 1 / 3 and found["skipped"] == ["2/3_2_2_cam1.mpg"]
+    said = capsys.readouterr()
+    assert "word error rate" in said.out and "files skipped: 1" in said.out
+    assert "skipped 2/3_2_2_cam1.mpg: the file is empty" in said.err
+    with pytest.raises(DataError, match="val or paper-val"):
+        whole(None, 64, None, str(videos), "train")
+    assert command.main(["evaluate", "--data", f"rwth:{tmp_path / 'nowhere'}"]) == 1
