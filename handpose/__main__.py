@@ -196,7 +196,8 @@ def print_hands(photo: Path, hands: list[Hand]) -> None:
         print(f"{photo}: no hand found (--threshold with a lower number looks harder, --box says where it is)")
     for number, hand in enumerate(hands, 1):
         where = ", ".join(f"{v:.0f}" for v in hand.box)
-        print(f"hand {number} of {len(hands)}, confidence {hand.score:.2f}, box {where}")
+        letter = f"; as a letter {hand.gesture[0]} ({hand.gesture[1]:.2f})" if hand.gesture else ""
+        print(f"hand {number} of {len(hands)}, confidence {hand.score:.2f}, box {where}{letter}")
         for name, (x, y), score in zip(figures.JOINTS, hand.keypoints, hand.scores, strict=True):
             print(f"  {name:12} x {x:7.1f}  y {y:7.1f}  score {score:.2f}")
 
@@ -240,7 +241,7 @@ def list_photos(names: list[str]) -> list[tuple[Path, Path]]:
 
 def as_json(hand: Hand) -> dict:
     """A hand as plain numbers."""
-    gesture = list(hand.gesture) if hand.gesture else None
+    gesture = [hand.gesture[0], round(hand.gesture[1], 4)] if hand.gesture else None
     keypoints, scores, box = (a.astype(float) for a in (hand.keypoints, hand.scores, hand.box))
     return {"keypoints": keypoints.round(2).tolist(), "scores": scores.round(4).tolist(),
             "box": box.round(2).tolist(), "score": round(hand.score, 4), "gesture": gesture}  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handpose import crop, devices, evaluation, pretrained, skeleton
+from handpose import crop, devices, evaluation, gesturenet, pretrained, skeleton
 from handpose.data.common import DataError, read_image
 from handpose.detector import HandDecNet, detect, joint_box
 from handpose.posenet import PoseEstimationNet
@@ -24,7 +24,7 @@ class Hand:
     scores: np.ndarray  # (21,) float32: sigmoid of the last score map's peak
     box: np.ndarray  # (4,) float32: the detector's box less its margin, so tight around the key-points; or as given
     score: float  # the detector's confidence; 1.0 for a given box
-    gesture: tuple[str, float] | None = None  # (label, probability)
+    gesture: tuple[str, float] | None = None  # (label, probability); None without a reader, or where none can be read
 
 
 class HandPose:
@@ -36,6 +36,7 @@ class HandPose:
         detector: the network that finds hands; without one, boxes must be given.
         threshold: least confidence of the detector, 0 to 1; lower finds more hands and more that are none.
         second_look: cut a detected hand out anew around the key-points that the first look found, and estimate again.
+        reader: names the hand shape from the key-points; without one, `Hand.gesture` stays None.
 
     Raises:
         ValueError: a threshold outside 0 to 1.
@@ -43,19 +44,19 @@ class HandPose:
 
     def __init__(
         self, net: PoseEstimationNet, size: int, detector: HandDecNet | None = None, *,
-        threshold: float = THRESHOLD, second_look: bool = False,
+        threshold: float = THRESHOLD, second_look: bool = False, reader: gesturenet.GestureNet | None = None,
     ) -> None:  # fmt: skip
         if not 0 <= threshold <= 1:  # NaN included
             raise ValueError(f"threshold {threshold}: a confidence lies between 0 and 1")
         self.net, self.size, self.detector = net.eval(), size, detector and detector.eval()
-        self.threshold, self.second_look = threshold, second_look
+        self.threshold, self.second_look, self.reader = threshold, second_look, reader
 
     @classmethod
     def from_pretrained(
         cls, weights: str | os.PathLike | None = None, *, device: str | None = None, threshold: float = THRESHOLD,
         second_look: bool = False,
     ) -> "HandPose":  # fmt: skip
-        """The bundled weights, or those of a file, and the bundled detector.
+        """The bundled weights, or those of a file, and the bundled detector and reader of letters.
 
         Args:
             weights: a ``.safetensors`` file of the pose network, or None for the bundled weights.
@@ -68,7 +69,9 @@ class HandPose:
         """
         place = devices.choose(device)
         finder, _ = pretrained.load(None, place, kind=HandDecNet)
-        return cls(*pretrained.load(weights, place), finder, threshold=threshold, second_look=second_look)
+        reader, _ = pretrained.load(None, kind=gesturenet.GestureNet)  # small: always on the processor
+        return cls(*pretrained.load(weights, place), finder, threshold=threshold, second_look=second_look,
+                   reader=reader)  # fmt: skip
 
     def __call__(
         self, image: np.ndarray | str | os.PathLike, boxes: Sequence[Sequence[float]] | None = None
@@ -107,7 +110,11 @@ class HandPose:
         points, scores = self._estimate(image, checked)
         if boxes is None and self.second_look:
             points, scores = self._estimate(image, list(skeleton.tight_box(points)))
-        return [Hand(*hand) for hand in zip(points, scores, checked, sure.tolist(), strict=True)]
+        hands = [Hand(*hand) for hand in zip(points, scores, checked, sure.tolist(), strict=True)]
+        if self.reader is not None:
+            for hand in hands:
+                hand.gesture = gesturenet.name(self.reader, hand.keypoints)
+        return hands
 
     def _estimate(self, image: np.ndarray, boxes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Key-points (n, 21, 2) in the picture's pixels and scores (n, 21), all hands in one batch."""

@@ -25,7 +25,16 @@ def test_what_comes_back(hp, hand):
     (found,) = hp(hand.image, boxes=[hand.box])
     assert found.keypoints.shape == (21, 2) and found.keypoints.dtype == np.float32
     assert found.scores.shape == (21,) and (found.scores > 0).all() and (found.scores < 1).all()
-    assert np.allclose(found.box, hand.box) and found.score == 1.0 and found.gesture is None
+    assert np.allclose(found.box, hand.box) and found.score == 1.0
+
+
+def test_a_letter_is_read_where_there_is_a_reader(hp, hand):
+    assert hand.shape == "ok"
+    (found,) = hp(hand.image, boxes=[hand.box])
+    letter, sure = found.gesture
+    assert letter in ("9", "f") and 0.5 < sure <= 1  # both have thumb and index finger in a circle
+    silent = handpose.HandPose(hp.net, hp.size, hp.detector)
+    assert silent(hand.image, boxes=[hand.box])[0].gesture is None
 
 
 def test_several_boxes(hp, hand):

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import torch
 
-from handpose import config, metrics, posenet, skeleton, training
+from handpose import config, gesturenet, metrics, posenet, skeleton, training
+from handpose.data import rwth
 from handpose.data.synthetic.alphabet import GERMAN_ALPHABET
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,6 +58,30 @@ def table1(row: str) -> str:
     sides = [k if isinstance(k, tuple) else (k, k) for k in kernels]
     out = posenet.row_outputs(net, torch.zeros(1, 3, 256, 256))[int(row)]
     return ", ".join([f"{a}×{b}" for a, b in sides] + [f"{out.shape[2]}×{out.shape[3]}×{out.shape[1]}"])
+
+
+def table3(row: str) -> str:
+    """Kernel and output of a row of GestureNet, or the part that its dropout drops ("4 dropout")."""
+    net = gesturenet.GestureNet(literal=True).eval()
+    points = torch.zeros(1, 1, 2, skeleton.NUM_JOINTS)
+    if row == "0":
+        return "×".join(str(n) for n in points.shape[2:])
+    conv1, relu1, conv2, relu2, pool, _ = net.joints
+    rows = {"1": (conv1, relu1), "2": (conv1, relu1, conv2, relu2), "3": (conv1, relu1, conv2, relu2, pool)}
+    if row in rows:
+        for layer in rows[row]:
+            points = layer(points)
+        kernel = next(layer for layer in reversed(rows[row]) if hasattr(layer, "kernel_size")).kernel_size
+        channels, height, width = points.shape[1:]
+        return f"{kernel[0]}×{kernel[1]}, {height}×{width}×{channels}"
+    number, _, dropout = row.partition("_")
+    layers = {"4": net.hidden, "5": net.out}[number]
+    return f"{layers[-1].p:g}" if dropout else str(layers[0].out_features)
+
+
+def recordings(what: str) -> str:
+    """A number that the reader of the RWTH videos follows."""
+    return {"gestures": str(len(rwth.GESTURES)), "side": f"{rwth.SIDE}×{rwth.SIDE}", "val": str(rwth.PAPER_VAL)}[what]
 
 
 def _paper(key: str):
@@ -120,7 +145,8 @@ def share(percent: str, number: str) -> str:
     return " or ".join(f"{p:g} %" for p in sorted(near))
 
 
-COMPUTED = (joints, table1, setting, pixels, crop, warm_up, steps_at, until_the_end, thresholds, alphabet, total, share)
+COMPUTED = (joints, table1, table3, recordings, setting, pixels, crop, warm_up, steps_at, until_the_end, thresholds,
+            alphabet, total, share)  # fmt: skip
 
 
 def from_record(where: str) -> str | None:
