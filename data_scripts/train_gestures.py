@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from handpose import config, data, devices, fingerspelling, gesturenet, pretrained, records, training
+from handpose.data.labelled import LabelFile
 from handpose.data.synthetic.letters import RenderedAlphabet
 from handpose.detector import HandDecNet
 
@@ -94,8 +95,6 @@ def rendered(_: argparse.Namespace) -> dict:
 
 def labels_file(hand: str, number: int, folder: Path) -> Path:
     """`number` labelled frames of the other hands, spread over the shapes, in the labelling tool's form."""
-    from handpose.data.labelled import entry, write
-
     samples = data.open("massey", "all")
     rows = [i for i, row in enumerate(samples.rows) if f"hand{row[3]}" != hand]
     rng = np.random.default_rng(0)
@@ -104,7 +103,12 @@ def labels_file(hand: str, number: int, folder: Path) -> Path:
         by_shape.setdefault(samples.rows[i][2], []).append(int(i))
     turns = [shape[k] for k in range(max(map(len, by_shape.values()))) for shape in by_shape.values() if k < len(shape)]
     file = folder / f"{hand}-{number}.json"
-    write(file, [entry(samples.root / samples.rows[i][0], samples[i]) for i in turns[:number]])
+    file.unlink(missing_ok=True)
+    labels = LabelFile(file)
+    for i in turns[:number]:
+        height, width = samples[i].image.shape[:2]
+        labels.put((samples.root / samples.rows[i][0]).resolve(), (width, height), samples.rows[i][1].tolist())
+    labels.save()
     return file
 
 
@@ -121,7 +125,8 @@ def tuned(start: Path, labels: Path, folder: Path) -> Path:
         crop=dataclasses.replace(laptop.crop, size=size), balance={},
         schedule=dataclasses.replace(laptop.schedule, steps=TUNING_STEPS, peak=5e-4, average=0.98),
     )  # fmt: skip
-    training.Run(settings, [f"labelled:{labels}"], folder, init=start, progress=False).train()
+    run = training.Run(settings, [f"labelled:{labels}"], folder, init=start, validate="synthetic:50", progress=False)
+    run.train()
     return weights
 
 

@@ -100,6 +100,8 @@ class Run:
         self.checkpoint = self.out / "checkpoint.pt"
         if not sources:
             raise TrainingError("no data set to train on was named")
+        if self.validate in sources and self.validate.startswith("labelled:"):
+            raise TrainingError(f"{self.validate} is one set without a split; validate on another set (--validate)")
         if not 0 <= seed < 2**31:
             raise TrainingError(f"the seed is {seed}; it must lie between 0 and 2**31 - 1")
         if not resume and self.checkpoint.exists():

@@ -7,7 +7,7 @@ from handpose.data.sample import Sample
 
 __all__ = ["DataError", "Sample", "SyntheticHands", "open"]
 
-SOURCES = ("synthetic", "hand-keypoints", "massey", "asl-letters", "egohands", "stb", "rwth")
+SOURCES = ("synthetic", "hand-keypoints", "massey", "asl-letters", "egohands", "stb", "rwth", "labelled")
 #: How many of the endless rendered hands `open` gives, and how varied: training goes further than the tests ask.
 SYNTHETIC = {
     "train": dict(length=5000, size=192, variety=(0.0, 1.0)),
@@ -75,4 +75,10 @@ def open(source: str, split: str = "train"):
         from handpose.data.rwth import Rwth
 
         return Rwth(path or None, split)
+    if name == "labelled":
+        from handpose.data.labelled import Labelled
+
+        if not path:
+            raise DataError("labelled needs its file: labelled:labels.json")
+        return Labelled(path, split)
     raise DataError(f"unknown data set {name!r}; known are {', '.join(SOURCES)}")

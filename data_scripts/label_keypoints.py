@@ -1,0 +1,105 @@
+"""Label the 21 key-points of one hand in each of your photos, by clicking in a window.
+
+    python data_scripts/label_keypoints.py PHOTO_OR_FOLDER... --out labels.json
+
+The network's guess stands there first: drag the joints that are wrong, and n takes the rest as right. The labels are
+saved at every change of photo and after every few clicks; called again with the same --out, the program goes on where
+it was left. handpose/data/labelled.py describes the file and reads it.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+
+from handpose import HandPose, files
+from handpose.__main__ import list_photos
+from handpose.data import labelled
+from handpose.labelling import HELP, Labelling, say
+
+
+def check_display() -> None:
+    """Raise an OSError that says why no window can be opened: where there is no display, Qt ends the whole program."""
+    if sys.platform.startswith("linux"):
+        if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            raise OSError("there is no display to open a window on (DISPLAY is not set); run it on a desktop")
+        trial = "import cv2; cv2.namedWindow('label_keypoints')"
+        if subprocess.run([sys.executable, "-c", trial], capture_output=True).returncode:
+            raise OSError("OpenCV cannot open a window here: either the display cannot be reached, or this is "
+                          "opencv-python-headless, and opencv-python is needed")  # fmt: skip
+
+
+def is_open(title: str) -> bool:
+    try:
+        return cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) >= 1
+    except cv2.error:  # Qt, whose last window was closed
+        return False
+
+
+def show(labelling: Labelling) -> None:
+    """The window, until q is pressed or it is closed; the labels are saved whatever ends it."""
+    events, title = [], "label_keypoints"
+    try:
+        cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
+        cv2.setMouseCallback(title, lambda *event: events.append(event[:4]))
+        changed = True
+        while not labelling.done:
+            if changed:
+                cv2.imshow(title, labelling.picture())
+            code = cv2.waitKeyEx(20)
+            if not is_open(title):
+                break
+            changed = bool(events) or code != -1
+            while events:
+                labelling.mouse(*events.pop(0))
+            if code != -1:
+                labelling.key(code)
+    finally:
+        labelling.save()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        description=f"{__doc__}\nIn the window:\n\n{HELP}", formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("photos", nargs="+", metavar="PHOTO_OR_FOLDER", help="pictures, or folders of them")
+    parser.add_argument("--out", type=Path, required=True, help="label file to write or to go on with, .json")
+    parser.add_argument("--weights", help=".safetensors file for the guess (default: the bundled weights)")
+    parser.add_argument("--no-prediction", action="store_true", help="start every photo without a guess")
+    parser.add_argument("--max-side", type=int, default=1000, help="the window's longer side (default: 1000 pixels)")
+    asked = parser.parse_args(arguments)
+    labelling, status = None, 0
+    try:
+        if asked.max_side < 480:
+            raise ValueError(f"--max-side {asked.max_side}: at least 480 pixels are needed")
+        photos = [photo for photo, _ in list_photos(asked.photos)]
+        labelled.LabelFile(asked.out)
+        check_display()
+        files.check(asked.out)
+        hp = None if asked.no_prediction else HandPose.from_pretrained(asked.weights)
+        labelling = Labelling(asked.out, photos, hp and (lambda image: next((h.keypoints for h in hp(image)), None)),
+                              asked.max_side)  # fmt: skip
+        show(labelling)
+    except KeyboardInterrupt:
+        say("stopped; the same command goes on from here")
+        status = 130
+    except cv2.error as error:
+        say(f"OpenCV cannot show its window ({' '.join(str(error.err).split())}); is it opencv-python, not -headless?")
+        status = 1
+    except (ValueError, OSError) as error:
+        say(error)
+        status = 1
+    if labelling and labelling.unsaved:
+        say(labelling.note)
+        status = 1
+    if labelling:
+        print(f"{asked.out}: photos with labels: {len(labelling.file.entries)}")
+    return status or int(bool(labelling and labelling.bad))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
