@@ -191,6 +191,8 @@ def main() -> int:
     parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
     parser.add_argument("--list", action="store_true", help="only say what is there and what is missing")
     arguments = parser.parse_args()
+    # A shell starts what runs in the background with Ctrl-C ignored, and then --minutes could not stop it either.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         table = read(arguments.table)
         seeds = [int(s) for s in arguments.seeds.split(",")] if arguments.seeds else table["seeds"]

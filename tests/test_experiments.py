@@ -126,6 +126,7 @@ def test_stopping_several_runs_at_once_saves_them_all(table):
     with subprocess.Popen(
         [sys.executable, str(script), str(table), "--out", str(table.parent / "runs"), "--results",
          str(table.parent / "results"), "--device", "cpu", "--jobs", "2"], stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as a shell starts it in the background
     ) as process:  # fmt: skip
         checkpoints = [table.parent / "runs" / "tiny" / f"{m}-s0" / "checkpoint.pt" for m in ("first", "tuned")]
         try:
