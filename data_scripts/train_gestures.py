@@ -112,12 +112,17 @@ def labels_file(hand: str, number: int, folder: Path) -> Path:
     return file
 
 
-def tuned(start: Path, labels: Path, folder: Path) -> Path:
-    """Weights fine-tuned on labelled frames. Every batch varies them anew, beyond the paper's 500 variants."""
+def tuned(start: Path, hand: str, number: int, folder: Path) -> Path:
+    """Weights fine-tuned on `number` labelled frames of the other hands, or those that an earlier call made.
+
+    Every batch varies the frames anew, beyond the paper's 500 variants.
+    """
     weights = folder / "weights.safetensors"
     if (folder / "record.json").exists():
         return weights
     shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    labels = labels_file(hand, number, folder.parent)
     net, size = pretrained.load(start)
     laptop = config.load("laptop")
     settings = dataclasses.replace(
@@ -136,22 +141,19 @@ def tuning(chosen: argparse.Namespace) -> dict:
     start, size = pretrained.load(chosen.pose)
     pictures = massey(size)
     untuned = fingerspelling.look(start, pictures)
-    found = {"untuned": compare(untuned)}
-    curve = {}
+    readers, curve = compare(untuned), {}
     for number in FRAMES:
         read = np.empty_like(untuned.labels)
         for hand in sorted(set(untuned.persons)):
             signs = untuned
             if number:
-                place = chosen.out / "gestures" / f"{hand}-{number}"
-                place.parent.mkdir(parents=True, exist_ok=True)
-                weights = tuned(chosen.pose, labels_file(hand, number, place.parent), place)
+                weights = tuned(chosen.pose, hand, number, chosen.out / "gestures" / f"{hand}-{number}")
                 signs = fingerspelling.look(pretrained.load(weights)[0], pictures)
             out = signs.persons == hand
             read[out] = READERS["gesturenet"](signs[~out])(signs.points[out])
         curve[str(number)] = fingerspelling.report(read, untuned, LOOK_ALIKES)
         print(f"  {number} labelled frames: {curve[str(number)]['wer']:.3f}", flush=True)
-    return {"pose": chosen.pose.name, "readers": found["untuned"], "curve": curve, "tuning_steps": TUNING_STEPS}
+    return {"pose": chosen.pose.name, "readers": readers, "curve": curve, "tuning_steps": TUNING_STEPS}
 
 
 def bundle(_: argparse.Namespace) -> dict:

@@ -67,10 +67,10 @@ class GestureNet(nn.Module):
         self.options = dict(labels=list(labels), literal=literal)
         self.labels, self.literal = tuple(labels), literal
         # Rows 1 to 3. Literal: (B, 1, 2, 21), x above y, under one kernel, then the mean of the two rows.
-        inputs, kernel, padding = (1, (1, 7), (0, 3)) if literal else (2, (1, 7), (0, 3))
         self.joints = nn.Sequential(
-            nn.Conv2d(inputs, 16, kernel, padding=padding), nn.ReLU(), nn.Conv2d(16, 16, kernel, padding=padding),
-            nn.ReLU(), nn.AvgPool2d((2, 1)) if literal else nn.Identity(), nn.Flatten(),
+            nn.Conv2d(1 if literal else 2, 16, (1, 7), padding=(0, 3)), nn.ReLU(),
+            nn.Conv2d(16, 16, (1, 7), padding=(0, 3)), nn.ReLU(),
+            nn.AvgPool2d((2, 1)) if literal else nn.Identity(), nn.Flatten(),
         )  # fmt: skip
         self.hidden = nn.Sequential(nn.Linear(16 * skeleton.NUM_JOINTS, 128), nn.ReLU(), nn.Dropout(0.5))  # row 4
         last = nn.Linear(128, PRINTED if literal else len(labels))
