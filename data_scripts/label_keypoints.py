@@ -1,6 +1,7 @@
 """Label the 21 key-points of one hand in each of your photos, by clicking in a window.
 
     python data_scripts/label_keypoints.py PHOTO_OR_FOLDER... --out labels.json
+    python data_scripts/label_keypoints.py --rwth FOLDER --out labels.json     (50 frames of the RWTH training signers)
 
 The network's guess stands there first: drag the joints that are wrong, and n takes the rest as right. The labels are
 saved at every change of photo and after every few clicks; called again with the same --out, the program goes on where
@@ -14,10 +15,11 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from handpose import HandPose, files
 from handpose.__main__ import list_photos
-from handpose.data import labelled
+from handpose.data import labelled, rwth
 from handpose.labelling import HELP, Labelling, say
 
 
@@ -61,12 +63,39 @@ def show(labelling: Labelling) -> None:
         labelling.save()
 
 
+def write_frames(samples: rwth.Rwth, folder: Path, number: int) -> list[Path]:
+    """Write pictures of the RWTH videos as PNG files to be labelled: section 4.1 fine-tunes on 50 of them.
+
+    They are drawn at random, sign by sign in turn, so that no sign has two more than another. A picture that is there
+    already is kept: calling again goes on with the same ones.
+    """
+    turns: dict[str, int] = {}
+    drawn = []
+    for i in np.random.default_rng(0).permutation(len(samples)).tolist():
+        sign = samples.labels[i]
+        turns[sign] = turns.get(sign, 0) + 1
+        drawn.append((turns[sign], len(drawn), i))
+    written = []
+    for _, _, i in sorted(drawn)[:number]:
+        sample = samples[i]
+        file = folder / (sample.id.replace("/", "-").replace(".mpg#", "-") + ".png")
+        if not file.exists():
+            picture = cv2.imencode(".png", cv2.cvtColor(sample.image, cv2.COLOR_RGB2BGR))[1]
+            with files.writing(file) as unfinished:
+                unfinished.write_bytes(picture.tobytes())
+        written.append(file)
+    return written
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command; returns the exit status."""
     parser = argparse.ArgumentParser(
         description=f"{__doc__}\nIn the window:\n\n{HELP}", formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("photos", nargs="+", metavar="PHOTO_OR_FOLDER", help="pictures, or folders of them")
+    parser.add_argument("photos", nargs="*", metavar="PHOTO_OR_FOLDER", help="pictures, or folders of them")
+    parser.add_argument("--rwth", metavar="FOLDER", help="label frames of the RWTH finger-spelling videos in this "
+                        "folder, of training signers only; they are written as pictures beside --out")  # fmt: skip
+    parser.add_argument("--frames", type=int, default=50, help="how many frames of --rwth (default: 50)")
     parser.add_argument("--out", type=Path, required=True, help="label file to write or to go on with, .json")
     parser.add_argument("--weights", help=".safetensors file for the guess (default: the bundled weights)")
     parser.add_argument("--no-prediction", action="store_true", help="start every photo without a guess")
@@ -76,10 +105,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if asked.max_side < 480:
             raise ValueError(f"--max-side {asked.max_side}: at least 480 pixels are needed")
+        if not asked.photos and not asked.rwth:
+            raise ValueError("name photos or folders of them, or --rwth FOLDER")
         photos = [photo for photo, _ in list_photos(asked.photos)]
         labelled.LabelFile(asked.out)
         check_display()
         files.check(asked.out)
+        if asked.rwth:
+            photos += write_frames(rwth.Rwth(asked.rwth), asked.out.with_suffix(".frames"), asked.frames)
         hp = None if asked.no_prediction else HandPose.from_pretrained(asked.weights)
         labelling = Labelling(asked.out, photos, hp and (lambda image: next((h.keypoints for h in hp(image)), None)),
                               asked.max_side)  # fmt: skip

@@ -1,17 +1,19 @@
 """From pictures to letters: persons left out, finders, and the whole of section 4.1 on written videos."""
 
 import json
+from importlib import resources
 
 import numpy as np
 import pytest
 
-from handpose import PoseEstimationNet, fingerspelling, gesturenet
+from handpose import PoseEstimationNet, fingerspelling, gesturenet, pretrained
 from handpose import __main__ as command
-from handpose.data import DataError
+from handpose.data import DataError, labelled, rwth
 from handpose.data.synthetic import GERMAN_ALPHABET, render
 from handpose.data.synthetic.letters import RenderedAlphabet
 from handpose.detector import HandDecNet
 from handpose.fingerspelling import Signs, leave_one_out, report
+from tests.test_label_keypoints import script
 from tests.test_rwth import FOURCCS, write_video
 
 PERSONS = 4
@@ -122,3 +124,39 @@ def test_evaluate_reads_letters_from_videos(videos, tmp_path, monkeypatch, capsy
     with pytest.raises(DataError, match="val or paper-val"):
         whole(None, 64, None, str(videos), "train")
     assert command.main(["evaluate", "--data", f"rwth:{tmp_path / 'nowhere'}"]) == 1
+
+
+def test_section_4_1_from_videos_to_word_error_rate(videos, tmp_path, monkeypatch, capsys):
+    """Frames of training signers are written and labelled, the network is tuned and frozen, and letters are read."""
+    signs = rwth.Rwth(videos)
+    frames = script.write_frames(signs, tmp_path / "frames", 6)
+    assert len(frames) == 6 and {f.name.split("-")[0] for f in frames} == {"2", "12", "25"}
+    assert {f.name.split("_")[0].split("-")[1] for f in frames} <= {"2", "3", "4", "5"}  # nobody who is tested on
+    before = [f.stat().st_mtime_ns for f in frames]
+    assert script.write_frames(signs, tmp_path / "frames", 6) == frames
+    assert [f.stat().st_mtime_ns for f in frames] == before
+
+    labels = labelled.LabelFile(tmp_path / "labels.json")
+    for file in frames:
+        letter = rwth.GESTURES[int(file.name.split("-")[0]) - 1]
+        points = (render(letter, size=160).keypoints + (60, 60)) * (1, 4 / 3)  # where `write_video` puts the hand
+        labels.put(file, (rwth.SIDE, rwth.SIDE), points.tolist())
+    labels.save()
+    settings = tmp_path / "tune.toml"
+    quick = (resources.files("handpose.configs") / "quick.toml").read_text()
+    settings.write_text(quick.replace("steps = 150", "steps = 4").replace("batch = 24", "batch = 6"))
+    tuned = tmp_path / "run"
+    start = ["--init", str(pretrained.bundled()), "--data", f"labelled:{tmp_path / 'labels.json'}"]
+    where = ["--config", str(settings), "--validate", "synthetic:8", "--out", str(tuned)]
+    assert command.main(["train", *start, *where]) == 0
+
+    whole = fingerspelling.score_rwth
+    monkeypatch.setattr(command.fingerspelling, "score_rwth", lambda *a, **k: whole(*a, **k, steps=300))
+    file, weights = tmp_path / "letters.json", tuned / "weights.safetensors"
+    frozen = weights.read_bytes()
+    assert command.main(["evaluate", "--data", f"rwth:{videos}", "--weights", str(weights), "--json", str(file)]) == 0
+    found = json.loads(file.read_text())
+    assert found["weights"] == "weights.safetensors" and found["images"] == 6 and found["metrics"]["wer"] <= 1 / 3
+    assert weights.read_bytes() == frozen
+    low, high = found["intervals"]["wer"]
+    assert low <= found["metrics"]["wer"] <= high and "word error rate" in capsys.readouterr().out

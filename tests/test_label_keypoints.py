@@ -547,6 +547,8 @@ def test_bad_arguments_take_one_line(photos, out, tmp_path, monkeypatch, capsys)
         ((photos[0], "--out", photos[1] / "x.json"), ["cannot be written"]),
         ((tmp_path / "empty", "--out", out), ["empty", "no pictures"]),
         ((photos[0], "--out", out, "--max-side", 20), ["20", "480"]),
+        (("--out", out), ["--rwth"]),
+        (("--rwth", tmp_path / "gone", "--out", out), ["gone", "no such folder"]),
         ((photos[0], "--out", out, "--weights", tmp_path / "w.safetensors"), ["w.safetensors"]),
     ):
         assert run(*arguments) == 1
