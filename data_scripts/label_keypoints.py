@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 
 from handpose import HandPose, files
-from handpose.__main__ import list_photos
 from handpose.data import labelled, rwth
 from handpose.labelling import HELP, Labelling, say
+from handpose.photos import list_photos
 
 
 def check_display() -> None:

@@ -1,10 +1,9 @@
-"""The command line: ``python -m handpose train | evaluate | predict``."""
+"""The command line: ``python -m handpose train | evaluate | predict | reproduce | data``."""
 
 import argparse
 import sys
 from pathlib import Path
 
-import cv2
 from tqdm import tqdm
 
 from handpose import (
@@ -16,19 +15,18 @@ from handpose import (
     figures,
     files,
     fingerspelling,
+    photos,
     pretrained,
     records,
+    reproduce,
     training,
 )
 from handpose.detector import HandDecNet
-from handpose.pipeline import THRESHOLD, Hand, HandPose, read_image
-
-DRAWN = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")  # what --draw can write
-PICTURES = (*DRAWN, ".gif", ".avif")  # what is looked for in a folder
+from handpose.pipeline import THRESHOLD, HandPose, read_image
 
 
 def parser() -> argparse.ArgumentParser:
-    """The arguments of all three commands."""
+    """The arguments of all commands."""
     top = argparse.ArgumentParser(prog="python -m handpose", description="21 key-points of a hand from one picture.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     sets = (
@@ -80,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("--weights", help=".safetensors file (default: the bundled weights)")
     predict.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
     predict.set_defaults(run=run_predict)
+    reproduce.add(commands)
     return top
 
 
@@ -157,21 +156,21 @@ def print_scores(found: dict) -> None:
 
 
 def run_predict(arguments: argparse.Namespace) -> int:
-    photos = list_photos(arguments.photos)
+    found = photos.list_photos(arguments.photos)
     boxes = None
     if arguments.box:
         try:
             boxes = [tuple(float(v) for v in arguments.box.split(","))]
         except ValueError:
             raise ValueError(f"--box {arguments.box}: expected four numbers X0,Y0,X1,Y1") from None
-    several = len(photos) > 1 or any(Path(name).is_dir() for name in arguments.photos)
-    targets = drawings(photos, Path(arguments.draw), several) if arguments.draw else {}
+    several = len(found) > 1 or any(Path(name).is_dir() for name in arguments.photos)
+    targets = photos.drawings(found, Path(arguments.draw), several) if arguments.draw else {}
     for file in [*targets.values(), *([arguments.json] if arguments.json else [])]:
         files.check(file)
     hp = HandPose.from_pretrained(arguments.weights, device=arguments.device, threshold=arguments.threshold,
                                   second_look=arguments.second_look)  # fmt: skip
     images, bad = [], 0
-    for photo, _ in tqdm(photos, disable=not several, unit="photo"):
+    for photo, _ in tqdm(found, disable=not several, unit="photo"):
         try:
             image = read_image(photo)
             hands = hp(image, boxes)
@@ -180,78 +179,14 @@ def run_predict(arguments: argparse.Namespace) -> int:
             tqdm.write(f"error: {message}", file=sys.stderr)
             bad += 1
             continue
-        images.append({"path": str(photo), "hands": [as_json(hand) for hand in hands]})
+        images.append({"path": str(photo), "hands": [photos.as_json(hand) for hand in hands]})
         if photo in targets:
-            write_picture(targets[photo], figures.draw_hands(image, hands))
+            photos.write_picture(targets[photo], figures.draw_hands(image, hands))
         if not several and not arguments.json:
-            print_hands(photo, hands)
+            photos.print_hands(photo, hands)
     if arguments.json:
         records.write_json(Path(arguments.json), {"images": images})
     return 1 if bad else 0
-
-
-def print_hands(photo: Path, hands: list[Hand]) -> None:
-    """What `predict` prints of one photo."""
-    if not hands:
-        print(f"{photo}: no hand found (--threshold with a lower number looks harder, --box says where it is)")
-    for number, hand in enumerate(hands, 1):
-        where = ", ".join(f"{v:.0f}" for v in hand.box)
-        letter = f"; as a letter {hand.gesture[0]} ({hand.gesture[1]:.2f})" if hand.gesture else ""
-        print(f"hand {number} of {len(hands)}, confidence {hand.score:.2f}, box {where}{letter}")
-        for name, (x, y), score in zip(figures.JOINTS, hand.keypoints, hand.scores, strict=True):
-            print(f"  {name:12} x {x:7.1f}  y {y:7.1f}  score {score:.2f}")
-
-
-def drawings(photos: list[tuple[Path, Path]], place: Path, several: bool) -> dict[Path, Path]:
-    """Where each photo's drawing goes: `place` itself for one photo, a file in the folder `place` for several.
-
-    Raises:
-        ValueError: a drawing would replace a photo or another drawing, or its kind cannot be written.
-    """
-    if several or place.is_dir():
-        if place.suffix.lower() in DRAWN and not place.is_dir():
-            raise ValueError(f"--draw {place}: several photos need a folder, and this is the name of a picture")
-        targets = {photo: place / name.with_suffix(".png") for photo, name in photos}
-    else:
-        if place.suffix.lower() not in DRAWN:
-            raise ValueError(f"--draw {place}: give a name that ends in {', '.join(DRAWN)}")
-        targets = {photos[0][0]: place}
-    taken = {photo.resolve(): photo for photo, _ in photos}
-    for photo, target in targets.items():
-        if target.resolve() in taken:
-            raise ValueError(f"--draw: {target} would replace {taken[target.resolve()]}; choose another place")
-        taken[target.resolve()] = f"the drawing of {photo}"
-    return targets
-
-
-def list_photos(names: list[str]) -> list[tuple[Path, Path]]:
-    """The photos named, and those in the folders named, sorted; each with its name below what was named."""
-    photos: list[tuple[Path, Path]] = []
-    for name in names:
-        path = Path(name)
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES and p.is_file())
-            if not inside:
-                raise ValueError(f"{path}: no pictures in this folder ({', '.join(PICTURES)})")
-            photos += [(file, file.relative_to(path)) for file in inside]
-        else:
-            photos.append((path, Path(path.name)))
-    return list(dict(photos).items())
-
-
-def as_json(hand: Hand) -> dict:
-    """A hand as plain numbers."""
-    gesture = [hand.gesture[0], round(hand.gesture[1], 4)] if hand.gesture else None
-    keypoints, scores, box = (a.astype(float) for a in (hand.keypoints, hand.scores, hand.box))
-    return {"keypoints": keypoints.round(2).tolist(), "scores": scores.round(4).tolist(),
-            "box": box.round(2).tolist(), "score": round(hand.score, 4), "gesture": gesture}  # fmt: skip
-
-
-def write_picture(path: Path, image) -> None:
-    """Write a picture in the form that its name asks for."""
-    _, code = cv2.imencode(path.suffix.lower(), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    with files.writing(path) as unfinished:
-        unfinished.write_bytes(code.tobytes())
 
 
 def main(arguments: list[str] | None = None) -> int:

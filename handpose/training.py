@@ -75,10 +75,11 @@ class Run:
 
     Args:
         config: what to train.
-        sources: data sets as on the command line, "NAME[:PATH]"; their "train" split is used.
+        sources: data sets as on the command line, "NAME[:PATH]".
         out: folder of the run; made if needed.
         seed: reaches every random choice.
-        validate: data set scored during and after the run on its "val" split; the first source by default.
+        validate: data set scored during and after the run; the first source by default.
+        splits: what is trained on, and what is scored.
         init: a file of weights to start from, for fine-tuning; its network must be the configuration's.
         device: None chooses CUDA, MPS or CPU.
         progress: show progress bars.
@@ -91,10 +92,11 @@ class Run:
     def __init__(
         self, config: Config, sources: list[str], out: str | os.PathLike, *, seed: int = 0, validate: str | None = None,
         init: str | os.PathLike | None = None, device: str | None = None, resume: bool = False, progress: bool = True,
+        splits: tuple[str, str] = ("train", "val"),
     ) -> None:  # fmt: skip
         self.config, self.sources, self.out, self.seed = config, sources, Path(out), seed
         self.validate, self.progress = validate or (sources[0] if sources else None), progress
-        self.init = str(init) if init else None
+        self.init, self.splits = str(init) if init else None, list(splits)
         self.device = devices.choose(device)
         self.versions, self.commit = records.versions(self.device), records.commit()
         self.checkpoint = self.out / "checkpoint.pt"
@@ -109,8 +111,8 @@ class Run:
         if not resume and (self.out / "record.json").exists():
             raise TrainingError(f"{self.out} holds a finished run; choose another --out")
         saved = checkpoint.read(self.checkpoint, self.identity(), self.versions) if resume else None
-        self.opened = [(name.partition(":")[0], data.open(name, "train")) for name in sources]
-        self.held_out = data.open(self.validate, "val")
+        self.opened = [(name.partition(":")[0], data.open(name, splits[0])) for name in sources]
+        self.held_out = data.open(self.validate, splits[1])
         try:
             files.check(self.checkpoint)
         except files.OutputError as error:
@@ -147,7 +149,7 @@ class Run:
     def identity(self) -> dict:
         """What a checkpoint must have been made with to be resumed."""
         return {"config": self.config.as_dict(), "sources": self.sources, "seed": self.seed, "validate": self.validate,
-                "init": self.init}  # fmt: skip
+                "init": self.init, "splits": self.splits}  # fmt: skip
 
     def save(self) -> None:
         """Write the checkpoint."""
@@ -303,9 +305,9 @@ class Run:
         found = evaluation.score(kept, evaluation.cut(self.held_out, config.crop.size, progress=self.progress))
         about = {
             "experiment": config.name, "method": records.method(config), "scale": config.name,
-            "config": config.as_dict(), "data": self.sources, "split": "train", "data_sha256": prints,
-            "validation": self.validate, "init": self.init, "seed": self.seed, "steps": self.step,
-            "commit": self.commit,
+            "config": config.as_dict(), "data": self.sources, "split": self.splits[0], "data_sha256": prints,
+            "validation": self.validate, "validation_split": self.splits[1], "init": self.init,
+            "seed": self.seed, "steps": self.step, "commit": self.commit,
             "device": self.versions["device"], "threads": self.versions["threads"], "versions": self.versions,
             "seconds": round(self.seconds, 1), "params": sum(p.numel() for p in net.parameters()),
             "gmac": round(records.macs(net, config.crop.size) / 1e9, 4),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from handpose import config, gesturenet, metrics, posenet, skeleton, training
+from handpose import config, gesturenet, metrics, posenet, reproduce, skeleton, training
 from handpose.data import rwth
 from handpose.data.synthetic.alphabet import GERMAN_ALPHABET
 
@@ -49,34 +49,25 @@ def joints() -> str:
 
 
 def table1(row: str) -> str:
-    """Kernel and output of a row, from the layers themselves and one pass over a picture of 256 pixels."""
-    net = posenet.PoseEstimationNet(attention=False).eval()
+    """Kernel and output of a row."""
     if row == "0":
+        net = posenet.PoseEstimationNet(attention=False)
         return f"{crop()}×{next(m for m in net.modules() if isinstance(m, torch.nn.Conv2d)).in_channels}"
-    layer = next(m for m in net.modules() if getattr(m, "row", None) == int(row))
-    kernels = [m.kernel_size for m in layer.modules() if hasattr(m, "kernel_size")]
-    sides = [k if isinstance(k, tuple) else (k, k) for k in kernels]
-    out = posenet.row_outputs(net, torch.zeros(1, 3, 256, 256))[int(row)]
-    return ", ".join([f"{a}×{b}" for a, b in sides] + [f"{out.shape[2]}×{out.shape[3]}×{out.shape[1]}"])
+    return typed(reproduce.measured1()[row])
 
 
 def table3(row: str) -> str:
-    """Kernel and output of a row of GestureNet, or the part that its dropout drops ("4 dropout")."""
-    net = gesturenet.GestureNet(literal=True).eval()
-    points = torch.zeros(1, 1, 2, skeleton.NUM_JOINTS)
+    """Kernel and output of a row of GestureNet, or the part that its dropout drops ("4_dropout")."""
+    net = gesturenet.GestureNet(literal=True)
     if row == "0":
-        return "×".join(str(n) for n in points.shape[2:])
-    conv1, relu1, conv2, relu2, pool, _ = net.joints
-    rows = {"1": (conv1, relu1), "2": (conv1, relu1, conv2, relu2), "3": (conv1, relu1, conv2, relu2, pool)}
-    if row in rows:
-        for layer in rows[row]:
-            points = layer(points)
-        kernel = next(layer for layer in reversed(rows[row]) if hasattr(layer, "kernel_size")).kernel_size
-        channels, height, width = points.shape[1:]
-        return f"{kernel[0]}×{kernel[1]}, {height}×{width}×{channels}"
+        return f"2×{skeleton.NUM_JOINTS}"
     number, _, dropout = row.partition("_")
-    layers = {"4": net.hidden, "5": net.out}[number]
-    return f"{layers[-1].p:g}" if dropout else str(layers[0].out_features)
+    return f"{ {'4': net.hidden, '5': net.out}[number][-1].p:g}" if dropout else typed(reproduce.measured3()[row])
+
+
+def typed(found: tuple[str, str]) -> str:
+    """A kernel, where there is one, and an output as the ledger writes them."""
+    return ", ".join(part.replace("*", "×") for part in found if part != "-")
 
 
 def recordings(what: str) -> str:
@@ -209,6 +200,34 @@ def judge(entry: dict, section: str) -> tuple[str, str, str]:
     return ours or "–", verdict, why
 
 
+def reproduced() -> list[str]:
+    """A section with the tables that ``python -m handpose reproduce`` made, where there are any."""
+    lines = []
+    for file in sorted((RESULTS / "reproduce").glob("*.json")):
+        record = json.loads(file.read_text(encoding="utf-8"))
+        about = f"{record['method']} | {record['device']}"
+        if "methods" in record:
+            for method, runs in record["methods"].items():
+                shares = (f"{100 * sum(r['metrics']['pck_bone'][t] for r in runs) / len(runs):.1f} %"
+                          for t in ("0.15", "0.2", "0.25", "0.3"))  # fmt: skip
+                lines.append(
+                    f"| {about} | {method}, {len(runs)} runs, {runs[0]['steps']:,} steps: PCK {', '.join(shares)} |"
+                )
+        elif "splits" in record:
+            for split, score in record["splits"].items():
+                low, high = score["interval"]
+                lines.append(
+                    f"| {about} | {split}: WER {100 * score['wer']:.1f} % ({100 * low:.1f} to {100 * high:.1f}) |"
+                )
+        else:
+            lines.append(f"| {about} | {record['the_same']} of {record['rows']} rows as printed |")
+    if not lines:
+        return []
+    note = ("The records that `python -m handpose reproduce` left. `table2-stb` in this repository was run on rendered "
+            "hands in that benchmark's layout.")  # fmt: skip
+    return ["## Made by `reproduce`", "", note, "", "| table | machine | ours |", "|---|---|---|", *lines, ""]
+
+
 def page(path: Path = ROOT / "book" / "ledger.toml") -> str:
     """The page's text.
 
@@ -232,6 +251,7 @@ def page(path: Path = ROOT / "book" / "ledger.toml") -> str:
             mark = f" [{notes.index(note) + 1}]" if note else ""
             body.append(f"| {entry['what']} | {entry['printed']} | {ours} | {verdict}{mark} |")
         body += ["", *(f"{number}. {note}" for number, note in enumerate(notes, 1)), *([""] if notes else [])]
+    body += reproduced()
     summary = ["| verdict | numbers | meaning |", "|---|---|---|"]
     summary += [f"| {verdict} | {counts[verdict]} | {meaning} |" for verdict, meaning in VERDICTS.items()]
     return HEAD + "\n".join([*summary, "", *body]).rstrip() + "\n"

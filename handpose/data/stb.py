@@ -39,7 +39,11 @@ SPLITS = {
     "all": SEQUENCES,
     "paper-train": tuple(name for name in SEQUENCES if name != "B1Random"),
     "paper-val": ("B1Random",),
+    "random-train": SEQUENCES,
+    "random-val": SEQUENCES,
 }
+#: "1500 of 18,000" may as well be frames at random. Neighbours in time are then on both sides: an exhibit of that leak.
+RANDOM_VAL, RANDOM_ALL, RANDOM_SEED = 1500, 18_000, 0
 BLOCK = 50  # frames that count as one group; a sequence is too long to be one, with two of them in "val"
 
 #: Where the wrist is looked for: on the line from these joints' mean through the palm, so many times as far.
@@ -124,10 +128,12 @@ class Stb:
 
     Args:
         path: the folder that holds ``images`` and ``labels``; None looks for ``$HANDPOSE_DATA/stb``.
-        split: "train" (backgrounds 2 to 6), "val" (background 1), "all", "paper-train" (eleven sequences) or
-            "paper-val" (B1Random). Sequences without labels are left out; `sequences` names those in use.
+        split: "train" (backgrounds 2 to 6), "val" (background 1), "all", "paper-train" (eleven sequences),
+            "paper-val" (B1Random), or, leaking, "random-train" and "random-val": of all frames 1500 of 18,000, of a
+            smaller set as large a part, drawn once and for all. Sequences without labels are left out; `sequences`
+            names those in use.
         views: some of "BB_left", "BB_right", "SK_color"; both stereo cameras when None, and the left one alone
-            for the two paper splits.
+            for the paper and random splits. All views of a frame are on one side.
         wrist: a rule of `wrist_from_palm`; None keeps the palm's centre as joint 0.
 
     Raises:
@@ -144,7 +150,7 @@ class Stb:
     ) -> None:
         if split not in SPLITS:
             raise DataError(f"stb has no split {split!r}; choose one of {', '.join(SPLITS)}")
-        self.views = views or (("BB_left",) if split.startswith("paper") else ("BB_left", "BB_right"))
+        self.views = views or (("BB_left", "BB_right") if split in ("train", "val", "all") else ("BB_left",))
         if unknown := [view for view in self.views if view not in VIEWS]:
             raise DataError(f"stb has no view {unknown[0]!r}; choose among {', '.join(VIEWS)}")
         self.root, self.split = locate("stb", path), split
@@ -166,6 +172,13 @@ class Stb:
                 if f"{view}_{frame}.png" not in there:
                     raise DataError(f"{folder / f'{view}_{frame}.png'}: missing, though there are {frames} labels")
             self.rows += rows
+        if split.startswith("random"):
+            frames = sorted({row[:2] for row in self.rows})
+            order = np.random.default_rng(RANDOM_SEED).permutation(len(frames))
+            val = {frames[i] for i in order[: round(len(frames) * RANDOM_VAL / RANDOM_ALL)]}
+            self.rows = [row for row in self.rows if (row[:2] in val) == (split == "random-val")]
+        if not self.rows:
+            raise DataError(f"{self.root}: too few frames for split {split!r}")
 
     def _label_file(self, sequence: str, kind: str) -> Path:
         return self.root / "labels" / f"{sequence}_{kind}.mat"
