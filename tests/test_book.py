@@ -235,11 +235,11 @@ def chromium():
         yield opened
 
 
-WIDE, NARROW = 1280, 390
+# A page takes seconds to open: width and colours are tried together, not each with each.
+SHAPES = pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)], ids=["wide-light", "narrow-dark"])
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [WIDE, NARROW])
+@SHAPES
 @pytest.mark.parametrize("name", [*DOCUMENTS, "search", "genindex"])
 def test_page_in_a_browser(site, chromium, name, width, dark):
     page = chromium.open(site / (name + ".html"), width=width, dark=dark)
@@ -288,8 +288,7 @@ SHOWN = """(async (f) => { const i = f.querySelector("img"); await i.decode();
     return [i.src.slice(-2000), i.alt, i.naturalWidth > 0 && f.getBoundingClientRect().right <= innerWidth]; })"""
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [WIDE, NARROW])
+@SHAPES
 @pytest.mark.parametrize("source", EXPLORERS, ids=[path.stem for path in EXPLORERS])
 def test_explorers_answer_the_keyboard(site, chromium, source, width, dark):
     """Each slider is reached, named, wide enough for a finger, and changes picture and text by an arrow key."""
