@@ -28,7 +28,7 @@ from handpose.detector import HandDecNet
 ROOT = Path(__file__).resolve().parent.parent
 LOOK_ALIKES = {"0": "o", "2": "v", "6": "w"}  # one shape each in the Massey set
 FRAMES = (0, 10, 50, 500)  # labelled frames to fine-tune on
-TUNING_STEPS = 200
+TUNING_STEPS = 150
 READERS = {
     "gesturenet": fingerspelling.network_reader(),
     "literal": fingerspelling.network_reader(literal=True),
