@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from scipy.io import savemat
+from scipy.sparse import csc_matrix
 
 import handpose.data
 from handpose.data import DataError
@@ -90,6 +91,21 @@ def test_splits_share_no_sequence(tmp_path):
     assert len(sets["train"]) == 20 and len(sets["paper-train"]) == 11  # the paper's split counts left pictures
 
 
+def test_random_splits_leak(tmp_path):
+    """Frames at random, 1500 of 18,000: a frame is on one side, its neighbours in time are on the other."""
+    make(tmp_path, frames=24, views=("BB_left", "BB_right"))
+    train, val, again = (Stb(tmp_path, f"random-{split}") for split in ("train", "val", "val"))
+    assert (len(train), len(val)) == (44, 4) and val.rows == again.rows and train.views == ("BB_left",)
+    assert not set(train.rows) & set(val.rows) and set(train.sequences) == {"B1Counting", "B2Random"}
+    leaked = {train[i].group for i in range(44)} & {val[i].group for i in range(4)}
+    assert leaked  # a block of frames is on both sides, which is what the split is there to show
+    both = Stb(tmp_path, "random-val", views=("BB_left", "BB_right"))
+    assert {row[:2] for row in both.rows} == {row[:2] for row in val.rows} and len(both) == 8
+    make(tmp_path / "small", ("B1Random",), frames=2)
+    with pytest.raises(DataError, match="too few frames for split 'random-val'"):
+        Stb(tmp_path / "small", "random-val")
+
+
 def test_groups_are_blocks_of_frames(tmp_path):
     rows = Stb(make(tmp_path, ("B1Random",), frames=52), "val")
     groups = [rows[i].group for i in (0, 1, 98, 99, 100, 103)]
@@ -119,6 +135,10 @@ def test_wrist_lies_beyond_the_palm(tmp_path):
         ({"handPara": np.zeros((21, 3, 5))}, r"\(21, 3, 5\)"),
         ({"handPara": np.where(np.arange(4) == 2, np.nan, hand(4))}, "frame 2"),
         ({"handPara": -hand(2)}, "frame 0"),
+        ({"handPara": hand(2) * 1e9}, "frame 0"),
+        ({"handPara": np.zeros((3, 21, 2, 2))}, r"\(3, 21, 2, 2\)"),
+        ({"handPara": csc_matrix(np.ones((3, 21)))}, "no plain array"),
+        ({"handPara": hand(2).astype(complex)}, "complex128"),
     ],
 )
 def test_broken_labels_are_named(tmp_path, content, words):

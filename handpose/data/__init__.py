@@ -7,7 +7,23 @@ from handpose.data.sample import Sample
 
 __all__ = ["DataError", "Sample", "SyntheticHands", "open"]
 
-SOURCES = ("synthetic", "hand-keypoints", "massey", "asl-letters", "egohands", "stb", "rwth", "labelled")
+#: The module and class that reads a set, as ``CLASS(path or None, split)``; imported when asked for.
+READERS = {
+    "hand-keypoints": "hand_keypoints:HandKeypoints",
+    "massey": "massey:Massey",
+    "asl-letters": "asl_letters:AslLetters",
+    "egohands": "egohands:EgoHands",
+    "stb": "stb:Stb",
+    "rwth": "rwth:Rwth",
+    "labelled": "labelled:Labelled",
+    "rhd": "rhd:Rhd",
+    "freihand": "freihand:FreiHand",
+    "onehand10k": "coco_hands:OneHand10K",
+    "panoptic": "coco_hands:Panoptic",
+    "coco-wholebody": "coco_hands:CocoWholeBody",
+    "coco-hands": "coco_hands:CocoHands",
+}
+SOURCES = ("synthetic", *READERS)
 #: How many of the endless rendered hands `open` gives, and how varied: training goes further than the tests ask.
 SYNTHETIC = {
     "train": dict(length=5000, size=192, variety=(0.0, 1.0)),
@@ -51,34 +67,9 @@ def open(source: str, split: str = "train"):
         if path and not (path.isdigit() and int(path) > 0):
             raise DataError(f"synthetic:{path} should name a number of hands, such as synthetic:1000")
         return SyntheticHands(split=split, **SYNTHETIC[split] | ({"length": int(path)} if path else {}))
-    if name == "hand-keypoints":
-        from handpose.data.hand_keypoints import HandKeypoints
-
-        return HandKeypoints(path or None, split)
-    if name == "massey":
-        from handpose.data.massey import Massey
-
-        return Massey(path or None, split)
-    if name == "asl-letters":
-        from handpose.data.asl_letters import AslLetters
-
-        return AslLetters(path or None, split)
-    if name == "egohands":
-        from handpose.data.egohands import EgoHands
-
-        return EgoHands(path or None, split)
-    if name == "stb":
-        from handpose.data.stb import Stb
-
-        return Stb(path or None, split)
-    if name == "rwth":
-        from handpose.data.rwth import Rwth
-
-        return Rwth(path or None, split)
-    if name == "labelled":
-        from handpose.data.labelled import Labelled
-
-        if not path:
-            raise DataError("labelled needs its file: labelled:labels.json")
-        return Labelled(path, split)
+    if name == "labelled" and not path:
+        raise DataError("labelled needs its file: labelled:labels.json")
+    if name in READERS:
+        module, _, reader = READERS[name].partition(":")
+        return getattr(importlib.import_module(f"handpose.data.{module}"), reader)(path or None, split)
     raise DataError(f"unknown data set {name!r}; known are {', '.join(SOURCES)}")

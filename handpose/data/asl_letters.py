@@ -22,7 +22,7 @@ def read_boxes(file: Path, width: int, height: int) -> list[tuple[str, np.ndarra
     """The hand-drawn boxes of a label file: (letter, (x0, y0, x1, y1) pixels) each.
 
     Raises:
-        DataError: a line that is not five finite numbers with a class from 0 to 25.
+        DataError: a line that is not five numbers with a class from 0 to 25 and a box that a picture can have.
     """
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -35,9 +35,11 @@ def read_boxes(file: Path, width: int, height: int) -> list[tuple[str, np.ndarra
         try:
             letter, cx, cy, w, h = (float(word) for word in line.split())
         except ValueError:
-            raise DataError(f"{file}, line {number}: expected five numbers (class cx cy w h), got {line!r}") from None
-        if not np.isfinite([letter, cx, cy, w, h]).all() or letter not in range(26) or w <= 0 or h <= 0:
-            raise DataError(f"{file}, line {number}: not a box: {line!r}")
+            got = repr(line[:100])
+            raise DataError(f"{file}, line {number}: expected five numbers (class cx cy w h), got {got}") from None
+        centre, size = np.array([cx, cy]), np.array([w, h])  # parts of the picture; NaN is in no range
+        if letter not in range(26) or not ((abs(centre - 0.5) <= 1.5) & (size > 0) & (size <= 2)).all():
+            raise DataError(f"{file}, line {number}: not a box: {line[:100]!r}")
         box = np.array([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2]) * [width, height, width, height] - 0.5
         boxes.append((LETTERS[int(letter)], box.astype(np.float32)))
     return boxes

@@ -13,11 +13,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from handpose.data import matlab
 from handpose.data.common import DataError, locate, make_sample, read_image
 from handpose.data.sample import Sample
 
 SPLITS = ("train", "val", "all")
 FOLDER = "_LABELLED_SAMPLES"
+LARGEST = 1e4  # pixels; what is farther away is no corner
 CORNERS = 3  # an outline with fewer says that the hand is not in the picture
 
 
@@ -79,19 +81,17 @@ class EgoHands:
 
 def read_video(folder: Path) -> list[tuple[Path, list[np.ndarray]]]:
     """The frames of a video with the outlines of their hands, (N, 2) float32 pixels each."""
-    from scipy.io import loadmat  # takes a moment, and only this set needs it
-
     file = folder / "polygons.mat"
     try:
-        table = loadmat(file, variable_names=["polygons"])["polygons"]
+        table = matlab.load(file, "polygons")
+        if table is None:
+            raise ValueError("it holds no 'polygons'")
         if table.dtype.names:  # one structure a frame, one field a hand
             rows = [[frame[name] for name in table.dtype.names] for frame in table.reshape(-1)]
         else:  # a table of cells, a row a frame
             rows = [list(row) for row in table]
         outlines = [[_outline(points) for points in row] for row in rows]
-    except KeyError:
-        raise DataError(f"{file}: holds no 'polygons'") from None
-    except Exception as error:  # whatever a broken file makes the reader raise
+    except Exception as error:  # whatever a table of another form raises
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(f"{file}: cannot be read ({reason}); copy or download it again") from None
     pictures = sorted(folder.glob("frame_*.jpg"))
@@ -101,9 +101,11 @@ def read_video(folder: Path) -> list[tuple[Path, list[np.ndarray]]]:
 
 
 def _outline(points: np.ndarray) -> np.ndarray:
-    points = np.asarray(points, np.float64)
+    if not isinstance(points, np.ndarray) or points.dtype.kind not in "fiu":
+        raise ValueError("an outline is no array of numbers")
+    points = points.astype(np.float64)
     if points.size == 0:
         return np.zeros((0, 2), np.float32)
-    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
-        raise ValueError(f"an outline has shape {points.shape} or is not finite")
+    if points.ndim != 2 or points.shape[1] != 2 or not (np.abs(points) <= LARGEST).all():  # NaN is not
+        raise ValueError(f"an outline has shape {points.shape}, or a number that cannot be")
     return (points - 1).astype(np.float32)  # MATLAB counts pixels from 1

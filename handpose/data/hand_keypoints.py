@@ -49,7 +49,7 @@ def parse_label(text: str, name: str) -> tuple[np.ndarray, np.ndarray]:
     try:
         numbers = np.array([float(word) for word in words])
     except ValueError as error:
-        raise DataError(f"{name}: {error}") from None
+        raise DataError(f"{name}: {str(error)[:100]}") from None
     if not np.isfinite(numbers).all():
         raise DataError(f"{name}: a number in the label line is not finite")
     triples = numbers[5:].reshape(21, 3)

@@ -6,7 +6,6 @@ pixels are what they were; key-points are moved to the corner of the part that w
 """
 
 import os
-import zipfile
 from pathlib import Path
 
 import cv2
@@ -17,6 +16,7 @@ from handpose.data.common import DataError, decode_image, make_sample
 from handpose.data.crops import CONTEXT
 from handpose.data.sample import Sample
 
+WORDS = ("splits", "parts", "groups", "ids", "shapes")  # columns of text
 ROOM = 1.2 * CONTEXT  # side of the part that is kept over the longer side of the key-points' box
 
 
@@ -67,7 +67,7 @@ def write(file: str | os.PathLike, name: str, sets: dict[str, object], *, qualit
     if not rows:
         raise ValueError(f"{name}: no hand with a visible key-point; there is nothing to pack")
     points, visible, *words = zip(*rows, strict=True)
-    columns = dict(zip(("splits", "parts", "groups", "ids", "shapes"), map(np.array, words), strict=True))
+    columns = dict(zip(WORDS, map(np.array, words), strict=True))
     offsets = np.cumsum([0, *(len(code) for code in blob)])  # picture, mask, picture, mask, ...
     with files.writing(file) as unfinished, open(unfinished, "wb") as stream:
         np.savez(stream, name=name, blob=np.concatenate(blob), offsets=offsets, points=np.stack(points),
@@ -92,15 +92,13 @@ class Packed:
         try:
             with np.load(self.path) as kept:
                 self.columns = {key: kept[key] for key in kept.files}
-            held, splits = str(self.columns["name"]), self.columns["splits"].tolist()
-            whole = len(self.columns["offsets"]) == 2 * len(splits) + 1 and (
-                self.columns["offsets"][-1] == len(self.columns["blob"])
-            )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            held, splits = ascii(str(self.columns["name"]))[1:-1], self.columns["splits"].tolist()
+            whole = self._is_whole()
+        except Exception as error:  # a damaged file can raise almost anything
+            reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise DataError(f"{self.path}: not a whole packed set ({reason}); pack or copy it again") from None
         if not whole:
-            raise DataError(f"{self.path}: not a whole packed set (its offsets do not fit); pack it again")
+            raise DataError(f"{self.path}: not a whole packed set (its columns or offsets do not fit); pack it again")
         if held != name:
             raise DataError(f"{self.path}: holds {held}, not {name}; write {held}:{self.path}")
         if split not in splits:
@@ -108,6 +106,18 @@ class Packed:
         self.rows = [i for i, s in enumerate(splits) if s == split]
         if any(self.columns["parts"]):
             self.parts = [str(self.columns["parts"][i]) for i in self.rows]
+
+    def _is_whole(self) -> bool:
+        """Whether every column has its type and as many rows as it should."""
+        number = len(self.columns["splits"])
+        forms = {"name": ("U", ()), "blob": ("u", (self.columns["blob"].size,)), "offsets": ("iu", (2 * number + 1,)),
+                 "points": ("f", (number, 21, 2)), "visible": ("b", (number, 21))}  # fmt: skip
+        for name, (kinds, shape) in (forms | dict.fromkeys(WORDS, ("U", (number,)))).items():
+            if self.columns[name].dtype.kind not in kinds or self.columns[name].shape != shape:
+                return False
+        offsets = self.columns["offsets"].astype(np.int64)
+        steady = offsets[0] == 0 and (np.diff(offsets) >= 0).all() and offsets[-1] == self.columns["blob"].size
+        return bool(steady) and self.columns["blob"].itemsize == 1
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -119,9 +129,12 @@ class Packed:
     def __getitem__(self, index: int) -> Sample:
         i, known = self.rows[index], {}
         column = self.columns
-        image = decode_image(self._bytes(2 * i), f"{self.path}, {column['ids'][i]}")
+        name = f"{self.path}, {column['ids'][i]}"
+        image = decode_image(self._bytes(2 * i), name)
         if mask := self._bytes(2 * i + 1):
-            known["mask"] = cv2.imdecode(np.frombuffer(mask, np.uint8), cv2.IMREAD_GRAYSCALE)
+            known["mask"] = decode_image(mask, f"{name}, mask")[..., 0]
+            if known["mask"].shape != image.shape[:2]:
+                raise DataError(f"{name}: its mask has another size than the picture; pack it again")
         if column["shapes"][i]:
             known["shape"] = str(column["shapes"][i])
         return make_sample(image, column["points"][i], column["visible"][i], group=str(column["groups"][i]),

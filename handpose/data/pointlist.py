@@ -7,6 +7,8 @@ import numpy as np
 
 from handpose.data.common import DataError
 
+LARGEST = 1e7  # pixels; what is farther away is no coordinate
+
 
 def read(file: Path, min_score: float) -> list[tuple[str, np.ndarray]]:
     """Rows (path, (21, 2) points) with at least the given score, in the file's order.
@@ -25,9 +27,11 @@ def read(file: Path, min_score: float) -> list[tuple[str, np.ndarray]]:
                 try:
                     values = np.array([float(v) for v in row[1:]])
                 except ValueError as error:
-                    raise DataError(f"{file}, line {number}: {error}") from None
+                    raise DataError(f"{file}, line {number}: {str(error)[:100]}") from None
                 if not np.isfinite(values).all():
                     raise DataError(f"{file}, line {number}: a number is not finite")
+                if not 0 <= values[0] <= 1 or (np.abs(values) > LARGEST).any():
+                    raise DataError(f"{file}, line {number}: the score is not from 0 to 1, or a joint is too far away")
                 if values[0] >= min_score:
                     rows.append((row[0], values[1:].reshape(21, 2).astype(np.float32)))
     except OSError as error:

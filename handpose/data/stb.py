@@ -14,11 +14,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from handpose.data import matlab
 from handpose.data.common import DataError, locate, make_sample, read_image
 from handpose.data.sample import Sample
 from handpose.skeleton import STB_ORDER
 
 WIDTH, HEIGHT = 640, 480
+LARGEST = 1e6  # mm; what is farther away is no coordinate
 SEQUENCES = tuple(f"B{number}{kind}" for number in range(1, 7) for kind in ("Counting", "Random"))
 
 BASELINE = 120.054  # mm from the left to the right camera, along x
@@ -101,25 +103,22 @@ def read_labels(file: Path) -> np.ndarray:
         DataError: no such file, no MATLAB file, no ``handPara`` of 3 x 21 x frames finite numbers, or a joint
             behind the camera.
     """
-    from scipy.io import loadmat  # takes a moment, and only this set needs it
-
     if not file.is_file():
         raise DataError(f"{file}: no such label file; unpack labels.zip of the Stereo Hand Pose benchmark there")
     try:
-        values = loadmat(file, variable_names=["handPara"]).get("handPara")
-    except Exception as error:  # a damaged file can raise almost anything
-        reason = str(error).strip().splitlines()
-        raise DataError(f"{file}: not a MATLAB file that can be read ({reason[0] if reason else error!r})") from None
+        values = matlab.load(file, "handPara")
+    except ValueError as error:
+        raise DataError(f"{file}: not a MATLAB file that can be read ({error})") from None
     if values is None:
         raise DataError(f"{file}: holds no handPara")
     if values.ndim == 2:  # MATLAB drops the last axis of a single frame
         values = values[..., None]
-    if values.shape[:2] != (3, 21) or values.dtype.kind not in "fiu":
+    if values.ndim != 3 or values.shape[:2] != (3, 21) or values.dtype.kind not in "fiu":
         raise DataError(f"{file}: handPara is {values.dtype} of shape {values.shape}, not numbers of 3 x 21 x frames")
     points = values.transpose(2, 1, 0).astype(np.float64)[:, list(STB_ORDER)]
-    if not np.isfinite(points).all() or (points[..., 2] <= 0).any():
-        frame = int(np.argmax(~(np.isfinite(points).all(2) & (points[..., 2] > 0)).all(1)))
-        raise DataError(f"{file}: frame {frame} has a joint that is not a number or not before the camera")
+    good = (np.abs(points) <= LARGEST).all((1, 2)) & (points[..., 2] >= 1).all(1)  # NaN is not
+    if not good.all():
+        raise DataError(f"{file}: frame {np.argmin(good)} has a joint that is not a number or not before the camera")
     return points
 
 
