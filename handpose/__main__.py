@@ -1,6 +1,7 @@
-"""The command line: ``python -m handpose train | evaluate | predict | reproduce | data``."""
+"""The command line: ``python -m handpose train | evaluate | predict | reproduce | data | doctor``."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from handpose import (
     checkpoint,
     config,
     data,
+    datasets,
     devices,
+    doctor,
     evaluation,
     figures,
     files,
@@ -79,6 +82,8 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
     predict.set_defaults(run=run_predict)
     reproduce.add(commands)
+    datasets.add(commands)
+    doctor.add(commands)
     return top
 
 
@@ -203,6 +208,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever reads the output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 if __name__ == "__main__":
