@@ -9,10 +9,12 @@ PY := $(VENV)/bin/python
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test notebooks bench lab clean
+.PHONY: help env book book-zip class test notebooks bench lab clean
 
 help:
 	@echo "make book       set up .venv if needed and build the book into _build/html"
+	@echo "make book-zip   build it, and pack it into one file to hand out"
+	@echo "make class      exercise notebooks without solutions, with checks, into book/class"
 	@echo "make test       the same set-up, then everything: ruff, unit tests, every chapter's cells, the book"
 	@echo "make notebooks  execute the chapters whose source has changed (ALL=1: all of them), and write the ledger"
 	@echo "make lab        open JupyterLab on the chapters"
@@ -29,6 +31,12 @@ env:
 
 book: env
 	@$(PY) tools/book.py
+
+book-zip: env
+	@$(PY) tools/book.py --zip
+
+class: env
+	@$(PY) tools/classroom.py
 
 test: env
 	@echo "[1/2] ruff: style and common mistakes"
@@ -47,5 +55,5 @@ bench: env
 	@$(PY) benchmarks/bench.py
 
 clean:
-	rm -rf _build .pytest_cache .ruff_cache *.egg-info
+	rm -rf _build book/class .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

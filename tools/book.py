@@ -2,6 +2,7 @@
 
     python tools/book.py            does nothing when nothing has changed since the last good build
     python tools/book.py --force    builds in any case
+    python tools/book.py --zip      and packs it into _build/handpose-book.zip, to be handed out
 
 A changed book is built from nothing rather than page by page: Sphinx repeats a page's warnings only when it reads that
 page again, so an incremental build would pass on the second try.
@@ -14,15 +15,17 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 INDEX = BUILD / "html" / "index.html"
 STAMP = BUILD / "built"
+PACKED = "handpose-book"
 # Folders whose files a page may show; results and the package are there because pages may include parts of them.
 INPUTS = ("_config.yml", "requirements.txt", "book", "handpose", "tools/book.py")
-NOT_INPUTS = {"__pycache__", ".ipynb_checkpoints", "weights"}
+NOT_INPUTS = {"__pycache__", ".ipynb_checkpoints", "weights", "class"}
 
 
 def fingerprint() -> str:
@@ -66,10 +69,25 @@ def build(*, force: bool = False) -> str | None:
     return None
 
 
+def pack() -> Path:
+    """Pack the built book into one file with one folder in it; the same book gives the same bytes."""
+    target, unfinished = BUILD / f"{PACKED}.zip", BUILD / f".{PACKED}.zip"
+    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+        for path in sorted(p for p in INDEX.parent.rglob("*") if p.is_file()):
+            name = f"{PACKED}/{path.relative_to(INDEX.parent).as_posix()}"
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            file.writestr(entry, path.read_bytes())
+    os.replace(unfinished, target)
+    return target
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--force", action="store_true", help="build even when nothing has changed")
-    force = parser.parse_args().force
+    parser.add_argument("--zip", action="store_true", help="pack the built book into one file")
+    asked = parser.parse_args()
+    force = asked.force
     if is_current() and not force:
         print("The book is up to date.")
     else:
@@ -81,6 +99,9 @@ def main() -> int:
             return 1
         print(f"Built in {time.perf_counter() - started:.0f} s.")
     print(f"Open it in a browser:  {INDEX.as_uri()}")
+    if asked.zip:
+        packed = pack()
+        print(f"To hand out:  {packed} ({packed.stat().st_size / 1e6:.1f} MB)")
     return 0
 
 
