@@ -44,8 +44,10 @@ def read(path: Path) -> dict:
     if unknown := sorted(set(table) - allowed):
         raise TableError(f"{path}: unknown key {unknown[0]!r}; allowed are {', '.join(sorted(allowed))}")
     methods = [run.get("method") for run in table.get("run", [])]
-    if not methods or None in methods or len(set(methods)) < len(methods):
-        raise TableError(f"{path}: every [[run]] needs a method of its own")
+    if not methods or None in methods:
+        raise TableError(f"{path}: every run needs a method, its name")
+    if twice := [m for m in methods if methods.count(m) > 1]:
+        raise TableError(f"{path}: two runs are called {twice[0]!r}; give each a method of its own")
     for run in table["run"]:
         if not run.setdefault("data", table.get("data")):
             raise TableError(f"{path}: run {run['method']!r} names no data")
@@ -196,6 +198,9 @@ def main() -> int:
     try:
         table = read(arguments.table)
         seeds = [int(s) for s in arguments.seeds.split(",")] if arguments.seeds else table["seeds"]
+        named = arguments.only.split(",") if arguments.only else []
+        if unknown := set(named) - {run["method"] for run in table["run"]}:
+            raise TableError(f"{arguments.table}: there is no run {min(unknown)!r} for --only; see --list")
         for run in table["run"]:
             settings(table, run)  # a mistake in the last run is found before the first is trained
     except (TableError, config.ConfigError) as error:
@@ -205,7 +210,7 @@ def main() -> int:
     missing = []
     for seed in seeds:
         for run in table["run"]:
-            if arguments.only and run["method"] not in arguments.only.split(","):
+            if named and run["method"] not in named:
                 continue
             there = (results / f"{run['method']}-s{seed}.json").exists()
             if arguments.list or there:

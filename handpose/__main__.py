@@ -94,8 +94,9 @@ def run_train(arguments: argparse.Namespace) -> int:
         validate=arguments.validate, init=arguments.init, device=arguments.device, resume=arguments.resume,
     )  # fmt: skip
     record = run.train()
-    print_scores(record)
-    print(f"weights and record are in {arguments.out}")
+    if record:  # of several processes the first one reports
+        print_scores(record)
+        print(f"weights and record are in {arguments.out}")
     return 0
 
 

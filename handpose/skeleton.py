@@ -31,7 +31,7 @@ INDEX_MCP, INDEX_PIP = 5, 6
 STB_ORDER = (0,) + tuple(4 * (4 - f) + k for f in range(5) for k in (1, 2, 3, 4))
 
 #: Rendered Hand Pose lists, of each hand, the wrist, then each finger from tip to base, thumb first:
-#: ``canonical = rhd[..., RHD_ORDER, :]``. Both maps are their own inverse, so they lead back as well.
+#: ``canonical = rhd[..., RHD_ORDER, :]``. Both maps are their own inverse; of others it is `np.argsort`.
 RHD_ORDER = (0,) + tuple(4 * f + k for f in range(5) for k in (4, 3, 2, 1))
 
 #: Where the bone's length divides an error it is never taken below this part of the box's longer side.

@@ -2,7 +2,7 @@
 
 A run lives in one folder: ``checkpoint.pt`` while it goes on, ``weights.safetensors`` and ``record.json``
 when it has ended. All random choices of step t follow from (seed, t) alone, so a run that was killed and
-resumed draws what it would have drawn.
+resumed draws what it would have drawn. Under ``torchrun`` several processes share the work, see `distributed`.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from handpose import augment, checkpoint, data, devices, evaluation, files, pretrained, records
+from handpose import augment, checkpoint, data, devices, distributed, evaluation, files, pretrained, records
 from handpose.checkpoint import TrainingError
 from handpose.config import Config, Schedule, build
 from handpose.data import crops
@@ -95,10 +95,12 @@ class Run:
         splits: tuple[str, str] = ("train", "val"),
     ) -> None:  # fmt: skip
         self.config, self.sources, self.out, self.seed = config, sources, Path(out), seed
-        self.validate, self.progress = validate or (sources[0] if sources else None), progress
+        self.validate = validate or (sources[0] if sources else None)
+        self.progress = progress and distributed.is_first()
         self.init, self.splits = str(init) if init else None, list(splits)
-        self.device = devices.choose(device)
-        self.versions, self.commit = records.versions(self.device), records.commit()
+        self.device, self.part = devices.choose(distributed.device(device)), distributed.part(config.schedule.batch)
+        self.versions = records.versions(self.device) | {"ranks": distributed.ranks()}
+        self.commit = records.commit()
         self.checkpoint = self.out / "checkpoint.pt"
         if not sources:
             raise TrainingError("no data set to train on was named")
@@ -152,7 +154,9 @@ class Run:
                 "init": self.init, "splits": self.splits}  # fmt: skip
 
     def save(self) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint; the first of several processes does."""
+        if not distributed.is_first():
+            return
         state = {
             "net": self.net.state_dict(), "average": self.average, "optimiser": self.optimiser.state_dict(),
             "step": self.step, "seconds": self.seconds, "history": self.history, "versions": self.versions,
@@ -171,12 +175,19 @@ class Run:
         """Train to the end of the schedule, then score on the whole validation split.
 
         Returns:
-            The record, also written to ``record.json``; the weights are in ``weights.safetensors``.
+            The record, also written to ``record.json``; the weights are in ``weights.safetensors``. An empty one in
+            processes other than the first.
 
         Raises:
-            TrainingError: the loss is not finite, or a file cannot be written.
+            TrainingError: the loss is not finite, a file cannot be written, or another process was lost.
             Interrupted: Ctrl-C; the run was saved.
         """
+        with distributed.group(self.device):
+            prints = self._steps()
+            return self._finish(prints) if distributed.is_first() else {}
+
+    def _steps(self) -> dict[str, str]:
+        """All steps of the schedule that are left; the fingerprints of the data."""
         config, size = self.config, self.config.crop.size
         keep_freed_memory()
         kept = [crops.build(name, source, size, progress=self.progress) for name, source in self.opened]
@@ -189,9 +200,9 @@ class Run:
         )
         del kept
         quick_look = None
-        if config.evaluate_every < config.schedule.steps:
+        if config.evaluate_every < config.schedule.steps and distributed.is_first():
             quick_look = evaluation.cut(self.held_out, size, limit=EVALUATED, progress=self.progress)
-        halves = devices.half_precision(self.device)
+        halves, net = devices.half_precision(self.device), distributed.wrapped(self.net)
 
         stop = {"asked": False}
 
@@ -215,21 +226,24 @@ class Run:
                     images[there], points[there], visible[there], size=size, rng=rng, crop=config.crop,
                     how=config.augment, backgrounds=scenery,
                 )  # fmt: skip
+                inputs, targets, seen = (whole[self.part] for whole in (inputs, targets, seen))
                 rate = learning_rate(config.schedule, self.step)
                 for group in self.optimiser.param_groups:
                     group["lr"] = rate
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=halves):
-                    maps = self.net(inputs.contiguous(memory_format=torch.channels_last))
+                    maps = net(inputs.contiguous(memory_format=torch.channels_last))
                 loss, parts = self.loss(maps, targets, seen)
                 self.optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 self.optimiser.step()
-                unread.append((self.step, index, loss.detach()))
+                unread.append((self.step, index, distributed.mean(loss.detach())))
                 self.step += 1
                 self._update_average()
                 last = self.step == config.schedule.steps
-                saving = stop["asked"] or last or self.step % config.checkpoint_every == 0
                 noted = last or self.step % 10 == 0
+                # Several processes agree on stopping, and only now and then: asking waits for the device.
+                stopping = (noted or distributed.ranks() == 1) and distributed.any_of(stop["asked"], self.device)
+                saving = stopping or last or self.step % config.checkpoint_every == 0
                 if saving or noted:  # reading a loss waits for the device, so not at every step
                     value = self._checked(unread, ids)
                     unread.clear()
@@ -238,7 +252,7 @@ class Run:
                     parts = {k: round(float(v), 4) for k, v in parts.items()}
                     self.history.append({"step": self.step, "rate": rate, "loss": round(value, 4), **parts})
                     bar.set_postfix(loss=f"{value:.3f}", refresh=False)
-                if self.step % config.evaluate_every == 0 and not last:
+                if self.step % config.evaluate_every == 0 and not last and quick_look is not None:
                     found = evaluation.score(self.averaged(), quick_look, intervals=False)["metrics"]
                     pck = {
                         "pck_bone_0.2": round(found["pck_bone"]["0.2"], 4),
@@ -252,7 +266,7 @@ class Run:
                 bar.update()
                 if saving:
                     self.save()
-                if saving and stop["asked"] and not last:
+                if stopping and not last:
                     raise Interrupted(
                         f"stopped at step {self.step} of {config.schedule.steps} and saved; go on with --resume"
                     )
@@ -260,7 +274,7 @@ class Run:
             bar.close()
             if before is not None:
                 signal.signal(signal.SIGINT, before)
-        return self._finish(prints)
+        return prints
 
     def _checked(self, unread: list[tuple[int, Tensor, Tensor]], ids: list[str]) -> float:
         """The last of some losses; raises TrainingError at the first that is not finite."""
