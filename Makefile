@@ -42,7 +42,7 @@ test: env
 	@echo "[1/2] ruff: style and common mistakes"
 	@$(PY) -m ruff check .
 	@echo "[2/2] pytest: the package, then every cell of every chapter, then the book (warnings are errors)"
-	@$(PY) -m pytest --nbval tests book/chapters
+	@OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest -n 2 --dist loadfile --nbval tests book/chapters
 
 notebooks: env
 	@$(PY) tools/notebooks.py $(if $(ALL),--all)
