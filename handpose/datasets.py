@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from handpose import checks, crop, data, figures, files
@@ -109,6 +110,7 @@ def run_show(chosen: argparse.Namespace) -> int:
     fig.suptitle(f"{chosen.data.partition(':')[0]}, {chosen.split}: {number} of {len(samples):,}", fontsize=11)
     with files.writing(out) as unfinished:
         fig.savefig(unfinished, format=out.suffix[1:].lower(), facecolor="white", bbox_inches="tight")
+    plt.close(fig)
     print(f"{out}: {number} of {len(samples):,} samples; joints that are hidden are drawn pale")
     return 0
 

@@ -1,7 +1,7 @@
 """From pictures to letters (section 4.1): find the hand, estimate its points, freeze that, and train a reader on top.
 
 A sign is one picture and one letter. What a score means depends on who was seen before: `leave_one_out` keeps a whole
-person out, `random_split` is the paper's way, in which the same person and the same recording stand on both sides.
+person out; in `random_split`, which the paper's words allow, the same person and recording stand on both sides.
 """
 
 from collections.abc import Callable, Sequence
@@ -151,7 +151,7 @@ def leave_one_out(signs: Signs, make: Callable[[Signs], Reader], tested: Signs |
 
 
 def random_split(signs: Signs, make: Callable[[Signs], Reader], share: float, seed: int = 0):
-    """The paper's way: a random part of all pictures is read; (n,) read labels and (n,) true ones."""
+    """What the paper's words allow: a random part of all pictures is read; (n,) read labels and (n,) true ones."""
     order = np.random.default_rng(seed).permutation(len(signs))
     number = round(share * len(signs))
     return make(signs[order[number:]])(signs.points[order[:number]]), signs.labels[order[:number]]
@@ -197,7 +197,7 @@ def score_rwth(
     Args:
         net, size: the pose network, fine-tuned or not.
         path: as for `handpose.data.rwth.Rwth`.
-        split: "val", whose signers the reader has not seen, or "paper-val", the paper's random pictures.
+        split: "val", whose signers the reader has not seen, or "paper-val", random pictures.
 
     Raises:
         handpose.data.DataError: another split, or a folder that cannot be used.

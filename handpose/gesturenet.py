@@ -19,7 +19,7 @@ TURN, STRETCH, JITTER = 15.0, 0.1, 0.04  # degrees, part of the length, parts of
 
 
 def normalise(points: np.ndarray, visible: np.ndarray | None = None, *, mirrored: bool = False) -> np.ndarray:
-    """Key-points moved to the palm and divided by the paper's unit s (eq. (1), whose only real use this is).
+    """Key-points moved to the palm and divided by the paper's unit s (eq. (1); the paper does not say so).
 
     The palm is the middle between the wrist and the middle finger's knuckle.
 

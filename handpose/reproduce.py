@@ -187,7 +187,7 @@ def table2(chosen: argparse.Namespace) -> int:
 
 
 def table4(chosen: argparse.Namespace) -> int:
-    """Word error rates on the RWTH videos, by the paper's random pictures and by signers kept apart."""
+    """Word error rates on the RWTH videos, by random pictures and by signers kept apart."""
     name, _, path = (chosen.data or "").partition(":")
     if name != "rwth":
         raise ValueError("table4 needs the RWTH videos: --data rwth:FOLDER; data_scripts/download_rwth.py gets them")
@@ -199,7 +199,7 @@ def table4(chosen: argparse.Namespace) -> int:
         low, high = metrics.wilson(percent / 100 * paper.TABLE4_SIGNS, paper.TABLE4_SIGNS)
         rows.append([f"{method}, printed", f"{percent}%", f"({100 * low:.1f}-{100 * high:.1f}, were it of 200)"])
     found = {}
-    for split, label in (("paper-val", "ours, random pictures as in the paper"), ("val", "ours, signers kept apart")):
+    for split, label in (("paper-val", "ours, random pictures"), ("val", "ours, signers kept apart")):
         score = found[split] = fingerspelling.score_rwth(net, size, finder, path or None, split, seed=chosen.seed)
         low, high = score["interval"]
         interval = f"({100 * low:.1f}-{100 * high:.1f}, {score['signs']} signs)"

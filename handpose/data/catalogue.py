@@ -238,7 +238,7 @@ _TABLE = (
         faults=(
             "keypoints.csv is not part of the public set: it has to be made with a tracker",
             "the photographs to train on hold flips and small crops",
-            "one person in a few rooms: it tests networks here, and none is trained on it",
+            "one person in a few rooms: no pose network is trained on it; the detector learned from its train folder",
         ),
         manual="no address was recorded: put train, valid and test there, with a keypoints.csv (path, score, x0, y0, "
         "... x20, y20 in pixels)",
