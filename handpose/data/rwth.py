@@ -141,7 +141,7 @@ class Rwth:
     "train" and "val" share no signer: of the signers in order of their number every fifth is "val", from the first
     (1, 6, 11, 16, 21). All files that are named rightly count here, so that a broken video moves nobody.
     "paper-train" and "paper-val" are what the paper may have had: 200 random pictures to validate on (of fewer than
-    400, the same part, 200/1160). Signers, even videos, are then on both sides; they are there to show what that leak is worth.
+    400, the same part, 200/1160). Signers, even videos, are then on both sides: there to show what that leak is worth.
 
     A file that cannot be used is named on stderr with the reason, left out, and listed in `skipped`.
 
