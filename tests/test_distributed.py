@@ -135,7 +135,7 @@ def test_a_killed_process_ends_the_run_and_nothing_is_lost(tmp_path, config):
     started = subprocess.Popen(command(*start, "--out", out), cwd=ROOT, env=environment(), stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)  # fmt: skip
     try:
-        for _ in range(600):
+        for _ in range(1500):
             if (out / "checkpoint.pt").exists() or started.poll() is not None:
                 break
             time.sleep(0.1)
