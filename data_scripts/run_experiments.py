@@ -212,7 +212,12 @@ def main() -> int:
         for run in table["run"]:
             if named and run["method"] not in named:
                 continue
-            there = (results / f"{run['method']}-s{seed}.json").exists()
+            file = results / f"{run['method']}-s{seed}.json"
+            there, wanted = file.exists(), settings(table, run).schedule.steps
+            if there and (steps := json.loads(file.read_text(encoding="utf-8"))["steps"]) != wanted:
+                print(f"run_experiments: {file}: a run of {steps} steps, where the table asks for {wanted}; delete it, "
+                      "or name another folder with --results", file=sys.stderr)  # fmt: skip
+                return 1
             if arguments.list or there:
                 print(f"{table['name']}/{run['method']}-s{seed}: {'there' if there else 'missing'}", flush=True)
             if not there:

@@ -104,6 +104,12 @@ def test_a_table_is_run_once_and_goes_on_after_a_stop(monkeypatch, table, capsys
     before = (results / "first-s0.json").stat().st_mtime_ns
     assert run(monkeypatch, table) == 0 and (results / "first-s0.json").stat().st_mtime_ns == before
 
+    # What a trial with fewer steps left must not pass for the table's run.
+    table.write_text(table.read_text().replace("steps = 2", "steps = 9"))
+    assert run(monkeypatch, table) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "first-s0.json: a run of 2 steps, where the table asks for 9" in error and "--results" in error
+
 
 def test_several_runs_at_once_leave_the_records_of_one_by_one(monkeypatch, table):
     """Also where one run starts from another's weights; and a failure in a process reaches the exit status."""
