@@ -1,5 +1,7 @@
 """Exercise notebooks for a class: no solutions, and checks that say what is wrong."""
 
+import ast
+import builtins
 import zipfile
 
 import nbformat
@@ -96,6 +98,27 @@ def test_every_chapter_can_be_handed_out(source):
     assert not any("solution-start" in cell or "solution-end" in cell for cell in cells)
     for label in labels:
         assert f"# Your answer to {label}\n" in cells
+
+
+def names(code: str) -> tuple[set[str], set[str]]:
+    """What a cell defines, its arguments and imports included, and what it reads."""
+    nodes = list(ast.walk(ast.parse(code)))
+    made = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    made |= {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler) and n.name}
+    made |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+    made |= {(n.asname or n.name).split(".")[0] for n in nodes if isinstance(n, ast.alias)}
+    return made, {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+@pytest.mark.parametrize("source", notebooks.sources(), ids=lambda path: path.stem)
+def test_nothing_needs_what_only_a_solution_defines(source):
+    made, _ = classroom.exercise_notebook(source)
+    known = set(dir(builtins))
+    for cell in (c.source for c in made.cells if c.cell_type == "code"):
+        defined, read = names(cell)
+        if not cell.startswith("# Check of"):
+            assert read <= known | defined, f"{sorted(read - known - defined)} in: {cell[:200]}"
+        known |= defined
 
 
 def test_a_chapter_that_is_not_there_is_said(tmp_path, capsys):
