@@ -19,8 +19,9 @@ import numpy as np
 
 from handpose import HandPose, files
 from handpose.data import labelled, rwth
+from handpose.fingerspelling import in_turns
 from handpose.labelling import HELP, Labelling, say
-from handpose.photos import list_photos
+from handpose.photos import list_photos, write_picture
 
 
 def check_display() -> None:
@@ -69,20 +70,12 @@ def write_frames(samples: rwth.Rwth, folder: Path, number: int) -> list[Path]:
     They are drawn at random, sign by sign in turn, so that no sign has two more than another. A picture that is there
     already is kept: calling again goes on with the same ones.
     """
-    turns: dict[str, int] = {}
-    drawn = []
-    for i in np.random.default_rng(0).permutation(len(samples)).tolist():
-        sign = samples.labels[i]
-        turns[sign] = turns.get(sign, 0) + 1
-        drawn.append((turns[sign], len(drawn), i))
     written = []
-    for _, _, i in sorted(drawn)[:number]:
+    for i in in_turns(np.random.default_rng(0).permutation(len(samples)), samples.labels)[:number]:
         sample = samples[i]
         file = folder / (sample.id.replace("/", "-").replace(".mpg#", "-") + ".png")
         if not file.exists():
-            picture = cv2.imencode(".png", cv2.cvtColor(sample.image, cv2.COLOR_RGB2BGR))[1]
-            with files.writing(file) as unfinished:
-                unfinished.write_bytes(picture.tobytes())
+            write_picture(file, sample.image)
         written.append(file)
     return written
 
@@ -105,6 +98,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if asked.max_side < 480:
             raise ValueError(f"--max-side {asked.max_side}: at least 480 pixels are needed")
+        if asked.frames < 1:
+            raise ValueError(f"--frames {asked.frames}: at least one frame is needed")
         if not asked.photos and not asked.rwth:
             raise ValueError("name photos or folders of them, or --rwth FOLDER")
         photos = [photo for photo, _ in list_photos(asked.photos)]

@@ -97,11 +97,7 @@ def labels_file(hand: str, number: int, folder: Path) -> Path:
     """`number` labelled frames of the other hands, spread over the shapes, in the labelling tool's form."""
     samples = data.open("massey", "all")
     rows = [i for i, row in enumerate(samples.rows) if f"hand{row[3]}" != hand]
-    rng = np.random.default_rng(0)
-    by_shape = {}
-    for i in rng.permutation(rows):
-        by_shape.setdefault(samples.rows[i][2], []).append(int(i))
-    turns = [shape[k] for k in range(max(map(len, by_shape.values()))) for shape in by_shape.values() if k < len(shape)]
+    turns = fingerspelling.in_turns(np.random.default_rng(0).permutation(rows), [row[2] for row in samples.rows])
     file = folder / f"{hand}-{number}.json"
     file.unlink(missing_ok=True)
     labels = LabelFile(file)
@@ -200,12 +196,10 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "runs", help="where fine-tuned networks are kept")
     parser.add_argument("--results", type=Path, default=ROOT / "book" / "results", help="where records go")
     chosen = parser.parse_args()
-    began, versions, commit = time.monotonic(), records.versions(devices.choose("cpu")), records.commit()
+    began, about = time.monotonic(), records.about("gestures", chosen.experiment, 0, devices.choose("cpu"))
     try:
         found = EXPERIMENTS[chosen.experiment](chosen)
-        about = {"experiment": "gestures", "method": chosen.experiment, "seed": 0, "commit": commit,
-                 "device": versions["device"], "threads": versions["threads"], "versions": versions,
-                 "seconds": round(time.monotonic() - began, 1)}  # fmt: skip
+        about["seconds"] = round(time.monotonic() - began, 1)
         (chosen.results / "gestures").mkdir(parents=True, exist_ok=True)
         records.write_json(chosen.results / "gestures" / f"{chosen.experiment}.json", about | found)
     except (ValueError, training.TrainingError) as error:

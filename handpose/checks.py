@@ -32,10 +32,15 @@ def in_words(size: float | None) -> str:
     return f"{size / divisor:.1f} {unit}"
 
 
+def room(folder: Path) -> tuple[Path, int]:
+    """The nearest folder above that is there, or the folder itself, and the bytes that are free in it."""
+    there = next(p for p in (folder, *folder.absolute().parents) if p.is_dir())
+    return there, shutil.disk_usage(there).free
+
+
 def check_room(folder: Path, needed: float, what: str) -> None:
     """Raise a FetchError when `folder`, which need not exist yet, has fewer than `needed` bytes free."""
-    there = next(p for p in (folder, *folder.absolute().parents) if p.is_dir())
-    free = shutil.disk_usage(there).free
+    _, free = room(folder)
     if free < needed:
         raise FetchError(f"{folder}: {what} needs {in_words(needed)}, and {in_words(free)} are free; make room there, "
                          "or choose another folder with --out")  # fmt: skip

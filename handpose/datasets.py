@@ -49,22 +49,12 @@ def script_of(name: str) -> str | None:
     return f"python data_scripts/{script.name}" if script.exists() else None
 
 
-def split_name(text: str) -> tuple[str, str]:
-    """NAME and PATH of ``NAME[:PATH]``.
-
-    Raises:
-        ValueError: an unknown name.
-    """
-    name, _, path = text.partition(":")
-    if name not in data.SOURCES:
-        raise ValueError(f"unknown data set {name!r}; known are {', '.join(data.SOURCES)}")
-    return name, path
-
-
 def run_check(chosen: argparse.Namespace) -> int:
     """Read every picture's header, count them folder by folder, and open the set with its reader."""
-    name, path = split_name(chosen.data)
+    name, _, path = chosen.data.partition(":")
     entry = catalogue.SETS.get(name)
+    if name not in data.SOURCES:
+        data.open(chosen.data)  # says which there are
     if entry is None:
         raise ValueError(f"{name} has no published form to be checked against; data show {chosen.data} opens it")
     folder = common.locate(entry.place, path or None)
@@ -93,21 +83,21 @@ def counts(folder: Path) -> dict[str, int]:
 
 def run_show(chosen: argparse.Namespace) -> int:
     """A sheet of samples from a split, first to last, with their labels drawn."""
-    name, _ = split_name(chosen.data)
+    name = chosen.data.partition(":")[0]
     if chosen.number < 1:
         raise ValueError(f"--number {chosen.number}: at least one picture is needed")
+    samples = data.open(chosen.data, chosen.split)
     out = chosen.out or Path(f"{name}-{chosen.split}.png")
     files.check(out)
     if out.suffix.lower() not in (".png", ".jpg", ".pdf"):
         raise ValueError(f"--out {out}: give a name that ends in .png, .jpg or .pdf")
-    samples = data.open(chosen.data, chosen.split)
     number = min(chosen.number, len(samples))
     chosen_ones = np.linspace(0, len(samples) - 1, number).round().astype(int)
     rows = -(-number // COLUMNS)
     fig, axes = figures.new(COLUMNS, rows=rows, height=2.6, width=2.5 * COLUMNS, pictures=True)
     for ax, i in zip(axes, chosen_ones.tolist(), strict=False):
         draw(ax, samples[i])
-    fig.suptitle(f"{chosen.data.partition(':')[0]}, {chosen.split}: {number} of {len(samples):,}", fontsize=11)
+    fig.suptitle(f"{name}, {chosen.split}: {number} of {len(samples):,}", fontsize=11)
     with files.writing(out) as unfinished:
         fig.savefig(unfinished, format=out.suffix[1:].lower(), facecolor="white", bbox_inches="tight")
     plt.close(fig)

@@ -118,9 +118,3 @@ def mean(value: Tensor) -> Tensor:
     value = value.clone()
     distributed.all_reduce(value)
     return value / ranks()
-
-
-def wait() -> None:
-    """Until all processes are here."""
-    if ranks() > 1:
-        distributed.barrier()

@@ -32,10 +32,11 @@ def findings() -> Iterator[tuple[str, str, str | None]]:
     few = f"PyTorch uses {threads} of {cores}; is OMP_NUM_THREADS set?" if 2 * threads < cores else None
     yield "processor cores", f"{cores}, of which PyTorch uses {threads}", few
     for what, place in (("room here", Path.cwd()), ("room for drawn hands", crops.cache_folder())):
-        there = next(p for p in (place, *place.absolute().parents) if p.is_dir())
-        free, writable = shutil.disk_usage(there).free, os.access(there, os.W_OK)
-        full = f"make room: {checks.in_words(LEAST_ROOM)} are wanted" if free < LEAST_ROOM else None
-        yield what, f"{checks.in_words(free)} in {place}", full if writable else f"{there} cannot be written"
+        there, free = checks.room(place)
+        wrong = f"make room: {checks.in_words(LEAST_ROOM)} are wanted" if free < LEAST_ROOM else None
+        if not os.access(there, os.W_OK):
+            wrong = f"{there} cannot be written"
+        yield what, f"{checks.in_words(free)} in {place}", wrong
     for name, kind in ((pretrained.DEFAULT, PoseEstimationNet), (pretrained.DETECTOR, HandDecNet),
                        (pretrained.GESTURES, GestureNet)):  # fmt: skip
         try:

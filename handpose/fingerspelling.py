@@ -157,6 +157,15 @@ def random_split(signs: Signs, make: Callable[[Signs], Reader], share: float, se
     return make(signs[order[number:]])(signs.points[order[:number]]), signs.labels[order[:number]]
 
 
+def in_turns(order: Sequence[int], labels: Sequence[str]) -> list[int]:
+    """Indices in an order, label by label in turn: among the first of them no label has two more than another that is
+    not used up."""
+    kept: dict[str, list[int]] = {}
+    for i in order:
+        kept.setdefault(labels[i], []).append(int(i))
+    return [some[k] for k in range(max(map(len, kept.values()))) for some in kept.values() if k < len(some)]
+
+
 def merged(labels: Sequence[str], pairs: dict[str, str]) -> np.ndarray:
     """Labels with look-alikes made one, as {"0": "o", "2": "v", "6": "w"}."""
     return np.array([pairs.get(name, name) for name in labels])

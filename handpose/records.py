@@ -39,6 +39,13 @@ def commit() -> str | None:
         return None
 
 
+def about(experiment: str, method: str, seed: int, device: torch.device) -> dict:
+    """What every record of ours begins with: what was run, and on what."""
+    known = versions(device)
+    return {"experiment": experiment, "method": method, "seed": seed, "commit": commit(),
+            "device": known["device"], "threads": known["threads"], "versions": known}  # fmt: skip
+
+
 def write_json(path: Path, content: dict) -> None:
     """Write a JSON file, whole or not at all."""
     with files.writing(path) as unfinished:

@@ -56,9 +56,7 @@ def print_table(head: list[str], rows: list[list[str]]) -> None:
 
 def write_record(chosen: argparse.Namespace, name: str, found: dict) -> None:
     """One record, with what it was made by."""
-    versions = records.versions(devices.choose(chosen.device))
-    about = {"experiment": "reproduce", "method": name, "seed": chosen.seed, "commit": records.commit(),
-             "device": versions["device"], "threads": versions["threads"], "versions": versions}  # fmt: skip
+    about = records.about("reproduce", name, chosen.seed, devices.choose(chosen.device))
     file = chosen.results / "reproduce" / f"{name}.json"
     records.write_json(file, about | found)
     print(f"record: {file}")

@@ -548,6 +548,7 @@ def test_bad_arguments_take_one_line(photos, out, tmp_path, monkeypatch, capsys)
         ((tmp_path / "empty", "--out", out), ["empty", "no pictures"]),
         ((photos[0], "--out", out, "--max-side", 20), ["20", "480"]),
         (("--out", out), ["--rwth"]),
+        (("--rwth", tmp_path, "--out", out, "--frames", -1), ["--frames -1"]),
         (("--rwth", tmp_path / "gone", "--out", out), ["gone", "no such folder"]),
         ((photos[0], "--out", out, "--weights", tmp_path / "w.safetensors"), ["w.safetensors"]),
     ):

@@ -1,6 +1,5 @@
 """The paper's tables from one command each."""
 
-import importlib.util
 import json
 import re
 import tomllib
@@ -11,9 +10,9 @@ import pytest
 from handpose import __main__ as command
 from handpose import fingerspelling, paper
 from tests.test_fingerspelling import videos  # noqa: F401, a fixture
+from tests.test_render_synthetic import script
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPT = ROOT / "data_scripts" / "render_synthetic.py"
 TINY = """
 evaluate_every = 100
 [network]
@@ -32,9 +31,6 @@ peak = 1e-3
 @pytest.fixture(scope="module")
 def stb(tmp_path_factory):
     """Rendered hands in the layout of the Stereo Hand Pose benchmark, two frames of each sequence."""
-    spec = importlib.util.spec_from_file_location("render_synthetic", SCRIPT)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
     root = tmp_path_factory.mktemp("stb")
     assert script.main([str(root), "--layout", "stb", "--number", "2", "--workers", "1"]) == 0
     return root

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from handpose import config, gesturenet, metrics, posenet, reproduce, skeleton, training
+from handpose import config, gesturenet, metrics, paper, posenet, reproduce, skeleton, training
 from handpose.data import rwth
 from handpose.data.synthetic.alphabet import GERMAN_ALPHABET
 
@@ -209,7 +209,7 @@ def reproduced() -> list[str]:
         if "methods" in record:
             for method, runs in record["methods"].items():
                 shares = (f"{100 * sum(r['metrics']['pck_bone'][t] for r in runs) / len(runs):.1f} %"
-                          for t in ("0.15", "0.2", "0.25", "0.3"))  # fmt: skip
+                          for t in map(str, paper.TABLE2_THRESHOLDS))  # fmt: skip
                 lines.append(
                     f"| {about} | {method}, {len(runs)} runs, {runs[0]['steps']:,} steps: PCK {', '.join(shares)} |"
                 )

@@ -11,7 +11,6 @@ v = 0 marks a joint without a label, which stands at (0, 0) and is masked; above
 0, their centres at whole numbers. Nothing else is read: no boxes, and not the 3-D joints that some conversions have.
 """
 
-import json
 import os
 import re
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from handpose.data.common import DataError
+from handpose.data.common import DataError, numbers, read_json
 
 LARGEST = 1e7  # pixels; what is farther away is no coordinate
 LARGEST_V = 10  # COCO's own go to 2; COCO-WholeBody has some that are a confidence
@@ -42,12 +41,7 @@ def read(file: str | os.PathLike) -> tuple[str, list[Hand]]:
         DataError: it cannot be read, is damaged, or has another form; the message names the entry.
     """
     file = Path(file)
-    try:
-        content = json.loads(file.read_bytes())
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{file}: damaged, or no JSON ({ascii(str(error))[1:-1]})") from None
+    content = read_json(file)
     for key in ("images", "annotations"):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise DataError(f"{file}: has no list of {key}, so it is not in COCO's form")
@@ -109,11 +103,8 @@ def _joints(annotation: dict, key: str) -> tuple[np.ndarray, np.ndarray]:
     values = annotation.get(key)
     if isinstance(values, list) and len(values) == 63:
         values = [values[i : i + 3] for i in range(0, 63, 3)]
-    try:
-        triples = np.array(values)
-    except ValueError:  # lists of different lengths
-        triples = np.array(None)
-    if triples.shape != (21, 3) or triples.dtype.kind not in "fiu":
+    triples = numbers(values, (21, 3))
+    if triples is None:
         raise ValueError(f'"{key}" is not 21 times the numbers x, y, v')
     triples = triples.astype(np.float64)
     labelled = triples[:, 2] > 0

@@ -1,5 +1,6 @@
 """What the readers share: where data lies, how a picture is read, and the errors that name the culprit."""
 
+import json
 import os
 from pathlib import Path
 
@@ -33,6 +34,50 @@ def locate(name: str, path: str | os.PathLike | None) -> Path:
     if not path.is_dir():
         raise DataError(f"{path}: no such folder; it should hold the {name} data set")
     return path
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, whatever a damaged file made it say: one line of at most 200 printable characters."""
+    reason = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
+    return ascii(reason)[1:-1]
+
+
+def read_json(file: Path, *, missing: str = "", damaged: str = "") -> object:
+    """The content of a JSON file.
+
+    Args:
+        missing, damaged: what to do then, to follow the reason.
+
+    Raises:
+        DataError: it cannot be read, or holds no JSON.
+    """
+    try:
+        return json.loads(file.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror or error}){missing}") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{file}: damaged, or no JSON ({one_line(error)}){damaged}") from None
+
+
+def numbers(value: object, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Nested lists as an array of integers or floats of this shape; None where they are anything else."""
+    try:
+        array = np.array(value)
+    except ValueError:  # lists of different lengths
+        return None
+    return array if array.shape == shape and array.dtype.kind in "fiu" else None
+
+
+def read_square(file: Path, side: int) -> np.ndarray:
+    """A picture of a set whose pictures all are side x side pixels; see `read_image`.
+
+    Raises:
+        DataError: also for another size, for which the set's labels would not hold.
+    """
+    image = read_image(file)
+    if image.shape[:2] != (side, side):
+        raise DataError(f"{file}: is {image.shape[1]}x{image.shape[0]}, not {side}x{side} pixels as published")
+    return image
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:

@@ -9,14 +9,13 @@ recoloured in three ways. Labels and mask are those of i. Nothing says where pix
 for pixel centres.
 """
 
-import json
 import os
 import re
 from pathlib import Path
 
 import numpy as np
 
-from handpose.data.common import DataError, locate, make_sample, read_image
+from handpose.data.common import DataError, locate, make_sample, numbers, read_json, read_square
 from handpose.data.sample import Sample
 
 SIDE = 224  # of the pictures, pixels
@@ -33,33 +32,17 @@ def read_list(file: Path, shape: tuple[int, int]) -> np.ndarray:
     Raises:
         DataError: no such file, damaged, empty, or not a list of that many finite numbers each.
     """
-    try:
-        content = json.loads(file.read_bytes())
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror or error}); unpack the archive there") from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{file}: damaged, or no JSON ({ascii(str(error))[1:-1]}); unpack it again") from None
+    content = read_json(file, missing="; unpack the archive there", damaged="; unpack it again")
     if not isinstance(content, list) or not content:
         raise DataError(f"{file}: not a list of labels, or an empty one")
-    try:
-        values = np.array(content)
-    except ValueError:  # lists of different lengths
-        values = np.array(None)
-    if values.shape[1:] != shape or values.dtype.kind not in "fiu":
-        bad = next((i for i, entry in enumerate(content) if not _numbers(entry, shape)), 0)
+    values = numbers(content, (len(content), *shape))
+    if values is None:
+        bad = next((i for i, entry in enumerate(content) if numbers(entry, shape) is None), 0)
         raise DataError(f"{file}: entry {bad} is not {shape[0]} x {shape[1]} numbers")
     good = (np.abs(values.astype(np.float64)) <= LARGEST).all((1, 2))  # NaN is not
     if not good.all():
         raise DataError(f"{file}: entry {int(np.argmin(good))} holds a number that cannot be")
     return values.astype(np.float64)
-
-
-def _numbers(entry: object, shape: tuple[int, int]) -> bool:
-    try:
-        values = np.array(entry)
-    except ValueError:
-        return False
-    return values.shape == shape and values.dtype.kind in "fiu"
 
 
 class FreiHand:
@@ -123,19 +106,13 @@ class FreiHand:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def _picture(self, file: Path) -> np.ndarray:
-        image = read_image(file)
-        if image.shape[:2] != (SIDE, SIDE):
-            raise DataError(f"{file}: is {image.shape[1]}x{image.shape[0]}, not {SIDE}x{SIDE} pixels as published")
-        return image
-
     def __getitem__(self, index: int) -> Sample:
         number = self.numbers[index]
         i = self.photograph(number)
-        image = self._picture(self.root / self.part / "rgb" / f"{number:08d}.jpg")
+        image = read_square(self.root / self.part / "rgb" / f"{number:08d}.jpg", SIDE)
         mask_file, mask = self.root / self.part / "mask" / f"{i:08d}.jpg", None
         if mask_file.is_file():
-            mask = (self._picture(mask_file)[..., 0] >= 128).astype(np.uint8) * 255  # JPEG leaves greys at the edge
+            mask = (read_square(mask_file, SIDE)[..., 0] >= 128).astype(np.uint8) * 255  # JPEG leaves greys at the edge
         return make_sample(
             image, self._pixels[i], np.ones(21, bool), group=f"{self.part}-{i // BLOCK}",
             id=f"{self.part}/{number:08d}", hand="right", keypoints3d=(1000 * self._points[i]).astype(np.float32),

@@ -9,7 +9,6 @@ One hand a picture. A path is relative to the file's own folder, or absolute. `k
 pixels of the upright picture, or null for a joint without a label; `box` is null without any. `shape` may be null.
 """
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from handpose import records
-from handpose.data.common import DataError, make_sample, read_image
+from handpose.data.common import DataError, make_sample, read_image, read_json
 from handpose.data.sample import Sample
 from handpose.skeleton import JOINTS, NUM_JOINTS, tight_box
 
@@ -39,12 +38,7 @@ def read(file: str | os.PathLike) -> list[dict]:
         DataError: it cannot be read, is damaged, or has another form; the message names the entry.
     """
     file = Path(file)
-    try:
-        content = json.loads(file.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{file}: damaged, or no JSON ({error})") from None
+    content = read_json(file)
     form = content.get("format") if isinstance(content, dict) else None
     if form != FORMAT:
         raise DataError(f"{file}: not a file of key-points (its format is {_short(form)}, not {FORMAT!r})")

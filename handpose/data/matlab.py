@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from handpose.data.common import one_line
+
 COMPRESSED, MATRIX = 15, 14
 CELL, STRUCT, CHAR = 1, 2, 4
 NUMBERS = range(6, 16)  # the classes of numeric arrays
@@ -32,8 +34,7 @@ def load(file: Path, name: str) -> np.ndarray | None:
         _check(file.read_bytes())
         value = loadmat(file, variable_names=[name]).get(name)
     except Exception as error:  # a damaged file can raise almost anything
-        reason = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
-        raise ValueError(ascii(reason)[1:-1]) from None
+        raise ValueError(one_line(error)) from None
     if value is not None and type(value) is not np.ndarray:
         raise ValueError(f"{name} is no plain array")
     return value

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from handpose.data import unpickle
-from handpose.data.common import DataError, locate, make_sample, read_image
+from handpose.data.common import DataError, locate, make_sample, read_square
 from handpose.data.sample import Sample
 from handpose.skeleton import RHD_ORDER
 
@@ -122,11 +122,7 @@ class Rhd:
         return len(self.rows)
 
     def _picture(self, folder: str, kind: str, i: int) -> np.ndarray:
-        file = self.root / folder / kind / f"{i:05d}.png"
-        image = read_image(file)
-        if image.shape[:2] != (SIDE, SIDE):
-            raise DataError(f"{file}: is {image.shape[1]}x{image.shape[0]}, not {SIDE}x{SIDE} pixels as published")
-        return image
+        return read_square(self.root / folder / kind / f"{i:05d}.png", SIDE)
 
     def __getitem__(self, index: int) -> Sample:
         folder, i, side = self.rows[index]

@@ -12,6 +12,8 @@ import struct
 
 import numpy as np
 
+from handpose.data.common import one_line
+
 
 class Dtype:
     """The type of an array's numbers: `value`, a NumPy dtype of booleans, integers or floats."""
@@ -118,5 +120,4 @@ def load(data: bytes) -> object:
     try:
         return Unpickler(io.BytesIO(data), encoding="latin1").load()
     except Exception as error:  # a damaged file can raise almost anything
-        reason = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
-        raise ValueError(ascii(reason)[1:-1]) from None
+        raise ValueError(one_line(error)) from None
