@@ -210,9 +210,8 @@ def reproduced() -> list[str]:
             for method, runs in record["methods"].items():
                 shares = (f"{100 * sum(r['metrics']['pck_bone'][t] for r in runs) / len(runs):.1f} %"
                           for t in map(str, paper.TABLE2_THRESHOLDS))  # fmt: skip
-                lines.append(
-                    f"| {about} | {method}, {len(runs)} runs, {runs[0]['steps']:,} steps: PCK {', '.join(shares)} |"
-                )
+                number = f"{len(runs)} run" + "s" * (len(runs) > 1)
+                lines.append(f"| {about} | {method}, {number}, {runs[0]['steps']:,} steps: PCK {', '.join(shares)} |")
         elif "splits" in record:
             for split, score in record["splits"].items():
                 low, high = score["interval"]
