@@ -1,11 +1,9 @@
-"""The command line: ``python -m handpose train | evaluate | predict | reproduce | data | doctor``."""
+"""The command line: ``python -m handpose train | evaluate | predict | export | reproduce | data | doctor``."""
 
 import argparse
 import os
 import sys
 from pathlib import Path
-
-from tqdm import tqdm
 
 from handpose import (
     checkpoint,
@@ -15,17 +13,16 @@ from handpose import (
     devices,
     doctor,
     evaluation,
-    figures,
+    export,
     files,
     fingerspelling,
-    photos,
+    predict,
     pretrained,
     records,
     reproduce,
     training,
 )
 from handpose.detector import HandDecNet
-from handpose.pipeline import THRESHOLD, HandPose, read_image
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,27 +59,10 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
     evaluate.set_defaults(run=run_evaluate)
 
-    predict = commands.add_parser("predict", help="find the key-points in photographs",
-                                  description="Find the hands in photographs and the 21 key-points of each. A "
-                                  "picture without a hand is no error: its list of hands is empty.")  # fmt: skip
-    predict.add_argument("photos", nargs="+", metavar="PHOTO_OR_FOLDER", help="pictures, or folders of them")
-    predict.add_argument("--box", metavar="X0,Y0,X1,Y1",
-                         help="a hand's box in pixels, for every photo, as --box=X0,Y0,X1,Y1, in place of looking for "
-                              "hands")  # fmt: skip
-    predict.add_argument("--threshold", type=float, default=THRESHOLD, metavar="T",
-                         help=f"least confidence of a hand, 0 to 1 (default: {THRESHOLD}); lower finds more hands, and "
-                              "more that are none")  # fmt: skip
-    predict.add_argument("--second-look", action="store_true",
-                         help="cut each hand out anew around its key-points, and estimate again")  # fmt: skip
-    predict.add_argument("--json", metavar="F", help="write key-points and scores to this file")
-    predict.add_argument(
-        "--draw", metavar="F", help="write the photo with the hand drawn in; a folder for several photos"
-    )
-    predict.add_argument("--weights", help=".safetensors file (default: the bundled weights)")
-    predict.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
-    predict.set_defaults(run=run_predict)
+    predict.add(commands)
     reproduce.add(commands)
     datasets.add(commands)
+    export.add(commands)
     doctor.add(commands)
     return top
 
@@ -159,40 +139,6 @@ def print_scores(found: dict) -> None:
         low, high = found["intervals"][key]
         print(f"{label:22}{found['metrics'][key]:8.3f}  {low:6.3f} to {high:5.3f} "
               + "".join(f"{parts[p][key]:8.3f}" for p in parts))  # fmt: skip
-
-
-def run_predict(arguments: argparse.Namespace) -> int:
-    found = photos.list_photos(arguments.photos)
-    boxes = None
-    if arguments.box:
-        try:
-            boxes = [tuple(float(v) for v in arguments.box.split(","))]
-        except ValueError:
-            raise ValueError(f"--box {arguments.box}: expected four numbers X0,Y0,X1,Y1") from None
-    several = len(found) > 1 or any(Path(name).is_dir() for name in arguments.photos)
-    targets = photos.drawings(found, Path(arguments.draw), several) if arguments.draw else {}
-    for file in [*targets.values(), *([arguments.json] if arguments.json else [])]:
-        files.check(file)
-    hp = HandPose.from_pretrained(arguments.weights, device=arguments.device, threshold=arguments.threshold,
-                                  second_look=arguments.second_look)  # fmt: skip
-    images, bad = [], 0
-    for photo, _ in tqdm(found, disable=not several, unit="photo"):
-        try:
-            image = read_image(photo)
-            hands = hp(image, boxes)
-        except ValueError as error:  # DataError included
-            message = str(error) if str(photo) in str(error) else f"{photo}: {error}"
-            tqdm.write(f"error: {message}", file=sys.stderr)
-            bad += 1
-            continue
-        images.append({"path": str(photo), "hands": [photos.as_json(hand) for hand in hands]})
-        if photo in targets:
-            photos.write_picture(targets[photo], figures.draw_hands(image, hands))
-        if not several and not arguments.json:
-            photos.print_hands(photo, hands)
-    if arguments.json:
-        records.write_json(Path(arguments.json), {"images": images})
-    return 1 if bad else 0
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,10 +1,12 @@
-"""HandDecNet: a small SSD that finds hands (section 3.1).
+"""HandDecNet: a small SSD that finds hands (section 3.1; Chapter 3).
 
 The paper names the method, SSD, and leaves its details out for want of space. This is the single shot detector of
 Liu et al. (2016) with one class: a grid of default boxes ("anchors"), each of which says how likely it holds a hand and
 how it should move to fit it. Backbone: rows 1-10 of Table 1 at a quarter of their widths; three coarser maps follow.
 All boxes are (x0, y0, x1, y1) in pixels of the square input.
 """
+
+import functools
 
 import cv2
 import numpy as np
@@ -28,7 +30,7 @@ BODY = 0.1  # flesh reaches past the joints: the detector's box is the key-point
 
 
 class HandDecNet(nn.Module):
-    """The detector: for every anchor a logit ("a hand") and four offsets.
+    """The detector: for every anchor a logit ("a hand") and four offsets (Chapter 3).
 
     Args:
         width: factor on the channels of Table 1's rows 1-10.
@@ -83,7 +85,7 @@ class HandDecNet(nn.Module):
         x, found = (images - 0.5) / 0.25, []
         for step, head in zip(self.steps, self.heads, strict=True):
             x = step(x)
-            found.append(head(x).permute(0, 2, 3, 1).reshape(len(x), -1, 5))  # cells row by row, then anchors
+            found.append(head(x).permute(0, 2, 3, 1).reshape(x.shape[0], -1, 5))  # cells row by row, then anchors
         joined = torch.cat(found, 1)
         return joined[..., 0], joined[..., 1:]
 
@@ -99,6 +101,9 @@ def anchors(size: int = SIZE) -> Tensor:
         centre = torch.stack([x, y], -1)[:, :, None].expand_as(extent)
         boxes.append(torch.cat([centre - extent / 2, centre + extent / 2], -1).reshape(-1, 4))
     return torch.cat(boxes)
+
+
+_kept_anchors = functools.cache(anchors)  # for `detect`, which only reads them
 
 
 def iou(first: Tensor, second: Tensor) -> Tensor:
@@ -164,7 +169,7 @@ def joint_box(box: np.ndarray) -> np.ndarray:
 
 
 class DetectionLoss(nn.Module):
-    """SSD's loss: cross-entropy on positives and hard negatives, smooth L1 on the positives' offsets.
+    """SSD's loss: cross-entropy on positives and hard negatives, smooth L1 on the positives' offsets (Chapter 3).
 
     SSD's softmax over two classes is a sigmoid of their difference, hence one logit an anchor. Nearly all anchors are
     background; only the hardest three for every positive count (twelve in a picture without a hand), or the easy
@@ -241,7 +246,7 @@ def detect(
         For each picture boxes (n, 4) float32 in its pixels, clipped to it, and confidences (n,) float32.
     """
     device = next(net.parameters()).device
-    default, found = anchors(size), []
+    default, found = _kept_anchors(size), []
     for image in images:
         small, factor = letterbox(image, size)
         logits, offsets = net(torch.from_numpy(small).to(device).permute(2, 0, 1)[None].float() / 255)

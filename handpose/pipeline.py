@@ -1,12 +1,13 @@
-"""HandPose: a picture in, hands out."""
+"""HandPose: a picture in, hands out (Chapters 3 and 11)."""
 
+import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from handpose import crop, devices, evaluation, gesturenet, pretrained, skeleton
+from handpose import crop, devices, evaluation, gesturenet, onnx_runtime, pretrained, skeleton
 from handpose.data.common import DataError, read_image
 from handpose.detector import HandDecNet, detect, joint_box
 from handpose.posenet import PoseEstimationNet
@@ -18,7 +19,7 @@ THRESHOLD = 0.5  # the detector's least confidence for a hand to be reported
 
 @dataclass
 class Hand:
-    """One hand. Coordinates are (x, y) pixels of the upright input picture."""
+    """One hand. Coordinates are (x, y) pixels of the upright input picture (Chapter 3)."""
 
     keypoints: np.ndarray  # (21, 2) float32
     scores: np.ndarray  # (21,) float32: sigmoid of the last score map's peak
@@ -28,7 +29,7 @@ class Hand:
 
 
 class HandPose:
-    """Finds the hands in a picture and the 21 key-points of each: detect, cut out, estimate, map back.
+    """Finds the hands in a picture and the 21 key-points of each: detect, cut out, estimate, map back (Chapter 3).
 
     Args:
         net: the pose network.
@@ -73,6 +74,26 @@ class HandPose:
         return cls(*pretrained.load(weights, place), finder, threshold=threshold, second_look=second_look,
                    reader=reader)  # fmt: skip
 
+    @classmethod
+    def from_onnx(
+        cls, folder: str | os.PathLike, *, threads: int | None = None, threshold: float = THRESHOLD,
+        second_look: bool = False,
+    ) -> "HandPose":  # fmt: skip
+        """The networks of a folder that ``python -m handpose export`` wrote, run by ONNX Runtime on the processor.
+
+        Args:
+            folder: with ``detector.onnx``, ``pose.onnx`` and ``gesture.onnx``.
+            threads: of ONNX Runtime; None for as many as PyTorch uses.
+            threshold, second_look: as for `HandPose`.
+
+        Raises:
+            handpose.onnx_runtime.OnnxError: a file is missing or cannot be used, or ONNX Runtime is not installed.
+            ValueError: a threshold outside 0 to 1, or fewer threads than one.
+        """
+        nets = onnx_runtime.load(folder, threads=threads)
+        return cls(nets["pose"], nets["pose"].size, nets["detector"], threshold=threshold, second_look=second_look,
+                   reader=nets["gesture"])  # fmt: skip
+
     def __call__(
         self, image: np.ndarray | str | os.PathLike, boxes: Sequence[Sequence[float]] | None = None
     ) -> list[Hand]:
@@ -94,6 +115,12 @@ class HandPose:
         if isinstance(image, str | os.PathLike):
             image = read_image(image)
         image = check_image(image)
+        onnx = isinstance(self.net, onnx_runtime.Network)
+        with onnx_runtime.one_thread_elsewhere() if onnx else contextlib.nullcontext():
+            return self._find(image, boxes)
+
+    def _find(self, image: np.ndarray, boxes: Sequence[Sequence[float]] | None) -> list[Hand]:
+        """`__call__` on a picture that was checked."""
         height, width = image.shape[:2]
         if boxes is None:
             if self.detector is None:
