@@ -1,4 +1,4 @@
-"""Score a network on a labelled set: the one way by which every number of the book is made.
+"""Score a network on a labelled set: the one way by which every number of the book is made (Chapters 5 and 8).
 
 The box is the tight one of the visible key-points (section 4 does not say whose boxes the paper used); the
 crop has no noise and no rotation. Errors are measured in the pixels of the picture itself. Evaluation runs
@@ -18,7 +18,7 @@ from handpose.posenet import STRIDE
 
 @dataclass
 class Cut:
-    """A data set cut once into crops for a network of one input size."""
+    """A data set cut once into crops for a network of one input size (Chapter 8)."""
 
     images: np.ndarray  # (N, s, s, 3) uint8
     matrices: np.ndarray  # (N, 2, 3) picture to crop
@@ -68,15 +68,17 @@ def estimate(net: nn.Module, crops: np.ndarray, *, batch: int = 32) -> tuple[np.
         Points (stages, N, 21, 2) in pixels of the crop, scores (stages, N, 21); float32.
     """
     device = next(net.parameters()).device
-    training = net.training
-    net.eval()
+    if training := net.training:
+        net.eval()
     points, scores = [], []
     for start in range(0, len(crops), batch):
         images = torch.from_numpy(crops[start : start + batch]).to(device).permute(0, 3, 1, 2).float() / 255
-        decoded = [scoremap.decode(maps) for maps in net(images)]
-        points.append(torch.stack([scoremap.to_pixels(p, STRIDE) for p, _ in decoded]).cpu())
-        scores.append(torch.stack([s for _, s in decoded]).cpu())
-    net.train(training)
+        maps = net(images)
+        found, peaks = scoremap.decode(torch.cat(maps))  # all stages at once
+        points.append(scoremap.to_pixels(found, STRIDE).unflatten(0, (len(maps), -1)).cpu())
+        scores.append(peaks.unflatten(0, (len(maps), -1)).cpu())
+    if training:
+        net.train()
     return torch.cat(points, 1).numpy(), torch.cat(scores, 1).numpy()
 
 
@@ -91,8 +93,8 @@ def score(net: nn.Module, data: Cut, *, intervals: bool = True) -> dict:
     """Everything that is reported of a network on one set.
 
     Returns:
-        ``images``, ``metrics`` (last stage), ``metrics_stage1`` (short form), ``intervals``, and ``parts``
-        (the metrics of each part) where the set has parts.
+        ``images``, ``metrics`` and ``curves`` (last stage), ``metrics_stage1`` (short form), ``intervals``, and
+        ``parts`` (the metrics of each part) where the set has parts.
     """
     predicted = predict(net, data)
 
@@ -104,6 +106,7 @@ def score(net: nn.Module, data: Cut, *, intervals: bool = True) -> dict:
     result = {
         "images": len(data.ids),
         "metrics": summary(-1, slice(None)),
+        "curves": metrics.curves(predicted[-1], data.points, data.visible),
         "metrics_stage1": {k: first[k] for k in ("pck_bone", "pck_box", "auc_30px", "epe_mean_px", "epe_median_px")},
     }
     if intervals:

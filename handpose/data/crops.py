@@ -5,10 +5,12 @@ stays within the crop, at about the resolution at which the network will see it.
 an index into a tensor, on whatever device trains.
 """
 
+import functools
 import hashlib
 import os
 import sys
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +21,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from handpose import crop, files
+from handpose.data import drawing
 
 CONTEXT = 1.8  # side of a kept crop over the longer side of the key-points' box
 OVERSAMPLE = CONTEXT / crop.MARGIN  # so that a kept crop has the resolution of the network's input
+SEVERAL = 400  # from so many drawn hands on, other processes are worth their start of some seconds
 
 
 @dataclass
@@ -79,26 +83,42 @@ def build(name: str, samples, size: int, *, progress: bool = True) -> Crops:
     points, visible = np.zeros((number, 21, 2), np.float32), np.zeros((number, 21), bool)
     part_names, parts, ids = list(getattr(samples, "parts", [])), [], []
     kinds = sorted(set(part_names)) or [None]
-    for i in tqdm(range(number), desc=f"cutting {name}", disable=not progress, unit="hand"):
-        sample = samples[i]
-        if not sample.visible.any():
+    rows = _rows(samples, side, several=key is not None and number >= SEVERAL)
+    for i, row in enumerate(tqdm(rows, total=number, desc=f"cutting {name}", disable=not progress, unit="hand")):
+        if row is None:
             continue
-        side_there = CONTEXT * max(sample.box[2] - sample.box[0], sample.box[3] - sample.box[1], 1.0)
-        matrix = crop.affine((sample.box[:2] + sample.box[2:]) / 2, side_there, side)
-        images[used, ..., :3] = crop.cut(sample.image, matrix, side)
-        images[used, ..., 3] = 255
-        if sample.mask is not None:
-            masked = True
-            images[used, ..., 3] = crop.cut(sample.mask[..., None], matrix, side, outside=0)[..., 0]
-        points[used], visible[used] = crop.apply(matrix, sample.keypoints), sample.visible
+        images[used], points[used], visible[used], has_mask, identifier = row
+        masked = masked or has_mask
         parts.append(kinds.index(part_names[i] if part_names else None))
-        ids.append(sample.id)
+        ids.append(identifier)
         used += 1
     result = Crops(name, torch.from_numpy(images[:used]), torch.from_numpy(points[:used]),
                    torch.from_numpy(visible[:used]), masked, torch.tensor(parts), ids)  # fmt: skip
     if file:
         _keep(file, result)
     return result
+
+
+def _rows(samples, side: int, *, several: bool) -> Iterator[tuple | None]:
+    """`_cut` of every sample, in order."""
+    task, processes = functools.partial(_cut, samples, side), drawing.cores()
+    if several and processes > 1:
+        return drawing.several(task, len(samples), processes)
+    return map(task, range(len(samples)))
+
+
+def _cut(samples, side: int, i: int) -> tuple | None:
+    """Picture with mask, points, visible, whether there is a mask, and id of a sample; None without a visible joint."""
+    sample = samples[i]
+    if not sample.visible.any():
+        return None
+    side_there = CONTEXT * max(sample.box[2] - sample.box[0], sample.box[3] - sample.box[1], 1.0)
+    matrix = crop.affine((sample.box[:2] + sample.box[2:]) / 2, side_there, side)
+    image = np.full((side, side, 4), 255, np.uint8)
+    image[..., :3] = crop.cut(sample.image, matrix, side)
+    if sample.mask is not None:
+        image[..., 3] = crop.cut(sample.mask[..., None], matrix, side, outside=0)[..., 0]
+    return image, crop.apply(matrix, sample.keypoints), sample.visible, sample.mask is not None, sample.id
 
 
 def cache_folder() -> Path:

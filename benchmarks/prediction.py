@@ -1,0 +1,76 @@
+"""Prediction: the networks alone, and from a 640x480 picture to key-points and letter."""
+
+import tempfile
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import timing
+import torch
+
+from handpose import HandPose, cpm, crop, detector, evaluation, export, gesturenet, onnx_runtime, pretrained
+from handpose.data import SyntheticHands
+from handpose.pipeline import Hand
+
+
+def network(device: torch.device, repeats: int, limit: dict) -> dict:
+    """The bundled pose network on 1 and on 32 crops, a pose machine of its width, and the floor."""
+    net, size = pretrained.load(None, device)
+    rival = cpm.ConvolutionalPoseMachine(width=net.options["width"]).eval()
+    rival.to(device, memory_format=torch.channels_last)
+    rng = np.random.default_rng(0)
+    one, many = (rng.integers(0, 255, (n, size, size, 3), dtype=np.uint8) for n in (1, 32))
+    taken = timing.alternate(
+        repeats, device, one=lambda: evaluation.estimate(net, one), many=lambda: evaluation.estimate(net, many),
+        cpm_one=lambda: evaluation.estimate(rival, one), cpm_many=lambda: evaluation.estimate(rival, many),
+    )  # fmt: skip
+    least = timing.floor(net, size, limit, training=False)
+    return {
+        "milliseconds_one": 1e3 * taken["one"], "milliseconds_one_cpm": 1e3 * taken["cpm_one"],
+        "floor_milliseconds": 1e3 * least, "images_per_second_batch_32": 32 / taken["many"],
+        "images_per_second_batch_32_cpm": 32 / taken["cpm_many"], "floor_images_per_second": 1 / least,
+        "gain_from_batching": 32 * taken["one"] / taken["many"],
+    }  # fmt: skip
+
+
+def pipeline(device: torch.device, repeats: int) -> dict:
+    """From a 640x480 picture with one hand to its key-points: a frame with the detector, one without, and their parts.
+
+    Each is timed by itself, and PyTorch before ONNX Runtime: in turns, the threads of one would still be waiting for
+    work on the cores that the next one wants.
+    """
+    photo = cv2.resize(SyntheticHands(split="test")[3].image, (640, 480))
+    hp = HandPose.from_pretrained(device=device.type)
+    (hand,) = hp(photo)
+    one = crop.take(photo, hand.box, hp.size).image[None]
+    tasks = frames(hp, photo, hand) | {
+        "letterbox": lambda: detector.letterbox(photo),
+        "detector": lambda: detector.detect(hp.detector, [photo], threshold=hp.threshold),
+        "cut": lambda: crop.take(photo, hand.box, hp.size),
+        "pose": lambda: evaluation.estimate(hp.net, one),
+        "gesture": lambda: gesturenet.name(hp.reader, hand.keypoints),
+    }
+    found = {name: 1e3 * timing.alternate(repeats, device, task=task)["task"] for name, task in tasks.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        export.export(folder)
+        other = frames(HandPose.from_onnx(folder), photo, hand)
+    with onnx_runtime.one_thread_elsewhere():
+        for name, task in other.items():
+            found[f"{name}_onnx"] = 1e3 * timing.alternate(repeats, torch.device("cpu"), task=task)["task"]
+    gains = {f"onnx_gain_{name}": found[name] / found[f"{name}_onnx"] for name in other}
+    return {f"milliseconds_{name}": ms for name, ms in found.items()} | gains
+
+
+def frames(hp: HandPose, photo: np.ndarray, hand: Hand) -> dict[str, Callable]:
+    """A frame with the detector, a tracked one, and the two networks alone."""
+    square, _ = detector.letterbox(photo)
+    place = next(hp.net.parameters()).device
+    whole, cut = (torch.from_numpy(p).to(place).permute(2, 0, 1)[None].float() / 255
+                  for p in (square, crop.take(photo, hand.box, hp.size).image))  # fmt: skip
+    finder, pose = (torch.inference_mode()(net) for net in (hp.detector, hp.net))
+    return {
+        "whole": lambda: hp(photo),
+        "tracked": lambda: hp(photo, boxes=[hand.box]),
+        "detector_network": lambda: finder(whole),
+        "pose_network": lambda: pose(cut),
+    }
