@@ -1,4 +1,4 @@
-"""What attention reads, what moves when a finger is covered, and what is lost without a head.
+"""What attention reads, what moves when a finger is covered, and what is lost without a head (Chapter 9).
 
 Weights say how values were mixed, not what mattered for the answer (Jain and Wallace 2019), so each measurement of
 weights here has an intervention beside it: cover a part of the picture, silence a head, compare trained networks.

@@ -1,4 +1,4 @@
-"""Multi-head self-attention over the cells of a feature map: the readable form and the fused one.
+"""Multi-head self-attention over the cells of a feature map: the readable form and the fused one (Chapter 6).
 
 Section 3.2 puts "a multihead self-attention module as the intermediate bottleneck" into the
 network and shows it in a figure, without sizes. Our reading: one pre-norm residual block,
@@ -66,7 +66,7 @@ def sine_encoding(height: int, width: int, channels: int) -> Tensor:
 
 
 class SelfAttention2d(nn.Module):
-    """Residual multi-head self-attention on a feature map; the output has the input's shape.
+    """Residual multi-head self-attention on a feature map; the output has the input's shape (Chapter 6).
 
     Args:
         channels: C of the map; a multiple of `heads` (and of 4 for the sine encoding).
@@ -128,7 +128,7 @@ class SelfAttention2d(nn.Module):
 
 
 class ResidualConvolution(nn.Module):
-    """The control: two 3x3 convolutions in place of attention, in the same frame, x + W_2 ReLU(W_1 LayerNorm(x)).
+    """The control: two 3x3 convolutions in place of attention (Chapter 9): x + W_2 ReLU(W_1 LayerNorm(x)).
 
     With `control_width` hidden channels it has the parameters, or the operations, of the attention block that it
     replaces. It reads from 5x5 cells, not from all.
@@ -150,7 +150,7 @@ class ResidualConvolution(nn.Module):
 
 
 def control_width(channels: int, cells: int | None = None) -> int:
-    """Hidden channels with which `ResidualConvolution` matches `SelfAttention2d`.
+    """Hidden channels with which `ResidualConvolution` matches `SelfAttention2d` (Chapter 9).
 
     Attention has 4 C^2 weights and makes 4 C^2 L + 2 C L^2 multiplications, the two convolutions 18 C M and 18 C M L.
 
@@ -163,7 +163,7 @@ def control_width(channels: int, cells: int | None = None) -> int:
 
 @contextmanager
 def record(model: nn.Module) -> Iterator[list[Tensor]]:
-    """Collect the attention weights of every forward pass made inside the `with` block.
+    """Collect the attention weights of every forward pass made inside the `with` block (Chapter 6).
 
     Yields:
         A list that each forward pass extends by one (B, H, L, L) tensor per attention block, in the order of

@@ -1,4 +1,4 @@
-"""Augmentation of a whole batch at once, on whatever device trains.
+"""Augmentation of a whole batch at once, on whatever device trains (Chapter 7).
 
 The paper moves the crop's centre and lets the crop grow until it holds every key-point (section 3.3).
 Beyond that it lists nothing; everything else here is ours and is zero in the `paper` configuration.
@@ -18,7 +18,7 @@ from handpose.crop import MARGIN
 
 
 class Random:
-    """All random numbers of one step, fixed by (seed, step): a resumed run draws what it would have drawn."""
+    """All random numbers of one step, by (seed, step): a resumed run draws what it would have drawn (Chapter 7)."""
 
     def __init__(self, seed: int, step: int, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)

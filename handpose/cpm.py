@@ -1,4 +1,4 @@
-"""The baselines of Table 2's question: Convolutional Pose Machines, and direct regression.
+"""The baselines of Table 2's question: Convolutional Pose Machines, and direct regression (Chapters 8 and 12).
 
 The paper compares with CPM (Wei et al. 2016) and prints neither its size nor its training. Two published forms for
 hands can be built and counted: the three-stage network of Zimmermann and Brox (2017), whose layout the paper's own
@@ -24,7 +24,7 @@ OPENPOSE = ((2, 64), (2, 128), (4, 256), (4, 512))
 
 
 class ConvolutionalPoseMachine(nn.Module):
-    """Score maps of 21 key-points, refined stage by stage.
+    """Score maps of 21 key-points, refined stage by stage (Chapter 8).
 
     A backbone of 3x3 convolutions with stride 8 ends in `encoding` channels of image features, F. Stage 1 makes maps of
     F by two 1x1 convolutions. Each further stage makes new ones of Concat(previous maps, F) by `layers` convolutions
@@ -110,7 +110,7 @@ class ConvolutionalPoseMachine(nn.Module):
 
 
 class DirectRegression(nn.Module):
-    """Coordinates instead of maps (after Toshev and Szegedy 2014), on the paper's own encoder.
+    """Coordinates instead of maps (after Toshev and Szegedy 2014), on the paper's own encoder (Chapter 12).
 
     Rows 1-10 of Table 1, average pooling to 4x4 cells, one hidden layer, 42 numbers. So that the same loss, decoding
     and evaluation serve, each point is then drawn as a score map whose logit falls with the squared distance from it.

@@ -1,4 +1,4 @@
-"""From a picture to the square crop that the network sees, and back (section 3.3).
+"""From a picture to the square crop that the network sees, and back (section 3.3; Chapters 4, 5 and 11).
 
 A crop is an affine map from pixels of the picture to pixels of the crop, a (2, 3) float64 array. All
 pixel coordinates count centres at whole numbers, OpenCV's way.
@@ -130,7 +130,7 @@ def cut(image: np.ndarray, matrix: np.ndarray, size: int, *, outside: int | None
 
 @dataclass
 class Crop:
-    """A crop with its map: what `take` returns."""
+    """A crop with its map: what `take` returns (Chapter 11)."""
 
     image: np.ndarray  # (size, size, C) uint8
     matrix: np.ndarray  # (2, 3), picture to crop

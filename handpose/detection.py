@@ -1,4 +1,7 @@
-"""How good a detector is: average precision, recall, false alarms, and what its boxes cost the key-points."""
+"""How good a detector is: average precision, recall, false alarms, and what its boxes cost the key-points.
+
+Chapter 3 shows the scores, Chapter 12 says which function made them.
+"""
 
 import contextlib
 import dataclasses

@@ -1,4 +1,4 @@
-"""Explorers: a function of a few values, with a slider for each, that live with and without a kernel.
+"""Explorers: a function of a few values, with a slider for each, that live with and without a kernel (Chapter 2).
 
 One cell gives both forms. Where there is no kernel, in the built book, the pictures are drawn beforehand for
 all combinations and shown by a piece of HTML that needs no network and no library: it works from a file, on a
@@ -102,7 +102,7 @@ def explore(
 
 
 class Explorer:
-    """Both forms of one explorer; see `explore`."""
+    """Both forms of one explorer; see `explore` (Chapter 2)."""
 
     def __init__(self, data: str, draw: Callable[..., Figure], axes: dict, positions: dict, labels: dict, form) -> None:
         self.data, self.draw, self.axes = data, draw, axes

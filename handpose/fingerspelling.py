@@ -2,6 +2,7 @@
 
 A sign is one picture and one letter. What a score means depends on who was seen before: `leave_one_out` keeps a whole
 person out; in `random_split`, which the paper's words allow, the same person and recording stand on both sides.
+Chapter 10 reads letters with it; Chapter 12 has the readings of the paper behind its choices.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ Reader = Callable[[np.ndarray], np.ndarray]  # normalised points (N, 21, 2) to l
 
 @dataclass
 class Signs:
-    """Signs as a reader gets them."""
+    """Signs as a reader gets them (Chapter 10)."""
 
     points: np.ndarray  # (N, 21, 2) normalised
     labels: np.ndarray  # (N,) str
@@ -63,7 +64,7 @@ def detected_box(detector: HandDecNet, threshold: float = 0.2) -> Callable[[Samp
 
 @dataclass
 class Pictures:
-    """Signs cut out for a pose network of one input size."""
+    """Signs cut out for a pose network of one input size (Chapter 12)."""
 
     taken: list[crop.Crop]
     labels: np.ndarray  # (N,) str

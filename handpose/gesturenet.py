@@ -4,6 +4,7 @@ Table 3 as printed has two faults that no training mends. Its 1x7 kernels are sh
 and the mean over both rows follows, so the network cannot tell a hand from the same hand with x and y exchanged. And
 ReLU and dropout act on its outputs: a logit below zero, or dropped, has no gradient. ``literal=True`` builds it all
 the same. By default x and y are two channels, the outputs are linear, and there is one for each gesture in use.
+Chapter 10 proves the faults and trains a reader; Chapter 12 lists what else is open.
 """
 
 from collections.abc import Sequence
@@ -49,7 +50,7 @@ def normalise(points: np.ndarray, visible: np.ndarray | None = None, *, mirrored
 
 
 class GestureNet(nn.Module):
-    """Two convolutions along the 21 joints and two fully connected layers.
+    """Two convolutions along the 21 joints and two fully connected layers (Chapter 10).
 
     Args:
         labels: one name for each output; None means the 30 letters of the German finger alphabet that are held still.
@@ -83,7 +84,7 @@ class GestureNet(nn.Module):
 
 
 class FullyConnected(nn.Module):
-    """The ancestor's reader (Zimmermann and Brox 2017): two layers of 512, here on 2-D points.
+    """The ancestor's reader (Zimmermann and Brox 2017): two layers of 512, here on 2-D points (Chapter 12).
 
     Args:
         labels: as for `GestureNet`.
@@ -105,7 +106,7 @@ class FullyConnected(nn.Module):
 
 
 class NearestNeighbour:
-    """The label of the known hand whose normalised points are nearest: no network, nothing to train.
+    """The label of the known hand whose normalised points are nearest: no network, nothing to train (Chapter 12).
 
     Args:
         points: (N, 21, 2) normalised; their mirror images are kept as well.

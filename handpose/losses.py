@@ -1,4 +1,4 @@
-"""The loss of section 3.3: cross-entropy and squared error on score maps, weighted by alpha (eqs. 2-4).
+"""The loss of section 3.3: cross-entropy and squared error on score maps, weighted by alpha (eqs. 2-4; Chapter 7).
 
 Printed, both terms take "21 points", which cannot be what a softmax cross-entropy works on. Our reading:
 
@@ -19,7 +19,7 @@ from handpose import scoremap
 
 
 class PoseLoss(nn.Module):
-    """Eqs. (2)-(4) over every stage's score maps.
+    """Eqs. (2)-(4) over every stage's score maps (Chapter 7).
 
     Args:
         alpha: weight of the cross-entropy, 0 to 1.

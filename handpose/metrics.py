@@ -2,7 +2,7 @@
 
 Conventions: predicted and target (N, 21, 2) pixels, visible (N, 21) bool; only visible joints count,
 and joints of all images are pooled. A PCK always names what it divides by: the bone s of eq. (1), or the
-longer side of the key-points' box.
+longer side of the key-points' box. Chapter 8 is about them; Chapter 10 reads signs, Chapter 12 points to the rest.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ from handpose import skeleton
 BONE_THRESHOLDS = (0.15, 0.2, 0.25, 0.3)  # of s: the four of Table 2
 BOX_THRESHOLDS = (0.05, 0.1, 0.2)  # of the box's longer side
 AUC_PIXELS = np.linspace(0, 30, 20)  # the ancestor's rule: 20 thresholds, trapezoid
+CURVE = np.arange(51) / 100  # of either unit, for a whole curve
 
 
 def errors(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -25,13 +26,9 @@ def errors(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def pck(
-    predicted: np.ndarray,
-    target: np.ndarray,
-    visible: np.ndarray,
-    scale: np.ndarray,
-    thresholds: Sequence[float],
+    predicted: np.ndarray, target: np.ndarray, visible: np.ndarray, scale: np.ndarray, thresholds: Sequence[float]
 ) -> np.ndarray:
-    """Percentage of correct key-points, as fractions.
+    """Percentage of correct key-points, as fractions (Chapter 8).
 
     Args:
         predicted, target: (N, 21, 2).
@@ -63,6 +60,13 @@ def auc(predicted: np.ndarray, target: np.ndarray, visible: np.ndarray, threshol
     """Area under the PCK curve over pixel thresholds, 0 to 1 (trapezoid rule, divided by the range)."""
     curve = pck(predicted, target, visible, np.ones(len(predicted)), thresholds)
     return float(np.trapezoid(curve, thresholds) / (thresholds[-1] - thresholds[0]))
+
+
+def curves(predicted: np.ndarray, target: np.ndarray, visible: np.ndarray) -> dict[str, list[float]]:
+    """Whole PCK curves: ``thresholds`` (0 to 0.5), and the fractions ``pck_bone`` and ``pck_box`` at each of them."""
+    units = {"pck_bone": skeleton.unit_length(target, visible), "pck_box": skeleton.box_side(target, visible)}
+    found = {name: pck(predicted, target, visible, unit, CURVE).tolist() for name, unit in units.items()}
+    return {"thresholds": CURVE.tolist()} | found
 
 
 def summarise(
@@ -162,18 +166,17 @@ def intervals(
     flat, image_of = distance[visible], np.nonzero(visible)[0]
     order = np.argsort(flat)
     flat, image_of = flat[order], image_of[order]
+    bones, boxes = len(BONE_THRESHOLDS), len(BOX_THRESHOLDS)
 
     def statistic(times: np.ndarray) -> np.ndarray:
         joints = times @ count
         share = times @ hit / joints
-        bones, boxes = len(BONE_THRESHOLDS), len(BOX_THRESHOLDS)
         area = np.trapezoid(share[bones + boxes :], AUC_PIXELS) / (AUC_PIXELS[-1] - AUC_PIXELS[0])
         median = flat[np.searchsorted(np.cumsum(times[image_of]), joints / 2)]  # weighted median
         return np.concatenate([share[: bones + boxes], [area, times @ total / joints, median]])
 
     low, high = bootstrap(groups, statistic, repeats=repeats)
     pairs = [[float(a), float(b)] for a, b in zip(low, high, strict=True)]
-    bones = len(BONE_THRESHOLDS)
     return {
         "pck_bone": {f"{t:g}": pairs[i] for i, t in enumerate(BONE_THRESHOLDS)},
         "pck_box": {f"{t:g}": pairs[bones + i] for i, t in enumerate(BOX_THRESHOLDS)},

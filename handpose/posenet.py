@@ -1,4 +1,4 @@
-"""PoseEstimationNet: Table 1 of the paper, row by row, with self-attention as the bottleneck.
+"""PoseEstimationNet: Table 1 of the paper, row by row, with self-attention as the bottleneck (Chapters 5 and 12).
 
 Every layer carries the id of its row in Table 1 (``module.row``), and `row_outputs` gives what each
 row computes. Rows 1-10 are the encoder (stride 8), row 11 the first score map, rows 12-21 a second
@@ -49,21 +49,21 @@ ATTENTION_ROWS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16, 17, 18)
 
 
 class Concat(nn.Module):
-    """Row 12: feature maps side by side along the channels."""
+    """Row 12: feature maps side by side along the channels (Chapter 12)."""
 
     def forward(self, *maps: Tensor) -> Tensor:
         return torch.cat(maps, dim=1)
 
 
 class Add(nn.Module):
-    """Row 17: the sum of two maps, the table's only residual connection."""
+    """Row 17: the sum of two maps, the table's only residual connection (Chapter 12)."""
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return a + b
 
 
 class PoseEstimationNet(nn.Module):
-    """Score maps of 21 key-points from a square crop of one hand (section 3.2, Table 1).
+    """Score maps of 21 key-points from a square crop of one hand (section 3.2, Table 1; Chapter 5).
 
     Args:
         attention: rows after which a self-attention block stands, or False for Table 1 to the letter.

@@ -1,4 +1,4 @@
-"""Score maps: key-points as Gaussians on a grid of cells, and back (section 3.2).
+"""Score maps: key-points as Gaussians on a grid of cells, and back (section 3.2; Chapter 4).
 
 A cell is `STRIDE` = 8 pixels of the network's input. Points here are in cells, cell centres at whole
 numbers; `to_cells` and `to_pixels` convert from and to pixels of the crop.
@@ -33,7 +33,7 @@ def to_pixels(points: Tensor, stride: float = 8) -> Tensor:
 
 
 def encode(points: Tensor, visible: Tensor, size: int | tuple[int, int], sigma: float) -> Tensor:
-    """Gaussian target maps with peak value 1.
+    """Gaussian target maps with peak value 1 (Chapter 4).
 
     Args:
         points: (B, 21, 2) as (x, y) in cells.
@@ -61,7 +61,7 @@ def encode(points: Tensor, visible: Tensor, size: int | tuple[int, int], sigma: 
 
 
 def decode(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Key-points from score maps: the highest cell, refined below a cell.
+    """Key-points from score maps: the highest cell, refined below a cell (Chapter 4).
 
     The logarithm of a Gaussian is a parabola, so a parabola is put through the logarithm of the score
     sigmoid(z) at the peak and its two neighbours, along x and along y. At a border the three cells are the

@@ -1,4 +1,4 @@
-"""The 21 key-points of a hand, the bones between them, and the unit length s of eq. (1).
+"""The 21 key-points of a hand, the bones between them, and the unit length s of eq. (1) (Chapter 2).
 
 The canonical joint order is that of OpenPose, MediaPipe and FreiHAND: the wrist, then five
 fingers from base to tip, thumb first. Every array of key-points in this package has shape

@@ -1,4 +1,4 @@
-"""The training loop of section 3.3: one readable loop, resumable to the bit.
+"""The training loop of section 3.3: one readable loop, resumable to the bit (Chapters 7 and 13).
 
 A run lives in one folder: ``checkpoint.pt`` while it goes on, ``weights.safetensors`` and ``record.json``
 when it has ended. All random choices of step t follow from (seed, t) alone, so a run that was killed and
@@ -51,7 +51,7 @@ def learning_rate(schedule: Schedule, step: int) -> float:
 
 
 class Sampler:
-    """Which samples make a batch: sources by their share, the parts of a source equally, then any sample."""
+    """Which samples make a batch: sources by share, the parts of a source equally, then any sample (Chapter 13)."""
 
     def __init__(self, sources: list[crops.Crops], balance: dict[str, float]) -> None:
         self.members, weights, start = [], [], 0
@@ -71,7 +71,7 @@ class Sampler:
 
 
 class Run:
-    """One training run.
+    """One training run (Chapters 7 and 13).
 
     Args:
         config: what to train.

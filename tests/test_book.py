@@ -5,6 +5,7 @@ import html.parser
 import os
 import re
 import subprocess
+import zipfile
 from pathlib import Path
 
 import nbformat
@@ -261,6 +262,19 @@ def test_page_in_a_browser(site, chromium, name, width, dark):
         "[...document.querySelectorAll('article img')].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
     )
     assert not broken, "pictures that did not load"
+
+
+def test_the_zipped_book_opens_anywhere(site, chromium, tmp_path):
+    """Unpacked from the file that is handed out, below a name with spaces and umlauts, opened from ``file://``."""
+    place = tmp_path / "für die Klasse"
+    with zipfile.ZipFile(book.pack()) as packed:
+        packed.extractall(place)
+    for name in ("index", "chapters/06-attention"):
+        page = chromium.open(place / book.PACKED / f"{name}.html", width=390)
+        ours = (place.resolve().as_uri(), "data:", "blob:", "about:")
+        assert not [address for address in page.requests if not address.startswith(ours)]
+        assert not page.errors
+    assert page.evaluate("[...document.querySelectorAll('figure.explorer img')].every(i => i.naturalWidth)")
 
 
 # The elements that stick out of a page that is too wide, for the message

@@ -98,6 +98,9 @@ def test_every_chapter_can_be_handed_out(source):
     assert not any("solution-start" in cell or "solution-end" in cell for cell in cells)
     for label in labels:
         assert f"# Your answer to {label}\n" in cells
+        check = next(cell for cell in cells if cell.startswith(f"# Check of {label}."))
+        calls = [line.value for line in ast.parse(check).body]
+        assert any(len(call.args) == 3 for call in calls), f"no hint at the likely mistake in the check of {label}"
 
 
 def names(code: str) -> tuple[set[str], set[str]]:

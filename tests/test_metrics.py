@@ -56,6 +56,21 @@ def test_summary():
     assert found["pck_bone_0.2_occluded"] == 1 and found["pck_bone_0.2_unoccluded"] == 40 / 41
 
 
+def test_curves_by_hand_rise_and_pass_through_the_summary():
+    predicted, target, visible = hands(1)
+    predicted[0, :, 1] = np.arange(21)  # errors 0 to 20 px; s is the floor, 30 px, and the box's side is 200
+    found = metrics.curves(predicted, target, visible)
+    assert found["thresholds"] == [round(0.01 * i, 2) for i in range(51)]
+    assert [found["pck_bone"][i] for i in (0, 21, 50)] == [1 / 21, 7 / 21, 16 / 21]  # up to 0, 6.3 and 15 px
+    assert [found["pck_box"][i] for i in (0, 3, 10, 50)] == [1 / 21, 7 / 21, 1, 1]  # up to 0, 6, 20 and 100 px
+    predicted = target + np.random.default_rng(0).normal(0, 8, target.shape)
+    found, points = metrics.curves(predicted, target, visible), metrics.summarise(predicted, target, visible)
+    for unit in ("pck_bone", "pck_box"):
+        assert (np.diff(found[unit]) >= 0).all()
+        for t, value in points[unit].items():
+            assert found[unit][found["thresholds"].index(float(t))] == value
+
+
 def test_intervals_hold_the_value_and_agree_with_summary():
     rng = np.random.default_rng(0)
     predicted, target, visible = hands(60)

@@ -8,6 +8,7 @@
 The sources are the only form edited by hand. A chapter's metadata holds the hash of the source that made it, which
 tests/test_book.py compares, and the hash of the package's code behind its outputs. A chapter whose code in
 `handpose/` has changed since is listed, not executed again: nbval (`make test`) tells whether its outputs still hold.
+The metadata also holds the seconds that the execution took, which are copied into book/teaching.md.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "book" / "source"
 CHAPTERS = ROOT / "book" / "chapters"
+TEACHING = ROOT / "book" / "teaching.md"  # says how long each chapter runs
 LARGEST = 2_000_000  # bytes of one executed notebook
 SLOWEST = 90  # seconds
 
@@ -142,7 +144,7 @@ def execute(source: Path) -> float:
     version = notebook.metadata.get("language_info", {})
     for key in [key for key in version if key not in ("name", "file_extension", "mimetype")]:
         del version[key]
-    notebook.metadata.handpose["package_sha256"] = package_hash()
+    notebook.metadata.handpose.update(package_sha256=package_hash(), seconds=round(seconds), device=processor())
     nbformat.validate(notebook)
     text = nbformat.writes(notebook) + "\n"
     target = chapter_of(source)
@@ -155,6 +157,34 @@ def execute(source: Path) -> float:
     if seconds > SLOWEST:
         print(f"  WARNING: {target.name} took {seconds:.0f} s; the limit is {SLOWEST} s")
     return seconds
+
+
+def processor() -> str:
+    """What a chapter runs on, in words."""
+    import torch
+
+    from handpose import devices
+
+    torch.set_num_threads(int(KERNEL_ENV["OMP_NUM_THREADS"]))
+    return devices.describe(torch.device("cpu"))
+
+
+def with_times(page: str) -> str:
+    """The page For instructors with the seconds that each chapter took when it was last executed.
+
+    They stand behind the chapter's link, as in ``[Title](chapters/01-title) | 8``; all of them together, and the
+    processor, between marks. A chapter that was executed before this was recorded is left out.
+    """
+    import nbformat
+
+    chapters = {source.stem: nbformat.read(chapter_of(source), as_version=4) for source in sources()}
+    records = {stem: chapter.metadata.handpose for stem, chapter in chapters.items()}
+    timed = {stem: record for stem, record in records.items() if "seconds" in record}
+    for stem, record in timed.items():
+        page = re.sub(rf"(\(chapters/{stem}\) \| )\d+", rf"\g<1>{record['seconds']}", page)
+    places = " and ".join(sorted({record["device"] for record in timed.values()}))
+    whole = f"{sum(record['seconds'] for record in timed.values())} in all, on {places}"
+    return re.sub(r"(<!-- times -->).*?(<!-- /times -->)", rf"\g<1>{whole}\g<2>", page)
 
 
 def _failed(cell) -> bool:
@@ -215,6 +245,8 @@ def main() -> int:
     for chapter in CHAPTERS.glob("*.ipynb"):
         if not (SOURCES / (chapter.stem + ".md")).exists():
             print(f"note: {chapter.relative_to(ROOT)} has no source any more; remove it")
+    if not arguments.list and all(chapter_of(source).exists() for source in sources()):
+        TEACHING.write_text(with_times(TEACHING.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
     if stale:
         print("The package has changed since these were executed (ALL=1 does them all): " + ", ".join(stale))
     if failures:

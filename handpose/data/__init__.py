@@ -1,4 +1,4 @@
-"""Labelled hands from several sources, all as `Sample`."""
+"""Labelled hands from several sources, all as `Sample` (Chapter 11)."""
 
 import importlib
 
@@ -40,7 +40,7 @@ def __getattr__(name: str):
 
 
 def open(source: str, split: str = "train"):
-    """The data set that a command line names.
+    """The data set that a command line names (Chapter 11).
 
     Args:
         source: "NAME" or "NAME:PATH"; NAME is one of `SOURCES`. Without PATH the set is looked for under

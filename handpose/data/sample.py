@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass
 class Sample:
-    """One hand in one picture. Coordinates are (x, y) pixels, pixel centres at whole numbers."""
+    """One hand in one picture (Chapter 11). Coordinates are (x, y) pixels, pixel centres at whole numbers."""
 
     image: np.ndarray  # (H, W, 3) uint8 RGB
     keypoints: np.ndarray  # (21, 2) float32, canonical order

@@ -24,7 +24,7 @@ JOINT_RADIUS[[1, 5, 9, 13, 17]] = 19, 14, 14, 14, 14
 
 @dataclass(frozen=True)
 class Camera:
-    """Where a pinhole camera stands. The picture is a crop, so its principal point may lie off its middle."""
+    """Where a pinhole camera stands (Chapter 2). The picture is a crop: its principal point may lie off its middle."""
 
     yaw: float = 0.0  # degrees about the fingers' direction: 0 sees the palm, 180 the back
     tilt: float = 0.0  # degrees: positive leans the finger tips towards the camera
@@ -44,7 +44,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Light:
-    """One soft lamp or window, and the light that comes from all around."""
+    """One soft lamp or window, and the light that comes from all around (Chapter 2)."""
 
     direction: tuple = (-0.5, -0.7, -0.6)  # towards the lamp, camera frame
     colour: tuple = (1.0, 0.96, 0.9)  # linear RGB

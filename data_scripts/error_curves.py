@@ -1,0 +1,35 @@
+"""Whole PCK curves of the bundled weights on photographs, as records that chapter 8 draws.
+
+    HANDPOSE_DATA=... python data_scripts/error_curves.py
+
+Writes book/results/curves/NAME.json, numbers alone: no picture of a person is in the repository.
+"""
+
+import sys
+from pathlib import Path
+
+from handpose import data, devices, evaluation, pretrained, records
+
+ROOT = Path(__file__).resolve().parent.parent
+SETS = {"hand-keypoints": "val", "asl-letters": "all"}
+
+
+def main() -> int:
+    device = devices.choose()
+    net, size = pretrained.load(None, device)
+    for name, split in SETS.items():
+        try:
+            cut = evaluation.cut(data.open(name, split), size, progress=True)
+        except data.DataError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        found = evaluation.score(net, cut, intervals=False)
+        about = {"data": name, "split": split, "images": found["images"], "weights": pretrained.bundled().name}
+        file = ROOT / "book" / "results" / "curves" / f"{name}.json"
+        records.write_json(file, records.about("curves", name, 0, device) | about | {"curves": found["curves"]})
+        print(f"{file}: {found['images']} hands")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
