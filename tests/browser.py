@@ -90,6 +90,7 @@ class Browser:
 
     def open(self, path: Path, *, width: int = 1280, height: int = 900, dark: bool = False) -> "Page":
         """Open a file and wait until it is loaded and its mathematics is typeset."""
+        self.call("Page.navigate", url="about:blank")  # the same address again would only be a reload, in its own time
         self._events.clear()
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
