@@ -17,7 +17,7 @@ help:
 	@echo "make class      exercise notebooks without solutions, with checks, into book/class"
 	@echo "make test       the same set-up, then everything: ruff, unit tests, every chapter's cells, the book"
 	@echo "make notebooks  execute the chapters whose source has changed (ALL=1: all of them), and write the ledger"
-	@echo "make lab        open JupyterLab on the chapters"
+	@echo "make lab        open JupyterLab on the book: chapters, and class where make class wrote it"
 	@echo "make bench      measure the speed of training and prediction on this machine"
 	@echo "make clean      remove what was built (.venv stays; remove it by hand to start from nothing)"
 	@echo
@@ -49,7 +49,7 @@ notebooks: env
 	@$(PY) tools/ledger.py
 
 lab: env
-	@$(PY) -m jupyter lab book/chapters
+	@$(PY) -m jupyter lab book
 
 bench: env
 	@$(PY) benchmarks/bench.py

@@ -8,7 +8,7 @@ import numpy as np
 import timing
 import torch
 
-from handpose import HandPose, cpm, crop, detector, evaluation, export, gesturenet, onnx_runtime, pretrained
+from handpose import HandPose, cpm, crop, detector, devices, evaluation, export, gesturenet, pretrained
 from handpose.data import SyntheticHands
 from handpose.pipeline import Hand
 
@@ -54,7 +54,7 @@ def pipeline(device: torch.device, repeats: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         export.export(folder)
         other = frames(HandPose.from_onnx(folder), photo, hand)
-    with onnx_runtime.one_thread_elsewhere():
+    with devices.one_thread():
         for name, task in other.items():
             found[f"{name}_onnx"] = 1e3 * timing.alternate(repeats, torch.device("cpu"), task=task)["task"]
     gains = {f"onnx_gain_{name}": found[name] / found[f"{name}_onnx"] for name in other}

@@ -1,5 +1,8 @@
 """Which device to use, and what its processor can do."""
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 
 
@@ -36,3 +39,14 @@ def half_precision(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
     return device.type == "cpu" and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch in one thread inside the block: for networks so small that threads only wait for one another."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

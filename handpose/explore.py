@@ -13,12 +13,16 @@ import io
 import itertools
 import json
 import os
+import threading
 from collections.abc import Callable, Sequence
 
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+
+#: JupyterLab may call two sliders back at the same time, and pyplot draws one figure at a time.
+_DRAWING = threading.Lock()
 
 _PAGE = """<figure class="explorer" id="{id}" style="margin:0;max-width:{width}px">
 <img src="{source}" alt="{alt}" style="width:100%;height:auto;display:block" class="dark-light">
@@ -112,24 +116,28 @@ class Explorer:
         """The explorer as ipywidgets, which call the function at every move."""
         import ipywidgets
 
-        picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(width="100%", max_width="760px"))
+        wide = {"width": "100%", "max_width": "760px", "overflow": "hidden"}
+        # Not wider than on the page, and low enough for a projector to show the sliders too.
+        picture = ipywidgets.Image(format="png", layout={"max_height": "55vh", "object_fit": "contain"})
         sliders = {
             name: ipywidgets.SelectionSlider(
                 options=[(self.form(v), v) for v in values], index=self.positions[name], description=self.labels[name],
-                style={"description_width": "initial"}, layout=ipywidgets.Layout(width="100%", max_width="760px"),
+                style={"description_width": "initial"}, layout=wide,
             )
             for name, values in self.axes.items()
         }  # fmt: skip
 
         def show(_=None) -> None:
-            figure = self.draw(**{name: slider.value for name, slider in sliders.items()})
-            picture.value = _png(figure, 80)
-            plt.close(figure)
+            with _DRAWING:
+                figure = self.draw(**{name: slider.value for name, slider in sliders.items()})
+                picture.layout.max_width = f"{figure.get_figwidth() * 100:.0f}px"
+                picture.value = _png(figure, 160)
+                plt.close(figure)
 
         for slider in sliders.values():
             slider.observe(show, "value")
         show()
-        return ipywidgets.VBox([picture, *sliders.values()])
+        return ipywidgets.VBox([*sliders.values(), picture])
 
     def _repr_mimebundle_(self, **_: object) -> dict:
         bundle = {"text/plain": "an explorer: sliders over pictures", "text/html": self.data}

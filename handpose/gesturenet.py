@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from handpose import skeleton
+from handpose import devices, skeleton
 
 PRINTED = 35  # outputs in Table 3, of which 30 gestures are static and used
 TURN, STRETCH, JITTER = 15.0, 0.1, 0.04  # degrees, part of the length, parts of s: spread of the augmentation
@@ -155,7 +155,7 @@ def fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps)
     losses = []
     net.train()
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), devices.one_thread():
         torch.manual_seed(seed)  # dropout
         for _ in range(steps):
             index = torch.randint(len(all_points), (batch,), generator=rng)

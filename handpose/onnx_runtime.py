@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -145,17 +144,6 @@ def load(folder: str | os.PathLike, *, threads: int | None = None) -> dict[str, 
         except OnnxError as error:
             raise OnnxError(f"{path}: {error}") from None
     return networks
-
-
-@contextlib.contextmanager
-def one_thread_elsewhere() -> Iterator[None]:
-    """PyTorch in one thread inside the block: its others spin on after each step, on cores that ONNX Runtime wants."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _line(error: Exception) -> str:

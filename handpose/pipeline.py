@@ -115,8 +115,9 @@ class HandPose:
         if isinstance(image, str | os.PathLike):
             image = read_image(image)
         image = check_image(image)
+        # PyTorch's threads spin on for a while after each step, on cores that ONNX Runtime wants.
         onnx = isinstance(self.net, onnx_runtime.Network)
-        with onnx_runtime.one_thread_elsewhere() if onnx else contextlib.nullcontext():
+        with devices.one_thread() if onnx else contextlib.nullcontext():
             return self._find(image, boxes)
 
     def _find(self, image: np.ndarray, boxes: Sequence[Sequence[float]] | None) -> list[Hand]:

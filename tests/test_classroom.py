@@ -80,7 +80,7 @@ def test_a_solution_becomes_a_place_to_write_and_a_check(source, capsys):
         ("", ["not there yet (name 'doubled' is not defined)", "not there yet (name 'square' is not defined)"]),
         ("doubled = 5", ["not yet. twice as much, not two more", "not there yet"]),
         ("doubled = 4\nsquare = lambda x: x + 1", ["right", "not yet. Compare what you have with: square(base) == 4"]),
-        ("doubled = 4\nsquare = lambda x: 1 / 0", ["right", "ZeroDivisionError"]),
+        ("doubled = 4\nsquare = lambda x: 1 / 0", ["right", "another form than this line expects (ZeroDivisionError"]),
         ("doubled = 4\nsquare = lambda x: x ** 2", ["right", "right"]),
     ):
         run(made.cells, answer)
@@ -97,7 +97,7 @@ def test_every_chapter_can_be_handed_out(source):
     cells = [cell.source for cell in made.cells]
     assert not any("solution-start" in cell or "solution-end" in cell for cell in cells)
     for label in labels:
-        assert f"# Your answer to {label}\n" in cells
+        assert any(cell.startswith(f"# Your answer to {label}\n") for cell in cells)
         check = next(cell for cell in cells if cell.startswith(f"# Check of {label}."))
         calls = [line.value for line in ast.parse(check).body]
         assert any(len(call.args) == 3 for call in calls), f"no hint at the likely mistake in the check of {label}"

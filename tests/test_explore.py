@@ -1,5 +1,7 @@
 import json
 import re
+import threading
+import time
 
 import matplotlib.pyplot as plt
 import pytest
@@ -46,11 +48,32 @@ def test_the_same_every_time(explorer):
 
 
 def test_live_sliders_call_the_function(explorer):
-    picture, width, place = explorer.live().children
+    width, place, picture = explorer.live().children
     before = picture.value
     assert (width.value, place.value) == (1, 5) and before[:4] == b"\x89PNG"
     width.value = 3
     assert picture.value != before
+
+
+def test_two_sliders_may_be_moved_at_once():
+    """JupyterLab calls back from several threads; pyplot knows one current figure."""
+    inside, most = [], []
+
+    def slow(width, place):
+        inside.append(width)
+        most.append(len(inside))
+        time.sleep(0.02)
+        inside.pop()
+        return draw(width, place)
+
+    made = explore(slow, {"width": (1, 2, 3), "place": (4, 5, 6)}, alt=lambda **_: "words")
+    *sliders, picture = made.live().children
+    moves = [threading.Thread(target=setattr, args=(slider, "index", i)) for i in (1, 2) for slider in sliders]
+    for move in moves:
+        move.start()
+    for move in moves:
+        move.join()
+    assert max(most) == 1 and picture.value[:4] == b"\x89PNG" and not plt.get_fignums()
 
 
 def test_without_a_kernel_there_is_only_the_page(explorer):

@@ -29,7 +29,7 @@ CHECK = """def check(name, test, hint=""):
     except NameError as error:
         print(f"{name}: not there yet ({error})")
     except Exception as error:
-        print(f"{name}: {type(error).__name__}: {error}")
+        print(f"{name}: your answer has another form than this line expects ({type(error).__name__}: {error})")
     else:
         print(f"{name}: right" if right else f"{name}: not yet. {hint or 'Compare what you have with: ' + name}")"""
 
@@ -51,16 +51,22 @@ def parts(code: str) -> tuple[list[ast.Assert], set[str]]:
     return checks, (asked & own) - inner
 
 
+def looked_at(codes: list[str]) -> list[str]:
+    """The names of a solution that its assertions ask for."""
+    return sorted(parts("\n".join(codes))[1])
+
+
 def check_cell(label: str, codes: list[str]) -> str | None:
-    """The code of an exercise's check; None where the solution's assertions are not at its top level."""
-    checks, names = [], set()
-    for code in codes:
-        found, asked = parts(code)
-        checks += found
-        names |= asked
+    """The code of an exercise's check; None where the solution's assertions are not at its top level.
+
+    An assertion that asks for nothing of the student's would be right before anything is written, and goes.
+    """
+    checks, asked = parts("\n".join(codes))
+    own = [node for node in checks if asked & {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}]
+    checks = own or checks
     if not checks:
         return None
-    lines = [f"# Check of {label}. It looks at: {', '.join(sorted(names)) or 'nothing of yours'}"]
+    lines = [f"# Check of {label}. It looks at: {', '.join(sorted(asked)) or 'nothing of yours'}"]
     for node in checks:
         hint = f", {ast.unparse(node.msg)}" if node.msg else ""
         lines.append(f"check({ast.unparse(node.test)!r}, lambda: {ast.unparse(node.test)}{hint})")
@@ -103,7 +109,9 @@ def exercise_notebook(source: Path) -> tuple[nbformat.NotebookNode, list[str]]:
 def answer(label: str, codes: list[str]) -> list[nbformat.NotebookNode]:
     """What stands in a solution's place: an empty cell, and its check."""
     code = check_cell(label, codes)
-    cells = [nbformat.v4.new_code_cell(f"# Your answer to {label}\n")]
+    names = looked_at(codes)
+    wanted = f"# The check looks at: {', '.join(names)}\n" if names else ""
+    cells = [nbformat.v4.new_code_cell(f"# Your answer to {label}\n{wanted}")]
     return cells + ([nbformat.v4.new_code_cell(code)] if code else [])
 
 

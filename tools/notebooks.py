@@ -83,6 +83,8 @@ def convert(source: Path):
         cell["id"] = name if seen[name] == 1 else f"{name}-{seen[name]}"
         if cell.cell_type == "markdown":
             cell.metadata.clear()
+        elif "hide-input" in cell.metadata.get("tags", []):
+            cell.metadata["jupyter"] = {"source_hidden": True}  # JupyterLab folds it away as the page does
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     notebook.metadata.clear()
     notebook.metadata.update(
