@@ -2,11 +2,13 @@
 
 import ast
 import builtins
+import types
 import zipfile
 
 import nbformat
 import pytest
 
+from handpose import exercises
 from tools import book, classroom, notebooks
 
 SOURCE = """---
@@ -88,6 +90,30 @@ def test_a_solution_becomes_a_place_to_write_and_a_check(source, capsys):
         assert len(lines) == len(words) and all(w in line for w, line in zip(words, lines, strict=True)), lines
 
 
+def test_a_name_of_the_chapter_is_no_answer(source, capsys, monkeypatch):
+    """The chapter may have set `doubled` before; only what is set from the answer's cell on counts."""
+    made, _ = classroom.exercise_notebook(source)
+    check = next(cell.source for cell in made.cells if cell.source.startswith("# Check of"))
+    first = "# Your answer to twice\n# The check looks at: doubled, square\n"
+
+    def lines(*cells):
+        shell = types.SimpleNamespace(user_ns={"In": ["", "doubled = 4", *cells, check]})
+        monkeypatch.setattr(exercises, "get_ipython", lambda: shell)
+        names = {"exercises": exercises}
+        for cell in ("base, doubled = 2, 4", *cells, check):
+            exec(cell, names)
+        return capsys.readouterr().out.strip().splitlines()
+
+    nothing = lines(first)
+    assert "not set doubled" in nothing[0] and "not set square" in nothing[1]
+    assert all(line.endswith("right") for line in lines(first + "doubled = 4", "def square(x): return x * x"))
+    assert lines("doubled = 4\nsquare = lambda x: x * x")[0].endswith("right")  # its first line was taken away
+    again = lines(first + "doubled = 4", first)  # run again, now without an answer
+    assert "not set doubled" in again[0]
+    assert exercises.names_set("import numpy as np\n%matplotlib") == set()
+    assert exercises.names_set("import numpy as np, os.path\nclass A: b = 1") == {"np", "os", "A", "b"}
+
+
 @pytest.mark.parametrize("source", notebooks.sources(), ids=lambda path: path.stem)
 def test_every_chapter_can_be_handed_out(source):
     made, labels = classroom.exercise_notebook(source)
@@ -100,7 +126,9 @@ def test_every_chapter_can_be_handed_out(source):
         assert any(cell.startswith(f"# Your answer to {label}\n") for cell in cells)
         check = next(cell for cell in cells if cell.startswith(f"# Check of {label}."))
         calls = [line.value for line in ast.parse(check).body]
-        assert any(len(call.args) == 3 for call in calls), f"no hint at the likely mistake in the check of {label}"
+        assert any(isinstance(c, ast.Call) and len(c.args) == 3 for c in calls), (
+            f"no hint at the likely mistake in the check of {label}"
+        )
 
 
 def names(code: str) -> tuple[set[str], set[str]]:

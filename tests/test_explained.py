@@ -22,6 +22,7 @@ EXEMPT = {  # modules that no chapter teaches
     "devices": "picks a processor",
     "distributed": "glue to PyTorch; Chapter 13 says what it computes",
     "doctor": "for bug reports",
+    "exercises": "behind `make class`",
     "export": "ONNX files; a command",
     "fetch": "behind the download scripts",
     "figures": "draws the book's own figures",

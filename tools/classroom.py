@@ -22,17 +22,6 @@ TARGET = notebooks.ROOT / "book" / "class"  # beside the chapters, which read ..
 START = re.compile(r"^(`{3,}|:{3,})\{solution-start\} *(\S+).*?^\1 *$", re.M | re.S)
 END = re.compile(r"^(`{3,}|:{3,})\{solution-end\} *\n\1 *$", re.M)
 
-# What every check begins with: a failed assertion becomes a line for a reader, not a traceback.
-CHECK = """def check(name, test, hint=""):
-    try:
-        right = bool(test())
-    except NameError as error:
-        print(f"{name}: not there yet ({error})")
-    except Exception as error:
-        print(f"{name}: your answer has another form than this line expects ({type(error).__name__}: {error})")
-    else:
-        print(f"{name}: right" if right else f"{name}: not yet. {hint or 'Compare what you have with: ' + name}")"""
-
 
 def parts(code: str) -> tuple[list[ast.Assert], set[str]]:
     """The assertions of a solution, and the names that it defines and they ask for."""
@@ -66,10 +55,13 @@ def check_cell(label: str, codes: list[str]) -> str | None:
     checks = own or checks
     if not checks:
         return None
-    lines = [f"# Check of {label}. It looks at: {', '.join(sorted(asked)) or 'nothing of yours'}"]
+    lines = [f"# Check of {label}. It looks at: {', '.join(sorted(asked)) or 'nothing of yours'}",
+             f"check = exercises.Check({label!r})"]  # fmt: skip
     for node in checks:
-        hint = f", {ast.unparse(node.msg)}" if node.msg else ""
-        lines.append(f"check({ast.unparse(node.test)!r}, lambda: {ast.unparse(node.test)}{hint})")
+        test, hint = ast.unparse(node.test), f", {ast.unparse(node.msg)}" if node.msg else ""
+        needs = sorted(asked & {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)})
+        needed = f", needs={' '.join(needs)!r}" if needs else ""
+        lines.append(f"check({test!r}, lambda: {test}{hint}{needed})")
     return "\n".join(lines)
 
 
@@ -99,7 +91,7 @@ def exercise_notebook(source: Path) -> tuple[nbformat.NotebookNode, list[str]]:
             cells.append(nbformat.v4.new_markdown_cell(text.strip()))
     if any("check(" in cell.source for cell in cells if cell.cell_type == "code"):
         first = next(i for i, cell in enumerate(cells) if cell.cell_type == "code")
-        cells.insert(first, nbformat.v4.new_code_cell(CHECK, metadata={"tags": ["hide-input"]}))
+        cells.insert(first, nbformat.v4.new_code_cell("from handpose import exercises"))
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number:03d}"
     made = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": whole.metadata.kernelspec})
