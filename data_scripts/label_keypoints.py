@@ -9,8 +9,6 @@ it was left. handpose/data/labelled.py describes the file and reads it.
 """
 
 import argparse
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -19,27 +17,10 @@ import numpy as np
 
 from handpose import HandPose, files
 from handpose.data import labelled, rwth
+from handpose.display import check_display, is_open
 from handpose.fingerspelling import in_turns
 from handpose.labelling import HELP, Labelling, say
 from handpose.photos import list_photos, write_picture
-
-
-def check_display() -> None:
-    """Raise an OSError that says why no window can be opened: where there is no display, Qt ends the whole program."""
-    if sys.platform.startswith("linux"):
-        if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-            raise OSError("there is no display to open a window on (DISPLAY is not set); run it on a desktop")
-        trial = "import cv2; cv2.namedWindow('label_keypoints')"
-        if subprocess.run([sys.executable, "-c", trial], capture_output=True).returncode:
-            raise OSError("OpenCV cannot open a window here: either the display cannot be reached, or this is "
-                          "opencv-python-headless, and opencv-python is needed")  # fmt: skip
-
-
-def is_open(title: str) -> bool:
-    try:
-        return cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) >= 1
-    except cv2.error:  # Qt, whose last window was closed
-        return False
 
 
 def show(labelling: Labelling) -> None:

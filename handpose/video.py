@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from tqdm import tqdm
 
 from handpose import figures, files, photos
 from handpose.data import DataError
+from handpose.display import check_display, is_open
 from handpose.pipeline import HandPose
 from handpose.tracking import Tracker
 
@@ -180,13 +180,7 @@ class Window:
     """
 
     def __init__(self) -> None:
-        if sys.platform.startswith("linux"):  # where there is no display, Qt ends the whole program
-            if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-                raise OSError("there is no display to open a window on (DISPLAY is not set)")
-            trial = "import cv2; cv2.namedWindow('handpose')"
-            if subprocess.run([sys.executable, "-c", trial], capture_output=True).returncode:
-                raise OSError("OpenCV cannot open a window: the display cannot be reached, or this is "
-                              "opencv-python-headless")  # fmt: skip
+        check_display()
         try:
             cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
         except cv2.error:
@@ -197,10 +191,9 @@ class Window:
         try:
             cv2.imshow(TITLE, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
             key = cv2.waitKey(1)
-            seen = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1
         except cv2.error:  # Qt, whose last window was closed
             return False
-        return seen and key & 0xFF not in (ord("q"), ord("Q"), 27)
+        return is_open(TITLE) and key & 0xFF not in (ord("q"), ord("Q"), 27)
 
     @classmethod
     def opened(cls, recording: bool) -> "Window | None":

@@ -20,6 +20,7 @@ EXEMPT = {  # modules that no chapter teaches
     "config": "TOML into dataclasses; what can be set stands in the files",
     "datasets": "behind `handpose data`, which Chapter 11 shows",
     "devices": "picks a processor",
+    "display": "whether a window can be opened",
     "distributed": "glue to PyTorch; Chapter 13 says what it computes",
     "doctor": "for bug reports",
     "exercises": "behind `make class`",

@@ -565,7 +565,7 @@ def test_without_a_display(photos, out, monkeypatch, capsys):
     one_line(capsys, "no display")
     monkeypatch.setenv("DISPLAY", ":4711")
     # A display that cannot be reached ends the process that tries it, which is not this one.
-    monkeypatch.setattr(script.subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, -6))
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, -6))
     assert run(*photos, "--out", out) == 1
     one_line(capsys, "display", "headless")
     Window(monkeypatch, "q")
