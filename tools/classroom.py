@@ -40,17 +40,11 @@ def parts(code: str) -> tuple[list[ast.Assert], set[str]]:
     return checks, (asked & own) - inner
 
 
-def looked_at(codes: list[str]) -> list[str]:
-    """The names of a solution that its assertions ask for."""
-    return sorted(parts("\n".join(codes))[1])
-
-
-def check_cell(label: str, codes: list[str]) -> str | None:
-    """The code of an exercise's check; None where the solution's assertions are not at its top level.
+def check_cell(label: str, checks: list[ast.Assert], asked: set[str]) -> str | None:
+    """The code of an exercise's check; None where the solution has no assertions at its top level.
 
     An assertion that asks for nothing of the student's would be right before anything is written, and goes.
     """
-    checks, asked = parts("\n".join(codes))
     own = [node for node in checks if asked & {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}]
     checks = own or checks
     if not checks:
@@ -100,9 +94,9 @@ def exercise_notebook(source: Path) -> tuple[nbformat.NotebookNode, list[str]]:
 
 def answer(label: str, codes: list[str]) -> list[nbformat.NotebookNode]:
     """What stands in a solution's place: an empty cell, and its check."""
-    code = check_cell(label, codes)
-    names = looked_at(codes)
-    wanted = f"# The check looks at: {', '.join(names)}\n" if names else ""
+    checks, asked = parts("\n".join(codes))
+    code = check_cell(label, checks, asked)
+    wanted = f"# The check looks at: {', '.join(sorted(asked))}\n" if asked else ""
     cells = [nbformat.v4.new_code_cell(f"# Your answer to {label}\n{wanted}")]
     return cells + ([nbformat.v4.new_code_cell(code)] if code else [])
 
