@@ -19,8 +19,9 @@ BUFFER = 2**20  # bytes a process may be ahead of its reader: some pictures
 
 
 def cores() -> int:
-    """Processors that this program may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processors that this program may use; of several that torchrun started on a machine, each has its share."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, found // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
 
 
 def several(task: Callable[[int], object], number: int, processes: int) -> Iterator[object]:
