@@ -69,10 +69,12 @@ class Loss:
 
 @dataclass(frozen=True)
 class Schedule:
-    kind: str = "paper"  # "paper" or "one-cycle"
-    steps: int = 30_000
+    kind: str = "paper"  # "paper", "one-cycle" or "stable"
+    steps: int = 30_000  # of "stable": at most so many
     batch: int = 24
-    peak: float = 2e-3  # highest learning rate of the one-cycle schedule
+    peak: float = 2e-3  # highest learning rate of "one-cycle" and "stable"
+    warmup: int = 500  # steps of "stable" in which the rate rises
+    decay: int = 0  # steps of "stable" at the end in which it falls; `train --resume --decay N` adds them
     weight_decay: float = 0.0
     average: float = 0.0  # decay of the running average of the weights that is evaluated and kept; 0 for none
 
@@ -97,7 +99,7 @@ class Config:
 
 
 CHOICES = {"network.kind": ("msahp", "cpm", "regression"), "network.position": ("sine", "learned", "none"),
-           "schedule.kind": ("paper", "one-cycle")}  # fmt: skip
+           "schedule.kind": ("paper", "one-cycle", "stable")}  # fmt: skip
 
 
 def build(network: Network) -> nn.Module:
@@ -155,6 +157,8 @@ def from_dict(values: dict, where: str = "configuration") -> Config:
         raise ConfigError(f"{where}: [network] {error}") from None
     if config.schedule.steps < 1 or config.schedule.batch < 1:
         raise ConfigError(f"{where}: schedule.steps and schedule.batch must be at least 1")
+    if min(config.schedule.warmup, config.schedule.decay) < 0 or config.schedule.decay > config.schedule.steps:
+        raise ConfigError(f"{where}: schedule.warmup is at least 0, schedule.decay lies between 0 and schedule.steps")
     if config.crop.size < 32 or config.crop.size % 8:
         raise ConfigError(f"{where}: crop.size is {config.crop.size}; it must be a multiple of 8, at least 32")
     if not 0 <= config.loss.alpha <= 1:

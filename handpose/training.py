@@ -37,16 +37,22 @@ def learning_rate(schedule: Schedule, step: int) -> float:
     30,000. The paper does not say whether the warm-up is part of the first 10,000; we count it before them. With
     another number of steps the corners move in proportion.
     "one-cycle": linear rise to the peak over the first tenth, then half a cosine to a thousandth of it.
+    "stable": linear rise over `warmup` steps, then the peak for as long as one likes, and over the last `decay` of the
+    steps, once their number is known, half a cosine to a thousandth.
     """
     if schedule.kind == "paper":
         at = step * 30_000 / schedule.steps
         if at < 2_000:
             return 3e-4 * (at + 30_000 / schedule.steps) / 2_000
         return 3e-4 if at < 12_000 else 3e-5 if at < 20_000 else 3e-6
-    rise = max(1, schedule.steps // 10)
-    if step < rise:
+    if schedule.kind == "stable":
+        rise, fall = schedule.warmup, schedule.decay
+    else:
+        rise = max(1, schedule.steps // 10)
+        fall = schedule.steps - rise
+    if step < min(rise, schedule.steps - fall):
         return schedule.peak * (step + 1) / rise
-    left = 1 - (step - rise) / max(1, schedule.steps - rise)  # 1 to 0
+    left = min(1, (schedule.steps - step) / max(1, fall))  # 1 until the rate falls, then to 0
     return schedule.peak * max(1e-3, 0.5 - 0.5 * math.cos(math.pi * left))
 
 

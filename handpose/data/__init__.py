@@ -11,6 +11,7 @@ __all__ = ["DataError", "Sample", "SyntheticHands", "open"]
 READERS = {
     "hand-keypoints": "hand_keypoints:HandKeypoints",
     "massey": "massey:Massey",
+    "wild": "wild:Wild",
     "asl-letters": "asl_letters:AslLetters",
     "egohands": "egohands:EgoHands",
     "stb": "stb:Stb",

@@ -14,7 +14,8 @@ import torch
 from handpose import augment, crop, data
 from handpose.data import crops
 from handpose.data.synthetic import background
-from handpose.detector import GREY, SIZE, body_box
+from handpose.data.wild import Wild
+from handpose.detector import BODY, GREY, SIZE, body_box
 
 SPLITS = {"train": 0, "val": 1, "test": 2}
 MOST = 4  # hands in a scene
@@ -30,11 +31,31 @@ class Picture:
     boxes: np.ndarray  # (n, 4) float32 pixels
     group: str
     id: str
+    outlines: np.ndarray | None = None  # (n, 21, 2) points whose extent is the box, also when the picture is turned
+
+    def __post_init__(self) -> None:
+        if self.outlines is None:
+            self.outlines = ellipses(self.boxes)
 
     @property
     def box(self) -> np.ndarray:
         """One box around all hands, (4,)."""
         return np.concatenate([self.boxes[:, :2].min(0), self.boxes[:, 2:].max(0)])
+
+
+def ellipses(boxes: np.ndarray) -> np.ndarray:
+    """(n, 21, 2) points of the ellipse in each box: about what a hand fills, when only its box is known."""
+    angle = np.arange(21) / 20 * 2 * np.pi
+    middle, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
+    circle = np.stack([np.cos(angle), np.sin(angle)], -1)
+    return (middle[:, None] + half[:, None] * circle).astype(np.float32)
+
+
+def outline(points: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    """(21, 2) the visible key-points moved outwards until their extent is the body box; others lie on one of these."""
+    points = np.where(visible[:, None], points, points[visible][0])
+    middle = (points.min(0) + points.max(0)) / 2
+    return (middle + (1 + 2 * BODY) * (points - middle)).astype(np.float32)
 
 
 class Scenes:
@@ -110,17 +131,33 @@ def labelled(samples) -> list[Picture]:
     """Samples as pictures with one box each: hand-drawn where the source has such, else the body box."""
     pictures = []
     for i in range(len(samples)):
-        sample = samples[i]
-        height, width = sample.image.shape[:2]
+        sample, outlines = samples[i], None
         if hasattr(samples, "boxes"):
             boxes = samples.boxes(i)
         elif sample.visible.any():
             boxes = body_box(sample.keypoints, sample.visible)[None]
+            outlines = outline(sample.keypoints, sample.visible)[None]
         else:
             continue
-        boxes = np.clip(boxes, -0.5, np.array([width, height] * 2) - 0.5).astype(np.float32)
-        pictures.append(Picture(sample.image, boxes, sample.group, sample.id))
+        pictures.append(Picture(sample.image, _clipped(boxes, sample.image), sample.group, sample.id, outlines))
     return pictures
+
+
+def photographs(samples: Wild) -> list[Picture]:
+    """Whole photographs with all their hands."""
+    pictures = []
+    for indices in samples.pictures():
+        hands = [samples[i] for i in indices]
+        hands = [hand for hand in hands if hand.visible.any()]
+        boxes = np.stack([body_box(hand.keypoints, hand.visible) for hand in hands])
+        outlines = np.stack([outline(hand.keypoints, hand.visible) for hand in hands])
+        image, first = hands[0].image, hands[0]
+        pictures.append(Picture(image, _clipped(boxes, image), first.group, first.id.partition("#")[0], outlines))
+    return pictures
+
+
+def _clipped(boxes: np.ndarray, image: np.ndarray) -> np.ndarray:
+    return np.clip(boxes, -0.5, np.array(image.shape[1::-1] * 2) - 0.5).astype(np.float32)
 
 
 def windows(pictures: Sequence[Picture], *, limit: int = 400, size: int = SIZE, seed: int = 0) -> list[Picture]:
@@ -132,23 +169,30 @@ def windows(pictures: Sequence[Picture], *, limit: int = 400, size: int = SIZE, 
 
 
 def batch(
-    images: torch.Tensor, boxes: list[torch.Tensor], rng: augment.Random, how: augment.config.Augment
+    images: torch.Tensor, outlines: list[torch.Tensor], rng: augment.Random, how: augment.config.Augment
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:  # fmt: skip
-    """Augmented input for a training step: scaled, stretched, shifted, mirrored and recoloured; nothing is turned.
+    """Augmented input for a training step: turned, scaled, stretched, shifted, mirrored and recoloured.
 
-    Two in five end early at the right or at the bottom, in grey, as pictures that are not square do.
+    Three in ten are turned by at most `how.rotation` degrees, the others by any angle; boxes are the extents of the
+    turned outlines, so that a turned hand's box is as tight as an upright one's. Two in five end early at the right or
+    at the bottom, in grey, as pictures that are not square do.
 
     Args:
-        images: (B, S, S, 3) uint8. boxes: (n, 4) each.
-        how: `scale`, `stretch`, `flip`, the colours and `cutout` are used.
+        images: (B, S, S, 3) uint8. outlines: (n, 21, 2) each, see `Picture`.
+        how: `rotation` (0: nothing is turned), `scale`, `stretch`, `flip`, the colours and `cutout` are used.
 
     Returns:
-        Images (B, 3, S, S) in [0, 1]; boxes clipped to them, without those of which less than a third is left.
+        Images (B, 3, S, S) in [0, 1]; boxes (n, 4) clipped to them, without those of which less than a third is left.
     """
     B, size = len(images), images.shape[1]
     stretch, zoom = 2 ** (rng.uniform(-how.stretch, how.stretch, B) / 2), 2 ** rng.uniform(-how.scale, how.scale, B)
     mirror = torch.where(rng.chance(how.flip, B), -1.0, 1.0)
     linear = torch.diag_embed(torch.stack([mirror * zoom * stretch, zoom / stretch], -1))
+    if how.rotation:
+        limit = torch.where(rng.chance(0.3, B), how.rotation, 180.0)
+        angle = torch.deg2rad(limit * rng.uniform(-1, 1, B))
+        cos, sin = angle.cos(), angle.sin()
+        linear = linear @ torch.stack([cos, -sin, sin, cos], -1).view(B, 2, 2)
     centre = torch.full((B, 2), (size - 1) / 2, device=images.device)
     # Zoomed in, another part of the picture is seen; zoomed out, the picture lies anywhere in the input.
     room = ((zoom - 1).abs() / 2 * size)[:, None]
@@ -158,9 +202,9 @@ def batch(
     short = torch.arange(B, device=images.device), rng.index(2, B)
     ends[short] = torch.where(rng.chance(0.4, B), rng.uniform(0.55, 0.95, B) * size, ends[short]).round()
     moved = []
-    for b, scale, shift, end in zip(boxes, linear.diagonal(dim1=1, dim2=2), offset, ends, strict=True):
-        corners = b.view(-1, 2, 2) * scale + shift
-        b = torch.cat([corners.amin(1), corners.amax(1)], 1)
+    for points, turn, shift, end in zip(outlines, linear, offset, ends, strict=True):
+        points = points.to(turn) @ turn.T + shift
+        b = torch.cat([points.amin(1), points.amax(1)], 1)
         inside = torch.minimum(b.clamp(min=-0.5), (end - 0.5).repeat(2))
         area = [(x[:, 2:] - x[:, :2]).clamp(min=0).prod(-1) for x in (inside, b)]
         moved.append(inside[area[0] > area[1] / 3])
