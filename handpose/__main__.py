@@ -42,7 +42,12 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--init", metavar="W", help=".safetensors file to start from, for fine-tuning")
     train.add_argument("--seed", type=int, default=0, help="reaches every random choice (default: 0)")
     train.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    train.add_argument("--watch", default="", metavar="SETS", help="further sets to score during and after the run, "
+                       "NAME[:PATH]/SPLIT, separated by commas: wild/val,asl-letters/all")  # fmt: skip
     train.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    train.add_argument("--branch", metavar="C", help="go on from this checkpoint of another folder instead")
+    train.add_argument("--decay", type=int, metavar="STEPS", help="with --resume or --branch, of a stable schedule: "
+                       "so many steps are left, in which the rate falls")  # fmt: skip
     train.set_defaults(run=run_train)
 
     evaluate = commands.add_parser(
@@ -72,6 +77,7 @@ def run_train(arguments: argparse.Namespace) -> int:
     run = training.Run(
         settings, [s for s in arguments.data.split(",") if s], arguments.out, seed=arguments.seed,
         validate=arguments.validate, init=arguments.init, device=arguments.device, resume=arguments.resume,
+        watch=[s for s in arguments.watch.split(",") if s], decay=arguments.decay, branch=arguments.branch,
     )  # fmt: skip
     record = run.train()
     if record:  # of several processes the first one reports

@@ -68,6 +68,8 @@ def geometry(
     shown = visible[..., None]
     middle = (points.masked_fill(~shown, math.inf).amin(1) + points.masked_fill(~shown, -math.inf).amax(1)) / 2
     angle = torch.deg2rad(rng.normal(how.rotation, B))
+    if how.turn:  # asked first, so that the numbers of configurations without it stay what they were
+        angle = torch.where(rng.chance(how.turn, B), rng.uniform(-math.pi, math.pi, B), angle)
     stretch = 2 ** (rng.uniform(-how.stretch, how.stretch, B) / 2)
     cos, sin = angle.cos(), angle.sin()
     turn = torch.stack([cos, -sin, sin, cos], -1).view(B, 2, 2)

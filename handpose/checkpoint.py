@@ -64,6 +64,14 @@ def read(path: Path, identity: dict, versions: dict) -> dict:
     return state
 
 
+def schedule(path: Path) -> dict:
+    """The schedule of the run that a checkpoint belongs to; empty where there is none, which `read` then says."""
+    try:
+        return dict(torch.load(path, map_location="cpu", weights_only=True)["config"]["schedule"])
+    except Exception:  # whatever a broken file makes the unpickler raise
+        return {}
+
+
 def difference(old: dict, new: dict, prefix: str = "") -> str:
     """The first key in which two configurations differ, in words."""
     for key in new:

@@ -49,6 +49,7 @@ class Augment:
     """Everything beyond the paper's centre noise; all zero is the paper's."""
 
     rotation: float = 0.0  # degrees, standard deviation
+    turn: float = 0.0  # probability of a turn by any angle instead
     scale: float = 0.0  # the crop's side is multiplied by 2**u, u uniform in +- this
     stretch: float = 0.0  # ratio of width to height multiplied by 2**u, u uniform in +- this
     flip: float = 0.0  # probability

@@ -11,6 +11,7 @@ import math
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -27,7 +28,7 @@ EVALUATED = 500  # at most this many validation hands during a run; all of them 
 
 
 class Interrupted(TrainingError):
-    """Ctrl-C: the run was saved and can be resumed."""
+    """Ctrl-C or SIGTERM: the run was saved and can be resumed."""
 
 
 def learning_rate(schedule: Schedule, step: int) -> float:
@@ -76,6 +77,18 @@ class Sampler:
         return torch.stack([self.members[s][int(v * len(self.members[s]))] for s, v in zip(strata, u, strict=True)])
 
 
+def watched(name: str) -> tuple[str, str]:
+    """Set and split of "NAME[:PATH]/SPLIT".
+
+    Raises:
+        TrainingError: no split.
+    """
+    source, _, split = name.rpartition("/")
+    if not source or not split:
+        raise TrainingError(f"{name}: name the split of a set to be watched, as in wild/val or asl-letters/all")
+    return source, split
+
+
 class Run:
     """One training run (Chapters 7 and 13).
 
@@ -85,6 +98,9 @@ class Run:
         out: folder of the run; made if needed.
         seed: reaches every random choice.
         validate: data set scored during and after the run; the first source by default.
+        watch: further sets that are scored during and after the run, "NAME[:PATH]/SPLIT".
+        decay: of a "stable" schedule: from here on, so many steps are left, in which the rate falls.
+        branch: a checkpoint of another run, in another folder, to go on from; `out` holds the rest of it.
         splits: what is trained on, and what is scored.
         init: a file of weights to start from, for fine-tuning; its network must be the configuration's.
         device: None chooses CUDA, MPS or CPU.
@@ -98,7 +114,8 @@ class Run:
     def __init__(
         self, config: Config, sources: list[str], out: str | os.PathLike, *, seed: int = 0, validate: str | None = None,
         init: str | os.PathLike | None = None, device: str | None = None, resume: bool = False, progress: bool = True,
-        splits: tuple[str, str] = ("train", "val"),
+        splits: tuple[str, str] = ("train", "val"), watch: Sequence[str] = (), decay: int | None = None,
+        branch: str | os.PathLike | None = None,
     ) -> None:  # fmt: skip
         self.config, self.sources, self.out, self.seed = config, sources, Path(out), seed
         self.validate = validate or (sources[0] if sources else None)
@@ -118,9 +135,12 @@ class Run:
             raise TrainingError(f"{self.out} holds a run; add --resume to go on with it, or choose another --out")
         if not resume and (self.out / "record.json").exists():
             raise TrainingError(f"{self.out} holds a finished run; choose another --out")
-        saved = checkpoint.read(self.checkpoint, self.identity(), self.versions) if resume else None
+        self.watch = list(watch)
+        saved = self._saved(branch or (self.checkpoint if resume else None), decay)
         self.opened = [(name.partition(":")[0], data.open(name, splits[0])) for name in sources]
-        self.held_out = data.open(self.validate, splits[1])
+        self.held_out = {self.validate: data.open(self.validate, splits[1])}
+        for name in self.watch:
+            self.held_out[name] = data.open(*watched(name))
         try:
             files.check(self.checkpoint)
         except files.OutputError as error:
@@ -154,10 +174,30 @@ class Run:
                 self.average = {k: v.to(self.device) for k, v in saved["average"].items()}
             self.step, self.seconds, self.history = saved["step"], saved["seconds"], saved["history"]
 
+    def _saved(self, file: str | os.PathLike | None, decay: int | None) -> dict | None:
+        """The state to go on from; a "stable" schedule takes its length from there, or from `decay`."""
+        stable = self.config.schedule.kind == "stable"
+        if decay is not None and (not stable or file is None or decay < 1):
+            raise TrainingError("--decay N, with N at least 1, ends a run with a stable schedule that is resumed")
+        if file is None:
+            return None
+        length = checkpoint.schedule(Path(file)) if stable else {}
+        schedule = dataclasses.replace(
+            self.config.schedule, **{k: length[k] for k in ("steps", "decay") if k in length}
+        )
+        self.config = dataclasses.replace(self.config, schedule=schedule)
+        saved = checkpoint.read(Path(file), self.identity(), self.versions)
+        if decay is not None:
+            if schedule.decay:
+                raise TrainingError(f"{file}: its rate falls already, until step {schedule.steps}; leave --decay out")
+            schedule = dataclasses.replace(schedule, steps=saved["step"] + decay, decay=decay)
+            self.config = dataclasses.replace(self.config, schedule=schedule)
+        return saved
+
     def identity(self) -> dict:
         """What a checkpoint must have been made with to be resumed."""
         return {"config": self.config.as_dict(), "sources": self.sources, "seed": self.seed, "validate": self.validate,
-                "init": self.init, "splits": self.splits}  # fmt: skip
+                "init": self.init, "splits": self.splits, "watch": self.watch}  # fmt: skip
 
     def save(self) -> None:
         """Write the checkpoint; the first of several processes does."""
@@ -205,9 +245,10 @@ class Run:
             torch.cat([getattr(c, k) for c in kept]).to(self.device) for k in ("images", "points", "visible")
         )
         del kept
-        quick_look = None
+        quick_look = {}
         if config.evaluate_every < config.schedule.steps and distributed.is_first():
-            quick_look = evaluation.cut(self.held_out, size, limit=EVALUATED, progress=self.progress)
+            quick_look = {name: evaluation.cut(samples, size, limit=EVALUATED, progress=self.progress)
+                          for name, samples in self.held_out.items()}  # fmt: skip
         halves, net = devices.half_precision(self.device), distributed.wrapped(self.net)
 
         stop = {"asked": False}
@@ -215,10 +256,12 @@ class Run:
         def ask(*_: object) -> None:
             stop["asked"] = True
 
+        before = {}
         try:
-            before = signal.signal(signal.SIGINT, ask)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                before[number] = signal.signal(number, ask)
         except ValueError:  # not the main thread, as in some notebooks
-            before = None
+            pass
         bar = tqdm(total=config.schedule.steps, initial=self.step, disable=not self.progress, unit="step")
         began, seconds_before = time.monotonic(), self.seconds
         unread: list[tuple[int, Tensor, Tensor]] = []  # steps, samples and losses since the last look
@@ -258,17 +301,8 @@ class Run:
                     parts = {k: round(float(v), 4) for k, v in parts.items()}
                     self.history.append({"step": self.step, "rate": rate, "loss": round(value, 4), **parts})
                     bar.set_postfix(loss=f"{value:.3f}", refresh=False)
-                if self.step % config.evaluate_every == 0 and not last and quick_look is not None:
-                    found = evaluation.score(self.averaged(), quick_look, intervals=False)["metrics"]
-                    pck = {
-                        "pck_bone_0.2": round(found["pck_bone"]["0.2"], 4),
-                        "pck_box_0.1": round(found["pck_box"]["0.1"], 4),
-                    }
-                    self.history.append({"step": self.step, **pck})
-                    bar.write(
-                        f"step {self.step}: PCK at 0.2 of s {pck['pck_bone_0.2']:.3f}, at 0.1 of the box "
-                        f"{pck['pck_box_0.1']:.3f} on {len(quick_look.ids)} hands of {self.validate}"
-                    )
+                if self.step % config.evaluate_every == 0 and not last and quick_look:
+                    self.history.append({"step": self.step, **self._look(quick_look, bar)})
                 bar.update()
                 if saving:
                     self.save()
@@ -278,9 +312,23 @@ class Run:
                     )
         finally:
             bar.close()
-            if before is not None:
-                signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
         return prints
+
+    def _look(self, sets: dict[str, evaluation.Cut], bar: tqdm) -> dict:
+        """PCK on the validation set and, under "watch", on the others; one line each."""
+        net, scores = self.averaged(), {}
+        for name, hands in sets.items():
+            found = evaluation.score(net, hands, intervals=False)["metrics"]
+            scores[name] = {"pck_bone_0.2": round(found["pck_bone"]["0.2"], 4),
+                            "pck_box_0.1": round(found["pck_box"]["0.1"], 4)}  # fmt: skip
+            bar.write(
+                f"step {self.step}: PCK at 0.2 of s {scores[name]['pck_bone_0.2']:.3f}, at 0.1 of the box "
+                f"{scores[name]['pck_box_0.1']:.3f} on {len(hands.ids)} hands of {name}"
+            )
+        first = scores.pop(self.validate)
+        return first | ({"watch": scores} if scores else {})
 
     def _checked(self, unread: list[tuple[int, Tensor, Tensor]], ids: list[str]) -> float:
         """The last of some losses; raises TrainingError at the first that is not finite."""
@@ -322,7 +370,9 @@ class Run:
         config, net = self.config, self.averaged()
         pretrained.save(self.out / "weights.safetensors", net, config.crop.size)
         kept, _ = pretrained.load(self.out / "weights.safetensors", self.device)  # what is scored is what is kept
-        found = evaluation.score(kept, evaluation.cut(self.held_out, config.crop.size, progress=self.progress))
+        found, *others = [evaluation.score(kept, evaluation.cut(samples, config.crop.size, progress=self.progress))
+                          for samples in self.held_out.values()]  # fmt: skip
+        found |= {"elsewhere": dict(zip(self.watch, others, strict=True))} if others else {}
         about = {
             "experiment": config.name, "method": records.method(config), "scale": config.name,
             "config": config.as_dict(), "data": self.sources, "split": self.splits[0], "data_sha256": prints,
