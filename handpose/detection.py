@@ -6,6 +6,7 @@ Chapter 3 shows the scores, Chapter 12 says which function made them.
 import contextlib
 import dataclasses
 import io
+import itertools
 from collections.abc import Sequence
 
 import cv2
@@ -131,6 +132,25 @@ def recall(found: Found, pictures: Sequence[scenes.Picture], threshold: float) -
     return round(float(np.mean(met)), 4)
 
 
+SIZES = (0.0, 0.1, 0.2, 0.3, 0.5, np.inf)  # longer side of a hand's box over that of the picture
+TURNS = (0, 30, 60, 90, 135, 180)  # degrees
+
+
+def recall_by_size(found: Found, pictures: Sequence[scenes.Picture], threshold: float) -> dict[str, dict]:
+    """`recall` of the hands of each size that there are: ``{"0.1-0.2": {"hands", "recall50"}, ...}``."""
+    result = {}
+    for low, high in itertools.pairwise(SIZES):
+        of = [
+            dataclasses.replace(p, boxes=p.boxes[(low <= sizes) & (sizes < high)])
+            for p in pictures
+            for sizes in [(p.boxes[:, 2:] - p.boxes[:, :2]).max(1, initial=0) / max(p.image.shape[:2])]
+        ]
+        if hands := sum(len(p.boxes) for p in of):
+            name = f"over {low:g}" if high == np.inf else f"{low:g}-{high:g}"
+            result[name] = {"hands": hands, "recall50": recall(found, of, threshold)}
+    return result
+
+
 def turn(picture: scenes.Picture, degrees: float) -> scenes.Picture:
     """The picture turned clockwise on a canvas that holds all of it; its boxes are those of the turned outlines."""
     height, width = picture.image.shape[:2]
@@ -150,14 +170,26 @@ def score_everywhere(net: detector.HandDecNet) -> dict:
     def find(pictures: Sequence[scenes.Picture]) -> Found:
         return detector.detect(net, [p.image for p in pictures], threshold=LOWEST)
 
-    result: dict = {"threshold": THRESHOLD, "precision": {}, "one_labelled": {}, "empty": {}, "pck": {}}
+    result: dict = {"threshold": THRESHOLD, "precision": {}, "one_labelled": {}, "turned": {}, "sizes": {}, "empty": {},
+                    "pck": {}}  # fmt: skip
     letters = {split: scenes.labelled(AslLetters(None, split, min_score=0.0)) for split in ("val", "test")}
     composed = scenes.Scenes(0, "test", 500)
-    for name, pictures in (("asl-letters/test", letters["test"]), ("scenes/test", [composed[i] for i in range(500)])):
+    whole = scenes.photographs(data.open("wild", "scenes-val"))
+    for name, pictures in (
+        ("asl-letters/test", letters["test"]),
+        ("wild/scenes-val", whole),
+        ("scenes/test", [composed[i] for i in range(500)]),
+    ):
         found = find(pictures)
         scores = with_interval(found, [p.boxes for p in pictures], [p.group for p in pictures])
         scores["first_hundred"] = {"ap50": average_precision(found[:100], [p.boxes for p in pictures[:100]])["ap50"]}
         result["precision"][name] = {"pictures": len(pictures), "hands": sum(len(p.boxes) for p in pictures)} | scores
+
+    result["sizes"]["wild/scenes-val"] = recall_by_size(find(whole), whole, THRESHOLD)
+    hands = scenes.labelled(data.open("wild", "val"))
+    for angle in TURNS:
+        turned = [turn(picture, angle) for picture in hands]
+        result["turned"][str(angle)] = recall(find(turned), turned, THRESHOLD)
 
     photos = data.open("hand-keypoints", "val")
     pictures, parts = scenes.labelled(photos), np.array(photos.parts)
@@ -171,13 +203,14 @@ def score_everywhere(net: detector.HandDecNet) -> dict:
     for name, empty in (
         ("hand-keypoints part B", scenes.windows(part_b, limit=len(part_b))),
         ("asl-letters", scenes.windows(letters["val"] + letters["test"], limit=1000)),
+        ("wild/scenes-val", scenes.windows(whole, limit=1000)),
         ("drawn scenes", [drawn[i] for i in range(200)]),
     ):
         alarms = sum(int((scores >= THRESHOLD).sum()) for _, scores in find(empty))
         result["empty"][name] = {"pictures": len(empty), "false_alarms_per_picture": alarms / max(len(empty), 1)}
 
     pose, size = pretrained.load()
-    for name, split in (("hand-keypoints", "val"), ("asl-letters", "all")):
+    for name, split in (("hand-keypoints", "val"), ("asl-letters", "all"), ("wild", "val")):
         result["pck"][f"{name}/{split}"] = key_points(net, pose, size, data.open(name, split))
     return result
 

@@ -95,7 +95,7 @@ class Wild:
         image = read_image(self.root / name)
         if image.shape[1::-1] != (row.image["width"], row.image["height"]):
             raise DataError(f"{self.root / name}: is {image.shape[1]}x{image.shape[0]}, not as its label file says")
-        return make_sample(image, row.points, row.labelled, group=self.group(index), id=row.id, hand=row.side,
+        return make_sample(image, row.points, row.labelled, group=self.group(index), id=row.id,
                            shape=self.signs.get(name))  # fmt: skip
 
 
