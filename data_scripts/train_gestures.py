@@ -3,7 +3,7 @@
     python data_scripts/train_gestures.py tracker           Massey's letters from a tracker's key-points
     python data_scripts/train_gestures.py rendered          the rendered German alphabet, true points and estimated ones
     python data_scripts/train_gestures.py tuning --pose W   fine-tune W on 0, 10, 50, 500 labelled frames, freeze, read
-    python data_scripts/train_gestures.py bundle            train the bundled reader; read asl-letters from photographs
+    python data_scripts/train_gestures.py bundle            train the bundled reader; read people it has not seen
 
 Each writes one record, book/results/gestures/NAME.json. W is a pose network that has never seen a Massey hand: that of
 data_scripts/experiments/gestures.toml. Fine-tuned networks are kept under --out, and a killed run goes on with what is
@@ -18,12 +18,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
+from gesture_bundle import bundle
 
 from handpose import config, data, devices, fingerspelling, gesturenet, pretrained, records, training
 from handpose.data.labelled import LabelFile
 from handpose.data.synthetic.letters import RenderedAlphabet
-from handpose.detector import HandDecNet
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOK_ALIKES = {"0": "o", "2": "v", "6": "w"}  # one shape each in the Massey set
@@ -150,40 +149,6 @@ def tuning(chosen: argparse.Namespace) -> dict:
         curve[str(number)] = fingerspelling.report(read, untuned, LOOK_ALIKES)
         print(f"  {number} labelled frames: {curve[str(number)]['wer']:.3f}", flush=True)
     return {"pose": chosen.pose.name, "readers": readers, "curve": curve, "tuning_steps": TUNING_STEPS}
-
-
-def bundle(_: argparse.Namespace) -> dict:
-    """The bundled pose network's points of all five Massey hands teach; another person's photographs test."""
-    net, size = pretrained.load()
-    finder, _ = pretrained.load(None, kind=HandDecNet)
-    signs = fingerspelling.look(net, massey(size))
-    labels = sorted(set(signs.labels))
-    torch.manual_seed(0)
-    reader = gesturenet.GestureNet(labels)
-    gesturenet.fit(reader, signs.points, signs.labels)
-    pretrained.save(pretrained.bundled(pretrained.GESTURES), reader, 0)
-    reader, _ = pretrained.load(None, kind=gesturenet.GestureNet)  # what is scored is what is kept
-    photographs, found = data.open("asl-letters", "all"), {}
-    ways = {"true box": fingerspelling.labelled_box, "detected": fingerspelling.detected_box(finder)}
-    seen = {name: fingerspelling.look(net, fingerspelling.cut(photographs, size, find, progress=True))
-            for name, find in ways.items()}  # fmt: skip
-    seen["tracker's points"] = fingerspelling.with_labels(photographs)
-    for name, test in seen.items():
-        test.labels = np.char.lower(test.labels)
-        read, sure = gesturenet.read(reader, test.points)
-        letters = [i for i, label in enumerate(reader.labels) if label.isalpha()]
-        among = np.array(reader.labels)[letters][sure[:, letters].argmax(1)]
-        test.persons[:] = "one person"
-        found[name] = {"any of 36": fingerspelling.report(read, test, LOOK_ALIKES),
-                       "a letter": fingerspelling.report(among, test)}  # fmt: skip
-        print(f"  asl-letters, {name}: {found[name]['any of 36']['wer']:.3f}, among letters "
-              f"{found[name]['a letter']['wer']:.3f}", flush=True)  # fmt: skip
-        if name == "detected":
-            alphabet = [reader.labels[i] for i in letters]
-            found[name]["confusion"] = fingerspelling.confusion(among, test.labels, alphabet).tolist()
-            found[name]["labels"] = alphabet
-    return {"asl-letters/all": found, "bundled": pretrained.GESTURES, "labels": labels,
-            "params": sum(p.numel() for p in reader.parameters())}  # fmt: skip
 
 
 EXPERIMENTS = {"tracker": tracker, "rendered": rendered, "tuning": tuning, "bundle": bundle}

@@ -13,12 +13,15 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from handpose import crop, evaluation, gesturenet, metrics
+from handpose import crop, evaluation, gesturenet, metrics, skeleton
 from handpose.data import DataError
 from handpose.data.rwth import Rwth
 from handpose.data.sample import Sample
 from handpose.detector import HandDecNet, detect, joint_box
+from handpose.pipeline import HandPose
 
+#: Signs that are one shape of the hand, so that no picture of it tells which was meant: named together.
+ALIKE = {"0": "0/o", "o": "0/o", "2": "2/v", "v": "2/v", "6": "6/w", "w": "6/w", "9": "9/f", "f": "9/f"}
 Reader = Callable[[np.ndarray], np.ndarray]  # normalised points (N, 21, 2) to labels (N,)
 
 
@@ -105,11 +108,36 @@ def look(net: nn.Module, pictures: Pictures) -> Signs:
     return Signs(gesturenet.normalise(points), pictures.labels, pictures.persons, pictures.ids)
 
 
+def find_signs(
+    hp: HandPose, samples, box: Callable[[Sample], np.ndarray] | None = None, *,
+    person: Callable[[Sample], str] = lambda sample: sample.group, progress: bool = False,
+) -> Signs:  # fmt: skip
+    """Signs as `HandPose` sees them, in their own boxes or where it finds a hand; else the points are NaN."""
+    rows = []
+    for i in tqdm(range(len(samples)), desc="looking", disable=not progress, unit="sign", leave=False):
+        sample = samples[i]
+        hands = hp(sample.image, boxes=None if box is None else [box(sample)])
+        try:
+            points = gesturenet.normalise(hands[0].keypoints)
+        except (IndexError, ValueError):
+            points = np.full((skeleton.NUM_JOINTS, 2), np.nan, np.float32)
+        rows.append((points, sample.shape, person(sample), sample.id))
+    points, labels, persons, ids = zip(*rows, strict=True)
+    return Signs(np.stack(points), np.array(labels), np.array(persons), list(ids))
+
+
+def read_signs(net: nn.Module, signs: Signs) -> np.ndarray:
+    """What is read of each sign, (N,) labels; "" where no hand was found."""
+    read, _ = gesturenet.read(net, np.nan_to_num(signs.points))
+    return np.where(np.isnan(signs.points).any((1, 2)), "", read)
+
+
 def with_labels(samples, *, person: Callable[[Sample], str] = lambda sample: sample.group) -> Signs:
     """Signs with the key-points that the source itself gives, in place of a network's."""
-    rows = [samples[i] for i in range(len(samples))]
-    points = np.stack([gesturenet.normalise(s.keypoints, s.visible) for s in rows])
-    return Signs(points, np.array([s.shape for s in rows]), np.array([person(s) for s in rows]), [s.id for s in rows])
+    every = (samples[i] for i in range(len(samples)))  # one by one: the pictures of all would fill the memory
+    rows = [(gesturenet.normalise(s.keypoints, s.visible), s.shape, person(s), s.id) for s in every]
+    points, labels, persons, ids = zip(*rows, strict=True)
+    return Signs(np.stack(points), np.array(labels), np.array(persons), list(ids))
 
 
 def network_reader(kind: type = gesturenet.GestureNet, *, seed: int = 0, steps: int = 3000, **options):
@@ -168,7 +196,7 @@ def in_turns(order: Sequence[int], labels: Sequence[str]) -> list[int]:
 
 
 def merged(labels: Sequence[str], pairs: dict[str, str]) -> np.ndarray:
-    """Labels with look-alikes made one, as {"0": "o", "2": "v", "6": "w"}."""
+    """Labels with look-alikes made one, as {"0": "o", "2": "v", "6": "w"} or `ALIKE`."""
     return np.array([pairs.get(name, name) for name in labels])
 
 

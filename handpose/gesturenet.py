@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from handpose import devices, skeleton
 
+UNITS = 128  # of Table 3's hidden layer
 PRINTED = 35  # outputs in Table 3, of which 30 gestures are static and used
 TURN, STRETCH, JITTER = 15.0, 0.1, 0.04  # degrees, part of the length, parts of s: spread of the augmentation
 
@@ -55,30 +56,40 @@ class GestureNet(nn.Module):
     Args:
         labels: one name for each output; None means the 30 letters of the German finger alphabet that are held still.
         literal: Table 3 to the letter, 49,587 parameters, with 35 outputs whatever the labels.
+        units: of the hidden layer, row 4; Table 3 has 128.
+        spread: measure a hand by the spread of its points about their middle, whatever their unit. One bone, s, is
+            short where it points at the camera, and an error of either of its ends moves all other points.
 
     Raises:
-        ValueError: fewer than two labels, or more than the literal table has outputs.
+        ValueError: fewer than two labels, more than the literal table has outputs, or another literal table.
     """
 
-    def __init__(self, labels: Sequence[str] | None = None, *, literal: bool = False) -> None:
+    def __init__(
+        self, labels: Sequence[str] | None = None, *, literal: bool = False, units: int = UNITS, spread: bool = False
+    ) -> None:
         super().__init__()
         labels = _checked(labels)
         if literal and len(labels) > PRINTED:
             raise ValueError(f"Table 3 has {PRINTED} outputs, and there are {len(labels)} labels")
-        self.options = dict(labels=list(labels), literal=literal)
-        self.labels, self.literal = tuple(labels), literal
+        if literal and (units != UNITS or spread):
+            raise ValueError(f"units={units}, spread={spread}: Table 3 to the letter has {UNITS} units and no spread")
+        self.options = dict(labels=list(labels), literal=literal, units=units, spread=spread)
+        self.labels, self.literal, self.spread = tuple(labels), literal, spread
         # Rows 1 to 3. Literal: (B, 1, 2, 21), x above y, under one kernel, then the mean of the two rows.
         self.joints = nn.Sequential(
             nn.Conv2d(1 if literal else 2, 16, (1, 7), padding=(0, 3)), nn.ReLU(),
             nn.Conv2d(16, 16, (1, 7), padding=(0, 3)), nn.ReLU(),
             nn.AvgPool2d((2, 1)) if literal else nn.Identity(), nn.Flatten(),
         )  # fmt: skip
-        self.hidden = nn.Sequential(nn.Linear(16 * skeleton.NUM_JOINTS, 128), nn.ReLU(), nn.Dropout(0.5))  # row 4
-        last = nn.Linear(128, PRINTED if literal else len(labels))
+        self.hidden = nn.Sequential(nn.Linear(16 * skeleton.NUM_JOINTS, units), nn.ReLU(), nn.Dropout(0.5))  # row 4
+        last = nn.Linear(units, PRINTED if literal else len(labels))
         self.out = nn.Sequential(last, nn.ReLU(), nn.Dropout(0.2)) if literal else last  # row 5
 
     def forward(self, points: Tensor) -> Tensor:
         """Normalised points (B, 21, 2) to logits (B, outputs)."""
+        if self.spread:
+            points = points - points.mean(1, keepdim=True)
+            points = points / points.square().sum(2).mean(1).sqrt().clamp(min=1e-6)[:, None, None]
         rows = points.transpose(1, 2)  # (B, 2, 21): x, then y
         return self.out(self.hidden(self.joints(rows[:, None] if self.literal else rows[:, :, None])))
 
@@ -126,7 +137,8 @@ class NearestNeighbour:
 
 def fit(
     net: nn.Module, points: np.ndarray, known: Sequence[str], *, steps: int = 3000, batch: int = 64, rate: float = 2e-3,
-    seed: int = 0, flip: float = 0.5,
+    seed: int = 0, flip: float = 0.5, turn: float = TURN, weights: np.ndarray | None = None,
+    errors: np.ndarray | None = None, exact: np.ndarray | None = None,
 ) -> list[float]:  # fmt: skip
     """Train a reader on normalised points that are turned, stretched, shaken and mirrored anew in every batch.
 
@@ -137,18 +149,27 @@ def fit(
         net: `GestureNet` or `FullyConnected`; its first weights are the caller's seed's.
         points: (N, 21, 2) normalised.
         known: (N,) a label each, all of them among the net's.
+        turn: spread of the turns, degrees.
+        weights: (N,) how often each hand is drawn beside the others; None draws all alike.
+        errors: (M, 21, 2) errors of a pose network, parts of the longer side of a hand's box. One of them, all its
+            21 joints together, is added to each hand that is `exact`.
+        exact: (N,) bool, hands whose points are better than those that will be read; None: all of them.
 
     Returns:
         The loss at every step.
 
     Raises:
-        ValueError: no points, another number of labels, or a label that the net does not have.
+        ValueError: no points, another number of labels, weights or marks, or a label that the net does not have.
     """
-    if len(points) != len(known) or not len(points):
-        raise ValueError(f"{len(points)} hands and {len(known)} labels: there must be as many, and at least one")
+    for what, each in (("labels", known), ("weights", weights), ("marks", exact)):
+        if each is not None and len(each) != len(points) or not len(points):
+            raise ValueError(f"{len(points)} hands and {len(each)} {what}: there must be as many, and at least one")
     if unknown := sorted(set(known) - set(net.labels)):
         raise ValueError(f"the network has no output for {unknown[0]!r}; it has {', '.join(net.labels)}")
+    if errors is not None and (not len(errors) or errors.shape[1:] != (skeleton.NUM_JOINTS, 2)):
+        raise ValueError(f"errors must be (M, 21, 2) with at least one hand, got {errors.shape}")
     rng = torch.Generator().manual_seed(seed)
+    often, wrong, marked = (None if each is None else torch.tensor(each) for each in (weights, errors, exact))
     all_points = torch.from_numpy(np.asarray(points, np.float32))
     target = torch.tensor([net.labels.index(name) for name in known])
     optimiser = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=1e-2)
@@ -158,8 +179,11 @@ def fit(
     with torch.random.fork_rng(devices=[]), devices.one_thread():
         torch.manual_seed(seed)  # dropout
         for _ in range(steps):
-            index = torch.randint(len(all_points), (batch,), generator=rng)
-            loss = nn.functional.cross_entropy(net(vary(all_points[index], rng, flip)), target[index])
+            index = _draw(len(all_points), batch, often, rng)
+            some = all_points[index]
+            if wrong is not None:
+                some = misplaced(some, wrong.float(), True if marked is None else marked[index], rng)
+            loss = nn.functional.cross_entropy(net(vary(some, rng, flip, turn)), target[index])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -169,16 +193,30 @@ def fit(
     return losses
 
 
-def vary(points: Tensor, rng: torch.Generator, flip: float) -> Tensor:
+def _draw(number: int, batch: int, often: Tensor | None, rng: torch.Generator) -> Tensor:
+    if often is None:
+        return torch.randint(number, (batch,), generator=rng)
+    return torch.multinomial(often, batch, replacement=True, generator=rng)
+
+
+def misplaced(points: Tensor, errors: Tensor, chosen: Tensor | bool, rng: torch.Generator) -> Tensor:
+    """Hands (B, 21, 2) with one of `errors` (M, 21, 2; see `fit`) added where `chosen` (B,); half of them mirrored."""
+    side = (points.amax(1) - points.amin(1)).amax(1) * chosen  # (B,)
+    drawn = errors[torch.randint(len(errors), (len(points),), generator=rng)]
+    mirror = torch.where(torch.rand(len(points), generator=rng) < 0.5, -1.0, 1.0)
+    return points + side[:, None, None] * drawn * torch.stack([mirror, torch.ones_like(mirror)], 1)[:, None]
+
+
+def vary(points: Tensor, rng: torch.Generator, flip: float, turn: float = TURN) -> Tensor:
     """Each hand (B, 21, 2) turned, stretched, shaken and perhaps mirrored."""
     number = len(points)
-    angle = torch.deg2rad(TURN * torch.randn(number, generator=rng))
+    angle = torch.deg2rad(turn * torch.randn(number, generator=rng))
     cos, sin = angle.cos(), angle.sin()
-    turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)  # (B, 2, 2)
+    rotation = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)  # (B, 2, 2)
     stretch = 1 + STRETCH * torch.randn(number, 1, 2, generator=rng)
     mirror = torch.where(torch.rand(number, 1, generator=rng) < flip, -1.0, 1.0)
     stretch = stretch * torch.stack([mirror, torch.ones_like(mirror)], -1)
-    return (points * stretch) @ turn.transpose(1, 2) + JITTER * torch.randn(points.shape, generator=rng)
+    return (points * stretch) @ rotation.transpose(1, 2) + JITTER * torch.randn(points.shape, generator=rng)
 
 
 @torch.inference_mode()

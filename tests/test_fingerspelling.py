@@ -1,20 +1,27 @@
 """From pictures to letters: persons left out, finders, and the whole of section 4.1 on written videos."""
 
+import importlib.util
 import json
 from importlib import resources
 
 import numpy as np
 import pytest
 
-from handpose import PoseEstimationNet, fingerspelling, gesturenet, pretrained
+from handpose import HandPose, PoseEstimationNet, fingerspelling, gesturenet, pretrained
 from handpose import __main__ as command
 from handpose.data import DataError, labelled, rwth
+from handpose.data.sample import Sample
 from handpose.data.synthetic import GERMAN_ALPHABET, render
 from handpose.data.synthetic.letters import RenderedAlphabet
 from handpose.detector import HandDecNet
 from handpose.fingerspelling import Signs, leave_one_out, report
+from tests.conftest import ROOT
 from tests.test_label_keypoints import script
 from tests.test_rwth import FOURCCS, write_video
+
+spec = importlib.util.spec_from_file_location("gesture_bundle", ROOT / "data_scripts" / "gesture_bundle.py")
+bundle = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(bundle)
 
 PERSONS = 4
 
@@ -81,6 +88,53 @@ def test_finders_and_the_network_s_points():
     samples[0].shape = None
     with pytest.raises(ValueError, match="nobody says which letter"):
         fingerspelling.cut(samples, 64)
+
+
+def test_signs_as_handpose_sees_them_and_hands_that_it_does_not_find():
+    alphabet = RenderedAlphabet(1, "val", size=96)
+    samples = [alphabet[i] for i in (0, 9)]
+    hp = HandPose(PoseEstimationNet(width=0.125), 64, HandDecNet(), threshold=1.0)  # which finds nothing
+    given = fingerspelling.find_signs(hp, samples, fingerspelling.labelled_box, person=lambda sample: "somebody")
+    points = hp(samples[1].image, boxes=[samples[1].box])[0].keypoints
+    assert np.allclose(given.points[1], gesturenet.normalise(points)) and set(given.persons) == {"somebody"}
+    missed = fingerspelling.find_signs(hp, samples)
+    assert np.isnan(missed.points).all() and missed.labels.tolist() == [s.shape for s in samples]
+    net = gesturenet.GestureNet(["a", "b"], spread=True)
+    assert fingerspelling.read_signs(net, missed).tolist() == ["", ""]
+    assert set(fingerspelling.read_signs(net, given)) <= {"a", "b"}
+
+
+def test_alike_signs_share_one_label():
+    assert fingerspelling.merged(list("0o2v6w9f1d"), fingerspelling.ALIKE).tolist() == [
+        "0/o", "0/o", "2/v", "2/v", "6/w", "6/w", "9/f", "9/f", "1", "d",
+    ]  # fmt: skip
+
+
+def test_the_bundle_is_scored_on_nobody_it_has_learned_from(signs, monkeypatch):
+    monkeypatch.setitem(bundle.TRAINING, "steps", 300)
+    taught = []
+    learn = bundle.learn
+    monkeypatch.setattr(
+        bundle, "learn", lambda *a, **k: (taught.append([set(s.persons) for s in a[:2]]), learn(*a, **k))[1]
+    )
+    names = np.array([f"massey {p}" if p != "p3" else "another" for p in signs.persons])
+    known = Signs(signs.points, signs.labels, names, signs.ids)
+    table = bundle.by_person(known, known, np.zeros((4, 21, 2), np.float32))
+    assert list(table) == sorted(set(names)) and all(e["found"]["wer"] < 0.1 for e in table.values())
+    assert [set(names) - some for pair in taught for some in pair] == [{n} for n in sorted(set(names)) for _ in "12"]
+
+
+def test_labels_of_wild_that_are_words_are_no_letters():
+    def said(shape, group, tip=-5.0):
+        keypoints = np.zeros((21, 2), np.float32)
+        keypoints[8, 1] = tip
+        return bundle.shows_its_sign(Sample(np.zeros((9, 9, 3), np.uint8), keypoints, np.ones(21, bool),
+                                            np.array([0, 0, 8, 8], np.float32), group, "1", shape=shape))  # fmt: skip
+
+    assert said("s", "aslalpha-S12.jpg") and not said("s", "aslalpha-Space12.jpg")
+    assert not said("n", "aslalpha-Nothingc3.jpg") and not said("d", "aslalpha-D138.jpg", tip=5.0)
+    assert said("d", "aslalpha-D138.jpg") and said("7", "digits-3") and not said("z", "aslalpha-Z1.jpg")
+    assert not said(None, "raga-1.jpg")
 
 
 def test_the_rendered_alphabet():

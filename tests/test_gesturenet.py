@@ -28,6 +28,18 @@ def test_sizes_are_those_of_the_tables():
     assert GestureNet()(torch.zeros(3, 21, 2)).shape == (3, 30)
 
 
+def test_the_spread_as_unit_knows_neither_unit_nor_place_and_stands_no_single_bone():
+    torch.manual_seed(0)
+    net = GestureNet(units=64, spread=True).eval()
+    points = torch.randn(5, 21, 2)
+    assert torch.allclose(net(points), net(3 * points - 7), atol=1e-4)
+    assert not torch.allclose(net(points), net(points.flip(-1)), atol=1e-3)
+    assert net.hidden[0].out_features == 64 and torch.isfinite(net(torch.zeros(1, 21, 2))).all()
+    again = GestureNet(**net.options)
+    again.load_state_dict(net.state_dict())
+    assert torch.equal(again.eval()(points), net(points))
+
+
 def test_as_printed_it_cannot_tell_x_from_y():
     points = torch.randn(5, 21, 2)
     printed, sound = GestureNet(literal=True).eval(), GestureNet().eval()
@@ -99,8 +111,42 @@ def test_the_same_seed_gives_the_same_reader():
     assert torch.equal(*weights)
 
 
+def test_only_exact_points_get_an_error_and_it_is_one_hand_s_in_parts_of_the_box():
+    rng = torch.Generator().manual_seed(0)
+    points = torch.rand(200, 21, 2, generator=rng) * 5
+    errors = torch.randn(3, 21, 2, generator=rng)
+    exact = torch.arange(200) % 2 == 0
+    moved = gesturenet.misplaced(points, errors, exact, rng)
+    assert torch.equal(moved[~exact], points[~exact])
+    side = (points.amax(1) - points.amin(1)).amax(1)
+    off = ((moved - points) / side[:, None, None])[exact]
+    either = torch.cat([errors, errors * torch.tensor([-1.0, 1.0])])  # as it was, and mirrored
+    apart = (off[:, None] - either).abs().amax((2, 3))
+    assert apart.amin(1).max() < 1e-4 and len(apart.argmin(1).unique()) == len(either)
+
+
+def test_what_is_drawn_more_often_is_learned_and_errors_reach_the_loss():
+    points, known = hands()
+    only = np.array([name == "fist" for name in known], float)
+    torch.manual_seed(0)
+    net = GestureNet(["fist", "spread"], spread=True)
+    fit(net, points, known, steps=60, weights=only)
+    assert (read(net, points)[0] == "fist").all()  # it has never seen the other
+    losses = []
+    for errors in (None, np.random.default_rng(0).normal(0, 1, (9, 21, 2))):
+        torch.manual_seed(0)
+        losses.append(fit(GestureNet(["fist", "spread"]), points, known, steps=150, errors=errors, seed=1))
+    assert np.mean(losses[1][-20:]) > 2 * np.mean(losses[0][-20:])
+
+
 def test_mistakes_are_named():
     points, known = hands()
+    with pytest.raises(ValueError, match="40 hands and 2 weights"):
+        fit(GestureNet(["fist", "spread"]), points, known, weights=np.ones(2))
+    with pytest.raises(ValueError, match=r"errors must be \(M, 21, 2\) with at least one hand, got \(0, 21, 2\)"):
+        fit(GestureNet(["fist", "spread"]), points, known, errors=np.zeros((0, 21, 2)))
+    with pytest.raises(ValueError, match="units=64, spread=False: Table 3 to the letter has 128 units"):
+        GestureNet(literal=True, units=64)
     with pytest.raises(ValueError, match="no output for 'fist'"):
         fit(GestureNet(["a", "b"]), points, known)
     with pytest.raises(ValueError, match="40 hands and 3 labels"):
