@@ -101,7 +101,7 @@ def read(net: gesturenet.GestureNet, signs: Signs) -> dict:
 
 
 def before(found: Signs, seed: int = 0) -> gesturenet.GestureNet:
-    """The classifier as it was: five hands, Table 3's size, the unit s, all shapes apart, points as found."""
+    """The classifier without all this: Massey's hands alone, Table 3's size, the unit s, 34 shapes, points as found."""
     found = found[np.char.startswith(found.persons, "massey")]
     torch.manual_seed(seed)
     net = gesturenet.GestureNet([str(name) for name in sorted(set(found.labels))])

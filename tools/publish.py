@@ -209,11 +209,11 @@ the longer side of the hand's box, its ninth decile {decile:.1f} %, mean over jo
 
 **Scores.** Word error rates (one minus the accuracy), with 95 % Wilson intervals that take the pictures for independent. Everybody is
 read by a classifier that has not learned from them; `asl-letters` (val and test) is another person, from whom nothing was learned here.
-j and z, which move, are left out. The pose network may know the hands in the first rows; the detector has seen `asl-letters`.
+j and z, which move, are left out. `aslalpha` is the person of the letters. The pose network may know the hands in the first rows; the detector has seen `asl-letters`.
 
 {table}
 
-**Known faults.** A fist is many letters (a, e, m, n, s, t). Most often misread end to end: {", ".join(wrong)}. j and z are held still here.
+**Known faults.** A fist is many letters (a, e, m, n, s, t). Most often misread end to end: {", ".join(wrong)}.
 """
 
 
