@@ -1,9 +1,12 @@
 """What every measurement here shares: medians taken in turns, and the limits of the machine."""
 
+import contextlib
+import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -66,3 +69,24 @@ def floor(net: nn.Module, size: int, limit: dict[str, float], *, training: bool,
     arithmetic = (3 if training else 1) * operations / rate
     memory = (3 if training else 1) * numbers * (2 if half else 4) / (limit["gbytes_per_second"] * 1e9)
     return max(arithmetic, memory)
+
+
+@contextlib.contextmanager
+def few_cores(threads: int) -> Iterator[None]:
+    """This process and those that it starts on so many cores, and as many threads of PyTorch."""
+    before = torch.get_num_threads(), os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    torch.set_num_threads(threads)
+    if before[1]:
+        os.sched_setaffinity(0, sorted(before[1])[:threads])
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        if before[1]:
+            os.sched_setaffinity(0, before[1])
+
+
+def milliseconds(seconds: np.ndarray) -> dict:
+    """Median, and what nine in ten stay below."""
+    median, high = 1000 * np.quantile(seconds, [0.5, 0.9])
+    return {"median_ms": round(float(median), 2), "p90_ms": round(float(high), 2)}

@@ -1,0 +1,142 @@
+"""What peer.py scores: labelled pictures, which found hand is which labelled one, and the parts that are right."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+
+from handpose import detection, metrics, skeleton
+from handpose.data import scenes
+from handpose.detector import iou
+
+FOUND = 0.5  # IoU from which on a hand is found
+FAR = 1e6  # pixels: where the key-points of a hand lie that was not found
+SHOWN = (("pck_bone", "0.2"), ("pck_box", "0.1"))  # of s, and of the box's longer side
+GROUPS = 5  # fewer give no interval
+
+
+@dataclass
+class Labelled:
+    """A picture with the labels of its hands."""
+
+    image: np.ndarray  # (H, W, 3) uint8
+    points: np.ndarray  # (n, 21, 2) float32 pixels
+    visible: np.ndarray  # (n, 21) bool
+    group: str
+    part: str | None = None
+
+    @property
+    def boxes(self) -> np.ndarray:
+        """(n, 4): tight boxes of the visible key-points."""
+        return skeleton.tight_box(self.points, self.visible)
+
+
+def read(samples) -> list[Labelled]:
+    """The pictures of a data set with all their hands; hands without a visible key-point are left out."""
+    pictures = samples.pictures() if hasattr(samples, "pictures") else [[i] for i in range(len(samples))]
+    parts, found = getattr(samples, "parts", None), []
+    for indices in pictures:
+        hands = [hand for hand in (samples[i] for i in indices) if hand.visible.any()]
+        if hands:
+            points, visible = (np.stack([getattr(hand, k) for hand in hands]) for k in ("keypoints", "visible"))
+            part = parts[indices[0]] if parts else None
+            found.append(Labelled(hands[0].image, points, visible, hands[0].group, part))
+    return found
+
+
+def turned(picture: Labelled, degrees: float) -> Labelled:
+    """The picture turned clockwise with its key-points, on a canvas that holds all of it."""
+    flat = scenes.Picture(picture.image, picture.boxes, picture.group, "", outlines=picture.points)
+    new = detection.turn(flat, degrees)
+    return Labelled(new.image, new.outlines, picture.visible, picture.group, picture.part)
+
+
+def boxes_of(points: np.ndarray, image: np.ndarray, extent=skeleton.tight_box) -> np.ndarray:
+    """Boxes (n, 4) of found key-points (n, 21, 2), cut off at the picture's edge, as labels are."""
+    height, width = image.shape[:2]
+    return np.clip(extent(points).reshape(-1, 4), -0.5, np.array([width, height] * 2) - 0.5).astype(np.float32)
+
+
+def match(found: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """For each of the true boxes (m, 4) the index of the found one (n, 4) that is it, -1 where none is: (m,).
+
+    A found box stands for one hand alone: the pairs are those whose overlaps add up to most, and a pair counts with an
+    IoU of at least 0.5.
+    """
+    index = np.full(len(true), -1)
+    if len(found) and len(true):
+        overlap = iou(torch.from_numpy(np.asarray(true)), torch.from_numpy(np.asarray(found))).numpy()
+        rows, columns = linear_sum_assignment(-np.nan_to_num(overlap))
+        index[rows] = np.where(overlap[rows, columns] >= FOUND, columns, -1)
+    return index
+
+
+def matched(pictures: Sequence[Labelled], answers: Sequence[np.ndarray]) -> np.ndarray:
+    """Key-points of every labelled hand (hands, 21, 2), in the pictures' order; FAR away where it was not found."""
+    rows = []
+    for picture, points in zip(pictures, answers, strict=True):
+        padded = np.concatenate([points.reshape(-1, 21, 2), np.full((1, 21, 2), FAR)])  # index -1: the last
+        rows.append(padded[match(boxes_of(points, picture.image), picture.boxes)])
+    return np.concatenate(rows)
+
+
+def score(pictures: Sequence[Labelled], engines: dict[str, Sequence[np.ndarray]], given: dict[str, np.ndarray]) -> dict:
+    """Found and right, engine by engine.
+
+    Args:
+        pictures: with their labels.
+        engines: of each engine the key-points (n, 21, 2) that it found in each picture.
+        given: of an engine that can be told where the hands are, their key-points (hands, 21, 2).
+
+    Returns:
+        ``pictures``, ``hands``; ``engines``: of each ``found`` (part of the hands), ``end_to_end`` and, where given,
+        ``box_given`` (PCK as fractions, see `SHOWN`; a hand not found is wrong in all its key-points); ``difference``:
+        the first engine's PCK end to end minus each other's, with an interval over groups; ``parts`` where there are.
+    """
+    target, visible = (np.concatenate([getattr(p, k) for p in pictures]) for k in ("points", "visible"))
+    groups, parts = (np.array([getattr(p, k) for p in pictures for _ in p.points]) for k in ("group", "part"))
+    points = {name: matched(pictures, answers) for name, answers in engines.items()}
+
+    def pck(predicted: np.ndarray, of: np.ndarray) -> dict:
+        units = skeleton.unit_length(target[of], visible[of]), skeleton.box_side(target[of], visible[of])
+        shares = [metrics.pck(predicted[of], target[of], visible[of], unit, [float(threshold)])[0]
+                  for (_, threshold), unit in zip(SHOWN, units, strict=True)]  # fmt: skip
+        return {f"{unit}_{t}": round(float(share), 4) for (unit, t), share in zip(SHOWN, shares, strict=True)}
+
+    def all_of(of: np.ndarray) -> dict:
+        result = {}
+        for name, predicted in points.items():
+            found = (predicted[of, 0, 0] != FAR).mean()
+            result[name] = {"found": round(float(found), 4), "end_to_end": pck(predicted, of)}
+            if name in given:
+                result[name]["box_given"] = pck(given[name], of)
+        return result
+
+    first, *others = points
+    every = np.arange(len(target))
+    result = {"pictures": len(pictures), "hands": len(target), "engines": all_of(every)}
+    if len(set(groups)) >= GROUPS:
+        result["difference"] = {
+            name: difference(points[first], points[name], target, visible, groups) for name in others
+        }
+    if len(kinds := sorted({part for part in parts if part})) > 1:
+        rows = {kind: np.flatnonzero(parts == kind) for kind in kinds}
+        result["parts"] = {kind: {"hands": len(of), "engines": all_of(of)} for kind, of in rows.items()}
+    return result
+
+
+def difference(ours: np.ndarray, theirs: np.ndarray, target: np.ndarray, visible: np.ndarray, groups) -> dict:
+    """PCK of one minus that of the other, with 95 % intervals from paired draws of whole groups."""
+    pairs = metrics.paired(ours[None], theirs[None], target, visible, groups)
+    kept = {f"{unit}_{t}": pairs[unit][t] for unit, t in SHOWN}
+    return {name: {"difference": round(pair["difference"], 4), "interval": [round(end, 4) for end in pair["interval"]]}
+            for name, pair in kept.items()}  # fmt: skip
+
+
+def in_drawn_boxes(pictures: Sequence[scenes.Picture], answers: Sequence[np.ndarray], extent) -> float:
+    """Part of the boxes drawn by people that a hand's `extent` (key-points to the box of the flesh) meets."""
+    met = [match(boxes_of(points, picture.image, extent), picture.boxes) >= 0
+           for picture, points in zip(pictures, answers, strict=True)]  # fmt: skip
+    return round(float(np.concatenate(met).mean()), 4)
