@@ -42,7 +42,7 @@ SETS = (
     ("hand-keypoints", "val", "MediaPipe's full model"),
     ("wild", "val", "MediaPipe's full model, where its passes agree"),
     ("wild", "scenes-val", "MediaPipe's full model, where its passes agree and their number is that of boxes drawn"),
-    ("asl-letters", "all", "MediaPipe's lite model, where it is confident"),
+    ("asl-letters", "all", "a tracker's lite model, where it is confident"),
     ("synthetic:200", "test", "exact; the drawing that ours has learned from"),
 )
 ANGLES = (0, 30, 60, 90, 135, 180)
@@ -193,13 +193,14 @@ def begin(file: Path | None, peer: dict, keep: bool) -> dict:
     """
     kinds = pretrained.DEFAULT, pretrained.DETECTOR, pretrained.GESTURES
     weights = {name: hashlib.sha256(pretrained.bundled(name).read_bytes()).hexdigest() for name in kinds}
-    record = records.about("peer", "peer", 0, torch.device("cpu")) | {"weights": weights, "peer": peer, "results": {}}
+    record = records.about("peer", "peer", 0, torch.device("cpu")) | {"weights": weights, "peer": peer}
+    record |= {"commits": {}, "results": {}}  # a measurement made anew alone may be of another commit
     if keep and file and file.exists():
         before = json.loads(file.read_text(encoding="utf-8"))
         for key in ("weights", "peer"):
             if before[key] != record[key]:
                 raise ValueError(f"{file}: was measured with other {key}; measure all anew, without --only")
-        record["results"] = before["results"]
+        record |= {key: before[key] for key in ("commits", "results")}
     return record
 
 
@@ -230,7 +231,7 @@ def main() -> int:
         record = begin(file, peer, keep=bool(chosen.only))
         for name, task in tasks.items():
             if not chosen.only or chosen.only in name:
-                record["results"][name] = {"commit": record["commit"]} | task()
+                record["results"][name], record["commits"][name] = task(), record["commit"]
                 print(f"\n{name}\n{json.dumps(record['results'][name], indent=1)}", flush=True)
                 if file:
                     records.write_json(file, record)

@@ -67,7 +67,7 @@ def match(found: np.ndarray, true: np.ndarray) -> np.ndarray:
     """
     index = np.full(len(true), -1)
     if len(found) and len(true):
-        overlap = iou(torch.from_numpy(np.asarray(true)), torch.from_numpy(np.asarray(found))).numpy()
+        overlap = iou(*(torch.from_numpy(np.ascontiguousarray(boxes)) for boxes in (true, found))).numpy()
         rows, columns = linear_sum_assignment(-np.nan_to_num(overlap))
         index[rows] = np.where(overlap[rows, columns] >= FOUND, columns, -1)
     return index
