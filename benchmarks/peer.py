@@ -28,7 +28,7 @@ import peer_scores as scores
 import timing
 import torch
 
-from handpose import HandPose, data, pretrained, records
+from handpose import HandPose, data, devices, pretrained, records
 from handpose.data import scenes
 from handpose.data.asl_letters import AslLetters
 from handpose.detector import body_box
@@ -176,6 +176,7 @@ def speed(engines: dict[str, Callable], source: str, split: str, *, threads: int
                     "load_before": round(os.getloadavg()[0], 2), "provisional": busy, "engines": {}}  # fmt: skip
     later = np.arange(len(frames)) % FRAMES > 0  # the first frame of a video is looked at like a picture
     with timing.few_cores(threads):
+        result["device"] = devices.describe(torch.device("cpu"))
         for name, engine in engines.items():
             still, followed = engine(frames, hands=1), engine(frames, hands=1, clip=FRAMES)
             result["engines"][name] = {
