@@ -7,13 +7,12 @@ all four pixels show the same stretch of skin, it is shaded once, at their middl
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
-from scipy import sparse
 
 from handpose.data.synthetic.anatomy import RADII, Identity, Pose, joints
+from handpose.data.synthetic.neighbours import around, gather
 from handpose.data.synthetic.surface import deform, skin, smooth
 from handpose.data.synthetic.texture import surface_colour
 
@@ -80,16 +79,6 @@ def project(points: np.ndarray, k: np.ndarray) -> np.ndarray:
     return points[:, :2] / points[:, 2:] * k[[0, 1], [0, 1]] + k[:2, 2]
 
 
-@lru_cache(maxsize=1)
-def _around() -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """(V, T): which triangles meet in a vertex; (V, V): the mean over a vertex and its neighbours."""
-    faces, count = skin().faces, len(skin().rest)
-    at = (faces.ravel(), np.repeat(np.arange(len(faces)), 3))
-    meet = sparse.csr_matrix((np.ones(faces.size, np.float32), at), (count, len(faces)))
-    near = meet @ meet.T
-    return meet, sparse.diags(1 / np.asarray(near.sum(1)).ravel()) @ near
-
-
 def unit(v: np.ndarray) -> np.ndarray:
     """(N, 3) vectors of length 1."""
     return v / np.sqrt(np.maximum(np.einsum("ni,ni->n", v, v), 1e-12))[:, None]
@@ -100,7 +89,7 @@ def vertex_normals(points: np.ndarray) -> np.ndarray:
     faces = skin().faces
     a, b, c = points[faces[:, 0]], points[faces[:, 1]], points[faces[:, 2]]
     (ux, uy, uz), (vx, vy, vz) = (b - a).T, (c - a).T
-    return unit(_around()[0] @ np.stack([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx], 1))
+    return unit(gather(np.stack([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx], 1), around()[0]))
 
 
 def unshadowed(points: np.ndarray, direction: np.ndarray, cell: float = 5.0, bias: float = 5.0) -> np.ndarray:
@@ -180,7 +169,7 @@ def draw(pose: Pose, identity: Identity, camera: Camera, light: Light, size: int
     normals = vertex_normals(points) * (-1 if mirrored else 1)
     lit = unshadowed(points, towards)
     sky = np.mean([unshadowed(points, a, 6.0, 4.0) for a in _SKY], 0)
-    lit, sky = (_around()[1] @ np.stack([lit, sky], 1)).T
+    lit, sky = gather(np.stack([lit, sky], 1), *around()[1:]).T
     vertex = np.column_stack([normals, s.rest, points, lit, sky, s.volar]).astype(np.float32)
     chart = s.belongs[:, 0] > 0.6
 

@@ -8,7 +8,6 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from handpose.data.synthetic.anatomy import REST_FRAMES, Identity, rest_joints
 from handpose.data.synthetic.surface import smooth
@@ -64,6 +63,20 @@ def _spot(canvas, centre, radius, height):
     y, x = np.mgrid[: SIZE[1], : SIZE[0]].astype(np.float32)
     cx, cy = (np.asarray(centre) - ORIGIN) / TEXEL
     canvas += height * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * (radius / TEXEL) ** 2))
+
+
+def _blur(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian blur of a picture that tiles; the same numbers on every processor, which OpenCV does not promise."""
+    radius = int(4 * sigma + 0.5)
+    weights = np.exp(-0.5 / sigma**2 * np.arange(-radius, radius + 1) ** 2)
+    weights /= weights.sum()
+    for _ in range(2):  # down, then across
+        wide, n = np.pad(image, ((radius, radius), (0, 0)), mode="wrap"), len(image)
+        image = wide[radius : radius + n] * weights[radius]
+        for k in range(radius):
+            image = image + (wide[k : k + n] + wide[2 * radius - k : 2 * radius - k + n]) * weights[k]
+        image = image.T
+    return image
 
 
 @lru_cache(maxsize=1)
@@ -145,7 +158,7 @@ def pictures() -> dict:
     for u, v in (((-14, 20), (-12, 84)), ((6, 25), (12, 84)), ((-20, 30), (-30, 74)), ((-8, 40), (8, 60))):
         _stroke(red[1], [u, 0.5 * np.add(u, v) + rng.normal(0, 3, 2), v], 2.0, -0.5)  # veins are the contrary of red
     noise = rng.normal(0, 1, (512, 512))
-    layers = [gaussian_filter(noise, sigma, mode="wrap") for sigma in (0.8, 4, 16)]
+    layers = [_blur(noise, sigma) for sigma in (0.8, 4, 16)]
     layers = np.stack([a / a.std() for a in layers], -1).astype(np.float32)
     sides = [np.dstack([creases[i], red[i], nail * i, moon * nail * i]).astype(np.float32) for i in (0, 1)]
     palm, back = ([a] + [cv2.GaussianBlur(a, (0, 0), sigma) for sigma in (1.2, 2.6)] for a in sides)
