@@ -1,8 +1,10 @@
-"""Pack a data set into one small file that travels, for training where only a few megabytes can be taken.
+"""Pack data sets into one small file that travels, for training where only a few megabytes can be taken.
 
-    python data_scripts/pack.py hand-keypoints:PATH --splits train,val --out hand-keypoints.npz [--quality 70]
+    python data_scripts/pack.py hand-keypoints:PATH --out hand-keypoints.npz
+    python data_scripts/pack.py hand-keypoints massey@train wild asl-letters@all --side 224 --quality 65 \\
+        --out pack.npz    # 39 MB
 
-Then --data hand-keypoints:hand-keypoints.npz wherever a data set is asked for.
+Then --data hand-keypoints:pack.npz, massey:pack.npz and so on, wherever a data set is asked for.
 """
 
 import argparse
@@ -18,20 +20,29 @@ from handpose.data import packed
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", help="NAME or NAME:PATH, as for --data")
+    parser.add_argument("sources", nargs="+", metavar="NAME[:PATH][@SPLITS]",
+                        help="as for --data; with @SPLITS, separated by commas, in place of --splits")  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="file to write, .npz")
     parser.add_argument("--splits", default="train,val", help="comma-separated (default: train,val)")
-    parser.add_argument("--quality", type=int, default=70, help="of the JPEGs, 1 to 100 (default: 70)")
+    parser.add_argument("--quality", type=int, default=80, help="of the pictures, 1 to 100 (default: 80)")
+    parser.add_argument("--side", type=int, help="shrink pictures whose longest side has more pixels than this")
     arguments = parser.parse_args()
     try:
         if arguments.out.suffix != ".npz":
             raise ValueError(f"--out {arguments.out}: give a name that ends in .npz")
         if not 1 <= arguments.quality <= 100:
             raise ValueError(f"--quality {arguments.quality}: it lies between 1 and 100")
+        if arguments.side is not None and arguments.side < 32:
+            raise ValueError(f"--side {arguments.side}: at least 32 pixels are needed")
         files.check(arguments.out)
-        sets = {split: data.open(arguments.source, split) for split in arguments.splits.split(",")}
-        name = arguments.source.partition(":")[0]
-        number = packed.write(arguments.out, name, sets, quality=arguments.quality,
+        sets: dict[str, dict] = {}
+        for text in arguments.sources:
+            source, at, splits = text.rpartition("@")
+            if not at or "/" in splits:  # none, or one within a path
+                source, splits = text, arguments.splits
+            opened = {split: data.open(source, split) for split in splits.split(",")}
+            sets.setdefault(source.partition(":")[0], {}).update(opened)
+        number = packed.write(arguments.out, sets, quality=arguments.quality, side=arguments.side,
                               progress=partial(tqdm, unit="hand"))  # fmt: skip
     except ValueError as error:  # DataError and OutputError included
         print(f"pack: {error}", file=sys.stderr)

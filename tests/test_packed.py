@@ -19,7 +19,7 @@ def hands():
 @pytest.fixture(scope="module")
 def file(hands, tmp_path_factory):
     place = tmp_path_factory.mktemp("packed") / "hands.npz"
-    assert packed.write(place, "massey", hands, quality=95) == 8
+    assert packed.write(place, {"massey": hands}, quality=95) == 8
     return place
 
 
@@ -48,6 +48,39 @@ def test_training_cuts_nothing_from_beyond(hands, file):
     assert again.masked and again.ids == direct.ids
     assert np.allclose(again.points, direct.points, atol=1e-3)
     assert (again.images.float() - direct.images).abs().mean() < 4
+
+
+def test_several_sets_in_one_file_and_large_pictures_shrunk(hands, file, tmp_path):
+    both = tmp_path / "both.npz"
+    assert packed.write(both, {"massey": {"train": hands["train"]}, "wild": hands}, side=100) == 12
+    assert both.stat().st_size < file.stat().st_size
+    for name, split in (("massey", "train"), ("wild", "train"), ("wild", "val")):
+        small = data.open(f"{name}:{both}", split)
+        assert len(small) == 4 and small.split == split
+        for i in range(4):
+            one, two = hands[split][i], small[i]
+            assert max(two.image.shape) <= 100 and two.mask.shape == two.image.shape[:2] and two.id == one.id
+            cuts = [crop.take(s.image, s.box, 64) for s in (one, two)]
+            points = [crop.apply(c.matrix, s.keypoints) for c, s in zip(cuts, (one, two), strict=True)]
+            assert np.abs(points[0] - points[1]).max() < 0.5
+            assert np.abs(cuts[0].image.astype(int) - cuts[1].image).mean() < 12
+    with pytest.raises(DataError, match="no split 'val' of massey; packed are train"):
+        data.open(f"massey:{both}", "val")
+
+
+def test_a_pack_of_old_that_names_its_set_once(hands, file, tmp_path):
+    old = tmp_path / "old.npz"
+    with np.load(file) as kept:
+        np.savez(old, **{k: kept[k] for k in kept.files} | {"name": "massey"})
+    assert data.open(f"massey:{old}", "val")[2].id == hands["val"][2].id
+
+
+def test_several_processes_cut_the_same(hands, file, monkeypatch):
+    samples = packed.Packed(file, "massey", "val")
+    one = crops.build("massey", samples, 64, progress=False)
+    monkeypatch.setattr(crops, "SEVERAL", 1)
+    monkeypatch.setattr(crops.drawing, "cores", lambda: 2)
+    assert crops.build("massey", samples, 64, progress=False).fingerprint() == one.fingerprint()
 
 
 @pytest.mark.parametrize("kind", ["missing", "truncated", "text", "another set", "no split", "offsets"])
@@ -81,10 +114,17 @@ def test_the_script(small_set, tmp_path):
     out = tmp_path / "small.npz"
     done = run("--out", str(out), "--splits", "all")
     assert done.returncode == 0 and "hands," in done.stdout
+    twice = run(
+        f"hand-keypoints:{small_set}@val", "--out", str(tmp_path / "twice.npz"), "--splits", "train", "--side", "64"
+    )
+    assert twice.returncode == 0 and {
+        len(data.open(f"hand-keypoints:{tmp_path / 'twice.npz'}", s)) for s in ("train", "val")
+    } == {24, 8}
     samples = data.open(f"hand-keypoints:{out}", "all")
     assert samples.parts == data.open(f"hand-keypoints:{small_set}", "all").parts
     for wrong, words in ((("--out", "x.zip"), "ends in .npz"), (("--out", "/dev/null/x.npz"), "cannot be written"),
                          (("--out", str(out), "--splits", "half"), "no split 'half'"),
-                         (("--out", str(out), "--quality", "0"), "between 1 and 100")):  # fmt: skip
+                         (("--out", str(out), "--quality", "0"), "between 1 and 100"),
+                         (("--out", str(out), "--side", "9"), "at least 32 pixels")):  # fmt: skip
         done = run(*wrong)
         assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr

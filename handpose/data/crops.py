@@ -25,7 +25,7 @@ from handpose.data import drawing
 
 CONTEXT = 1.8  # side of a kept crop over the longer side of the key-points' box
 OVERSAMPLE = CONTEXT / crop.MARGIN  # so that a kept crop has the resolution of the network's input
-SEVERAL = 400  # from so many drawn hands on, other processes are worth their start of some seconds
+SEVERAL = 400  # from so many drawn or packed hands on, other processes are worth their start of some seconds
 
 
 @dataclass
@@ -39,6 +39,7 @@ class Crops:
     masked: bool  # whether the source has masks
     parts: Tensor  # (N,) int64: which part of the source, for balanced sampling
     ids: list[str]
+    digest: str | None = None  # what `fingerprint` found: it reads everything, and some runs share their crops
 
     def __len__(self) -> int:
         return len(self.images)
@@ -46,14 +47,16 @@ class Crops:
     def to(self, device: torch.device | str) -> "Crops":
         """The same crops on a device."""
         tensors = {k: getattr(self, k).to(device) for k in ("images", "points", "visible", "parts")}
-        return Crops(self.name, masked=self.masked, ids=self.ids, **tensors)
+        return Crops(self.name, masked=self.masked, ids=self.ids, digest=self.digest, **tensors)
 
     def fingerprint(self) -> str:
         """SHA-256 over pictures and labels: two runs with the same value saw the same data."""
-        digest = hashlib.sha256()
-        for tensor in (self.images, self.points, self.visible):
-            digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
-        return digest.hexdigest()
+        if self.digest is None:
+            digest = hashlib.sha256()
+            for tensor in (self.images, self.points, self.visible):
+                digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
+            self.digest = digest.hexdigest()
+        return self.digest
 
 
 def kept_side(size: int) -> int:
@@ -83,7 +86,8 @@ def build(name: str, samples, size: int, *, progress: bool = True) -> Crops:
     points, visible = np.zeros((number, 21, 2), np.float32), np.zeros((number, 21), bool)
     part_names, parts, ids = list(getattr(samples, "parts", [])), [], []
     kinds = sorted(set(part_names)) or [None]
-    rows = _rows(samples, side, several=key is not None and number >= SEVERAL)
+    apart = key is not None or getattr(samples, "IN_MEMORY", False)  # a reader of files may not stand several processes
+    rows = _rows(samples, side, several=apart and number >= SEVERAL)
     for i, row in enumerate(tqdm(rows, total=number, desc=f"cutting {name}", disable=not progress, unit="hand")):
         if row is None:
             continue
@@ -159,6 +163,7 @@ def backgrounds(samples, size: int, *, limit: int = 400, seed: int = 0) -> Tenso
     return torch.from_numpy(np.stack(windows)) if windows else torch.zeros(0, side, side, 3, dtype=torch.uint8)
 
 
+@functools.lru_cache(maxsize=1)
 def drawn_backgrounds(size: int, *, number: int = 150, seed: int = 0) -> Tensor:
     """Drawn scenes without a hand in the foreground, in the same form as `backgrounds`."""
     from handpose.data.synthetic import background  # here, because it is not needed to cut photographs

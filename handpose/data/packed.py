@@ -1,8 +1,10 @@
-"""A labelled set in one file: the hands cut out with room around them, as JPEG, with an offset table.
+"""Labelled sets in one file: the hands cut out with room around them, as WebP, with an offset table.
 
-For machines to which only a small file can be taken. A pack stands wherever the folder of a set does, as in
-``--data hand-keypoints:hands.npz``; `data_scripts/pack.py` writes it. The pictures keep their resolution, so errors in
-pixels are what they were; key-points are moved to the corner of the part that was cut out.
+For machines to which only a small file can be taken. A pack stands wherever the folder of a set in it does, as in
+``--data hand-keypoints:hands.npz``; `data_scripts/pack.py` writes it. Key-points are moved to the corner of the part
+that was cut out. Pictures keep their resolution, so that errors in pixels are what they were, unless a longest side
+was asked for: then those of larger pictures are shrunk, and only PCK means the same. WebP takes little more than
+half of JPEG's bytes for pictures as small as these.
 """
 
 import os
@@ -31,15 +33,17 @@ def window(box: np.ndarray, width: int, height: int) -> tuple[int, int, int, int
     return max(low[0], 0), max(low[1], 0), min(high[0], width), min(high[1], height)
 
 
-def write(file: str | os.PathLike, name: str, sets: dict[str, object], *, quality: int = 70, progress=iter) -> int:
-    """Pack a data set.
+def write(
+    file: str | os.PathLike, sets: dict[str, dict[str, object]], *, quality: int = 80, side: int | None = None,
+    progress=iter,
+) -> int:  # fmt: skip
+    """Pack data sets.
 
     Args:
         file: what to write, ``.npz``.
-        name: the set's name, as in `handpose.data.open`.
-        sets: the set, by split.
-        quality: of the JPEGs, 1 to 100. At 70 the bundled weights lose 0.4 points of PCK at 0.2 of s on
-            hand-keypoints, and its 7,717 photographs take 36 MB.
+        sets: the sets by name, as in `handpose.data.open`, and each of them by split.
+        quality: of the pictures, 1 to 100.
+        side: the longest side of a picture, pixels; larger ones are shrunk. None keeps all as they are.
         progress: wraps the list of samples to come, as tqdm does.
 
     Returns:
@@ -49,30 +53,41 @@ def write(file: str | os.PathLike, name: str, sets: dict[str, object], *, qualit
         handpose.files.OutputError: the file cannot be written.
         ValueError: there is nothing to pack.
     """
-    blob, rows, how = [], [], [cv2.IMWRITE_JPEG_QUALITY, quality]
-    for split, i in progress([(split, i) for split, samples in sets.items() for i in range(len(samples))]):
-        sample = sets[split][i]
+    blob, rows, how = [], [], [cv2.IMWRITE_WEBP_QUALITY, quality]
+    places = [(name, split) for name in sets for split in sets[name]]
+    for name, split, i in progress([(*place, i) for place in places for i in range(len(sets[place[0]][place[1]]))]):
+        sample = sets[name][split][i]
         if not sample.visible.any():
             continue
-        x0, y0, x1, y1 = window(sample.box, *sample.image.shape[1::-1])
-        picture = cv2.cvtColor(sample.image[y0:y1, x0:x1], cv2.COLOR_RGB2BGR)
-        blob.append(cv2.imencode(".jpg", picture, how)[1])
-        mask = np.zeros(0, np.uint8)
-        if sample.mask is not None:
-            mask = cv2.imencode(".jpg", sample.mask[y0:y1, x0:x1], how)[1]
-        blob.append(mask.reshape(-1))
-        part = getattr(sets[split], "parts", None)
-        rows.append((sample.keypoints - np.float32([x0, y0]), sample.visible, split, part[i] if part else "",
-                     sample.group, sample.id, sample.shape or ""))  # fmt: skip
+        image, mask, points = _small(sample, side)
+        blob.append(cv2.imencode(".webp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), how)[1].reshape(-1))
+        blob.append(np.zeros(0, np.uint8) if mask is None else cv2.imencode(".webp", mask, how)[1].reshape(-1))
+        part = getattr(sets[name][split], "parts", None)
+        rows.append((points, sample.visible, name, split, part[i] if part else "", sample.group, sample.id,
+                     sample.shape or ""))  # fmt: skip
     if not rows:
-        raise ValueError(f"{name}: no hand with a visible key-point; there is nothing to pack")
-    points, visible, *words = zip(*rows, strict=True)
+        raise ValueError(f"{', '.join(sets)}: no hand with a visible key-point; there is nothing to pack")
+    points, visible, names, *words = zip(*rows, strict=True)
     columns = dict(zip(WORDS, map(np.array, words), strict=True))
     offsets = np.cumsum([0, *(len(code) for code in blob)])  # picture, mask, picture, mask, ...
     with files.writing(file) as unfinished, open(unfinished, "wb") as stream:
-        np.savez(stream, name=name, blob=np.concatenate(blob), offsets=offsets, points=np.stack(points),
-                 visible=np.stack(visible), **columns)  # fmt: skip
+        np.savez_compressed(stream, name=np.array(names), blob=np.concatenate(blob), offsets=offsets,
+                            points=np.stack(points), visible=np.stack(visible), **columns)  # fmt: skip
     return len(rows)
+
+
+def _small(sample: Sample, side: int | None) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """Picture, mask and key-points of the part that is kept, shrunk to `side` where it is larger."""
+    x0, y0, x1, y1 = window(sample.box, *sample.image.shape[1::-1])
+    image, points = sample.image[y0:y1, x0:x1], sample.keypoints - np.float32([x0, y0])
+    mask = None if sample.mask is None else sample.mask[y0:y1, x0:x1]
+    if side and max(image.shape[:2]) > side:
+        factor = side / max(image.shape[:2])
+        size = [max(1, round(n * factor)) for n in image.shape[1::-1]]
+        points = (points + 0.5) * np.float32(np.divide(size, image.shape[1::-1])) - 0.5
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        mask = None if mask is None else cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
+    return image, mask, points.astype(np.float32)
 
 
 class Packed:
@@ -80,37 +95,43 @@ class Packed:
 
     Args:
         path: a file that `write` wrote.
-        name: the set that it must hold.
-        split: one of those that were packed.
+        name: one of the sets in it.
+        split: one of those that were packed of this set.
 
     Raises:
-        DataError: not a whole pack, another set, or a split that is not in it.
+        DataError: not a whole pack, or a set or split that is not in it.
     """
+
+    IN_MEMORY = True  # so several processes may share the work, see `handpose.data.crops`
 
     def __init__(self, path: str | os.PathLike, name: str, split: str) -> None:
         self.path, self.split = Path(path), split
         try:
             with np.load(self.path) as kept:
                 self.columns = {key: kept[key] for key in kept.files}
-            held, splits = ascii(str(self.columns["name"]))[1:-1], self.columns["splits"].tolist()
+            names, splits = self.columns["name"], self.columns["splits"].tolist()
+            names = np.broadcast_to(names, len(splits)).tolist()  # one for all, in packs of a single set of old
             whole = self._is_whole()
         except Exception as error:  # a damaged file can raise almost anything
             reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise DataError(f"{self.path}: not a whole packed set ({reason}); pack or copy it again") from None
         if not whole:
             raise DataError(f"{self.path}: not a whole packed set (its columns or offsets do not fit); pack it again")
-        if held != name:
-            raise DataError(f"{self.path}: holds {held}, not {name}; write {held}:{self.path}")
-        if split not in splits:
-            raise DataError(f"{self.path}: has no split {split!r}; packed are {', '.join(sorted(set(splits)))}")
-        self.rows = [i for i, s in enumerate(splits) if s == split]
-        if any(self.columns["parts"]):
+        if name not in names:
+            held = ", ".join(ascii(n)[1:-1] for n in sorted(set(names)))
+            raise DataError(f"{self.path}: holds {held}, not {name}; write {held.split(', ')[0]}:{self.path}")
+        packed = sorted({s for n, s in zip(names, splits, strict=True) if n == name})
+        if split not in packed:
+            raise DataError(f"{self.path}: has no split {split!r} of {name}; packed are {', '.join(packed)}")
+        self.rows = [i for i, place in enumerate(zip(names, splits, strict=True)) if place == (name, split)]
+        if any(self.columns["parts"][self.rows]):
             self.parts = [str(self.columns["parts"][i]) for i in self.rows]
 
     def _is_whole(self) -> bool:
         """Whether every column has its type and as many rows as it should."""
         number = len(self.columns["splits"])
-        forms = {"name": ("U", ()), "blob": ("u", (self.columns["blob"].size,)), "offsets": ("iu", (2 * number + 1,)),
+        forms = {"name": ("U", self.columns["name"].shape and (number,)),
+                 "blob": ("u", (self.columns["blob"].size,)), "offsets": ("iu", (2 * number + 1,)),
                  "points": ("f", (number, 21, 2)), "visible": ("b", (number, 21))}  # fmt: skip
         for name, (kinds, shape) in (forms | dict.fromkeys(WORDS, ("U", (number,)))).items():
             if self.columns[name].dtype.kind not in kinds or self.columns[name].shape != shape:
