@@ -92,11 +92,16 @@ def execute(table: dict, run: dict, seed: int, out: Path, results: Path, device:
     with files.writing(folder / "predictions.npz") as unfinished, open(unfinished, "wb") as stream:
         np.savez_compressed(stream, **kept)
     record |= {"experiment": table["name"], "method": run["method"], "init": run.get("init")}
-    losses = [h for h in record["history"] if "loss" in h]
-    thin = losses[:: max(1, len(losses) // HISTORY)]
-    record["history"] = sorted(thin + [h for h in record["history"] if "loss" not in h], key=lambda h: h["step"])
+    record["history"] = thin(record["history"])
     results.mkdir(parents=True, exist_ok=True)
     records.write_json(results / f"{run['method']}-s{seed}.json", record)
+
+
+def thin(history: list[dict]) -> list[dict]:
+    """A record's history with about `HISTORY` of its losses, and all else."""
+    losses = [h for h in history if "loss" in h]
+    few = losses[:: max(1, len(losses) // HISTORY)]
+    return sorted(few + [h for h in history if "loss" not in h], key=lambda h: h["step"])
 
 
 def compare(table: dict, out: Path, results: Path) -> None:

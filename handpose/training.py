@@ -105,6 +105,7 @@ class Run:
         init: a file of weights to start from, for fine-tuning; its network must be the configuration's.
         device: None chooses CUDA, MPS or CPU.
         progress: show progress bars.
+        kept: crops of the sources by name, cut before, so that several runs in one process share them.
 
     Raises:
         TrainingError: the folder cannot be written, or holds another run.
@@ -115,11 +116,11 @@ class Run:
         self, config: Config, sources: list[str], out: str | os.PathLike, *, seed: int = 0, validate: str | None = None,
         init: str | os.PathLike | None = None, device: str | None = None, resume: bool = False, progress: bool = True,
         splits: tuple[str, str] = ("train", "val"), watch: Sequence[str] = (), decay: int | None = None,
-        branch: str | os.PathLike | None = None,
+        branch: str | os.PathLike | None = None, kept: dict[str, crops.Crops] | None = None,
     ) -> None:  # fmt: skip
         self.config, self.sources, self.out, self.seed = config, sources, Path(out), seed
         self.validate = validate or (sources[0] if sources else None)
-        self.progress = progress and distributed.is_first()
+        self.progress, self.kept = progress and distributed.is_first(), kept or {}
         self.init, self.splits = str(init) if init else None, list(splits)
         self.device, self.part = devices.choose(distributed.device(device)), distributed.part(config.schedule.batch)
         self.versions = records.versions(self.device) | {"ranks": distributed.ranks()}
@@ -236,7 +237,8 @@ class Run:
         """All steps of the schedule that are left; the fingerprints of the data."""
         config, size = self.config, self.config.crop.size
         keep_freed_memory()
-        kept = [crops.build(name, source, size, progress=self.progress) for name, source in self.opened]
+        kept = [self.kept.get(name) or crops.build(name, source, size, progress=self.progress)
+                for name, source in self.opened]  # fmt: skip
         prints = {c.name: c.fingerprint() for c in kept}
         scenery = self._scenery(size)
         sampler = Sampler(kept, config.balance)
