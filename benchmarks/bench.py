@@ -22,8 +22,9 @@ import reading  # noqa: E402
 import steps  # noqa: E402
 import timing  # noqa: E402
 
-from handpose import devices, records  # noqa: E402
-from handpose.training import keep_freed_memory  # noqa: E402
+from handpose import devices
+from handpose.train import records  # noqa: E402
+from handpose.train.loop import keep_freed_memory  # noqa: E402
 
 
 def main() -> int:

@@ -10,7 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from handpose import config, devices, records, training
+from handpose import devices
+from handpose.train import config, loop, records
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = (0, 1, 2)
@@ -29,7 +30,7 @@ def main() -> int:
         for seed in SEEDS:
             for name, rows in found.items():
                 devices.half_precision = lambda _, half=name == "bfloat16": half
-                record = training.Run(
+                record = loop.Run(
                     settings, [source], Path(folder) / f"{name}-{seed}", seed=seed, progress=False
                 ).train()
                 scores = {"pck_bone_0.2": record["metrics"]["pck_bone"]["0.2"],

@@ -28,11 +28,12 @@ import peer_scores as scores
 import timing
 import torch
 
-from handpose import HandPose, data, devices, pretrained, records
+from handpose import HandPose, data, devices, pretrained
+from handpose.apply.tracking import Tracker
 from handpose.data import scenes
-from handpose.data.asl_letters import AslLetters
+from handpose.data.readers.asl_letters import AslLetters
 from handpose.detector import body_box
-from handpose.tracking import Tracker
+from handpose.train import records
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "book" / "results" / "peer" / "peer.json"

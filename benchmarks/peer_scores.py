@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from handpose import detection, metrics, skeleton
+from handpose import metrics, skeleton
 from handpose.data import scenes
 from handpose.detector import iou
+from handpose.study import detection
 
 FOUND = 0.5  # IoU from which on a hand is found
 FAR = 1e6  # pixels: where the key-points of a hand lie that was not found

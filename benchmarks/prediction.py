@@ -8,9 +8,11 @@ import numpy as np
 import timing
 import torch
 
-from handpose import HandPose, cpm, crop, detector, devices, evaluation, export, gesturenet, pretrained
+from handpose import HandPose, cpm, crop, detector, devices, gesturenet, pretrained
+from handpose.apply import export
 from handpose.data import SyntheticHands
 from handpose.pipeline import Hand
+from handpose.train import evaluate
 
 
 def network(device: torch.device, repeats: int, limit: dict) -> dict:
@@ -21,8 +23,8 @@ def network(device: torch.device, repeats: int, limit: dict) -> dict:
     rng = np.random.default_rng(0)
     one, many = (rng.integers(0, 255, (n, size, size, 3), dtype=np.uint8) for n in (1, 32))
     taken = timing.alternate(
-        repeats, device, one=lambda: evaluation.estimate(net, one), many=lambda: evaluation.estimate(net, many),
-        cpm_one=lambda: evaluation.estimate(rival, one), cpm_many=lambda: evaluation.estimate(rival, many),
+        repeats, device, one=lambda: evaluate.estimate(net, one), many=lambda: evaluate.estimate(net, many),
+        cpm_one=lambda: evaluate.estimate(rival, one), cpm_many=lambda: evaluate.estimate(rival, many),
     )  # fmt: skip
     least = timing.floor(net, size, limit, training=False)
     return {
@@ -47,7 +49,7 @@ def pipeline(device: torch.device, repeats: int) -> dict:
         "letterbox": lambda: detector.letterbox(photo),
         "detector": lambda: detector.detect(hp.detector, [photo], threshold=hp.threshold),
         "cut": lambda: crop.take(photo, hand.box, hp.size),
-        "pose": lambda: evaluation.estimate(hp.net, one),
+        "pose": lambda: evaluate.estimate(hp.net, one),
         "gesture": lambda: gesturenet.name(hp.reader, hand.keypoints),
     }
     found = {name: 1e3 * timing.alternate(repeats, device, task=task)["task"] for name, task in tasks.items()}

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import torch
 
-from handpose import devices, records
+from handpose import devices
+from handpose.train import records
 
 ROOT = Path(__file__).resolve().parent.parent
 STEPS, HANDS = 120, 400
@@ -34,7 +35,7 @@ def train(config: Path, processes: int, threads: int, out: Path) -> dict:
 
 
 def main() -> int:
-    text = (resources.files("handpose.configs") / "small.toml").read_text(encoding="utf-8")
+    text = (resources.files("handpose.train.configs") / "small.toml").read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "ranks.toml"
         config.write_text(text.replace("steps = 400", f"steps = {STEPS}"), encoding="utf-8")

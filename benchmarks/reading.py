@@ -10,8 +10,8 @@ from pathlib import Path
 import timing
 import torch
 
-from handpose import evaluation
 from handpose.data import SyntheticHands, crops, drawing
+from handpose.train import evaluate
 
 ROOT = Path(__file__).resolve().parent.parent
 DRAWN = 1000  # hands; some seconds of it are the start of the processes
@@ -26,10 +26,10 @@ def data_sources(repeats: int) -> dict:
     tasks = {f"drawn_{size}": lambda h=hands: [h[next(counter)] for _ in range(8)] for size, hands in sets.items()}
     place = Path(os.environ.get("HANDPOSE_DATA", "")) / "hand-keypoints"
     if os.environ.get("HANDPOSE_DATA") and place.is_dir():
-        from handpose.data.hand_keypoints import HandKeypoints
+        from handpose.data.readers.hand_keypoints import HandKeypoints
 
         photos = HandKeypoints(place)
-        tasks["read"] = lambda: evaluation.cut(photos, 128, limit=16)
+        tasks["read"] = lambda: evaluate.cut(photos, 128, limit=16)
     taken = timing.alternate(repeats, cpu, **tasks)
     found = {f"drawn_hands_per_second_{size}": 8 / taken[f"drawn_{size}"] for size in sets}
     found |= {"drawn_hands_per_second_128_by_processes": drawn_by_processes(), "processes": drawing.cores()}

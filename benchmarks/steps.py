@@ -8,8 +8,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from handpose import PoseEstimationNet, PoseLoss, augment, config, cpm, devices
-from handpose.data import crops
+from handpose import PoseEstimationNet, PoseLoss, cpm, devices
+from handpose.data import augment, crops
+from handpose.train import config
 
 BATCH = 24
 PARTS = ("data", "augmentation", "forward", "backward", "optimiser")

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from handpose import records
+from handpose.train import records
 
 
 def wait(device: torch.device) -> None:

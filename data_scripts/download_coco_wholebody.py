@@ -10,7 +10,7 @@ In DIR: train2017/*.jpg, val2017/*.jpg, annotations/coco_wholebody_{train,val}_v
 
 import sys
 
-from handpose import fetch
+from downloading import fetch
 
 if __name__ == "__main__":
     sys.exit(fetch.script("coco-wholebody", __doc__))

@@ -9,7 +9,7 @@ In DIR: _LABELLED_SAMPLES/CARDS_COURTYARD_B_T/frame_*.jpg and polygons.mat, and 
 
 import sys
 
-from handpose import fetch
+from downloading import fetch
 
 if __name__ == "__main__":
     sys.exit(fetch.script("egohands", __doc__))

@@ -8,7 +8,7 @@ In DIR: training/{rgb,mask}/00000000.jpg, evaluation/rgb, {training,evaluation}_
 
 import sys
 
-from handpose import fetch
+from downloading import fetch
 
 if __name__ == "__main__":
     sys.exit(fetch.script("freihand", __doc__))

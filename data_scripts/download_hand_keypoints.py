@@ -8,7 +8,7 @@ In DIR: images/{train,val}/IMG_00000001.jpg, labels/{train,val}/IMG_00000001.txt
 
 import sys
 
-from handpose import fetch
+from downloading import fetch
 
 if __name__ == "__main__":
     sys.exit(fetch.script("hand-keypoints", __doc__))

@@ -10,7 +10,7 @@ In DIR: Train/source/*.jpg, Test/source/*.jpg, annotations/onehand10k_{train,tes
 
 import sys
 
-from handpose import fetch
+from downloading import fetch
 
 if __name__ == "__main__":
     sys.exit(fetch.script("onehand10k", __doc__))

@@ -10,7 +10,7 @@ In DIR: hand_labels/, hand143_panopticdb/, annotations/panoptic_{train,test}.jso
 
 import sys
 
-from handpose import fetch
+from downloading import fetch
 
 if __name__ == "__main__":
     sys.exit(fetch.script("panoptic", __doc__))

@@ -8,7 +8,7 @@ In DIR: RHD_published_v2/{training,evaluation}/{color,depth,mask}/00000.png, and
 
 import sys
 
-from handpose import fetch
+from downloading import fetch
 
 if __name__ == "__main__":
     sys.exit(fetch.script("rhd", __doc__))

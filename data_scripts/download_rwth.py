@@ -9,7 +9,7 @@ In DIR: video/<gesture 1-35>/<signer>_<gesture>_<session>_<camera>.mpg.
 
 import sys
 
-from handpose import fetch
+from downloading import fetch
 
 if __name__ == "__main__":
     sys.exit(fetch.script("rwth", __doc__))

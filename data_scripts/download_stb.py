@@ -10,7 +10,7 @@ In DIR: images/B1Counting/BB_left_0.png and so on, labels/B1Counting_BB.mat and 
 
 import sys
 
-from handpose import fetch
+from downloading import fetch
 
 if __name__ == "__main__":
     sys.exit(fetch.script("stb", __doc__))

@@ -8,7 +8,8 @@ Writes book/results/curves/NAME.json, numbers alone: no picture of a person is i
 import sys
 from pathlib import Path
 
-from handpose import data, devices, evaluation, pretrained, records
+from handpose import data, devices, pretrained
+from handpose.train import evaluate, records
 
 ROOT = Path(__file__).resolve().parent.parent
 SETS = {"hand-keypoints": "val", "asl-letters": "all"}
@@ -19,11 +20,11 @@ def main() -> int:
     net, size = pretrained.load(None, device)
     for name, split in SETS.items():
         try:
-            cut = evaluation.cut(data.open(name, split), size, progress=True)
+            cut = evaluate.cut(data.open(name, split), size, progress=True)
         except data.DataError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
-        found = evaluation.score(net, cut, intervals=False)
+        found = evaluate.score(net, cut, intervals=False)
         about = {"data": name, "split": split, "images": found["images"], "weights": pretrained.bundled().name}
         file = ROOT / "book" / "results" / "curves" / f"{name}.json"
         records.write_json(file, records.about("curves", name, 0, device) | about | {"curves": found["curves"]})

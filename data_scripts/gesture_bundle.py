@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch.utils.data import Subset
 
-from handpose import data, fingerspelling, gesturenet, pretrained
-from handpose.fingerspelling import ALIKE, Signs
+from handpose import data, gesturenet, pretrained
 from handpose.pipeline import HandPose
+from handpose.study import fingerspelling
+from handpose.study.fingerspelling import ALIKE, Signs
 
 OPTIONS = dict(units=512, spread=True)
 TRAINING = dict(steps=2000, turn=8.0)  # degrees: turned by more, a g becomes a d

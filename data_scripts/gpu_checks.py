@@ -21,7 +21,8 @@ import torch
 from gpu_work import SCALES, Work, settings, speed
 
 import handpose
-from handpose import config, data, devices, evaluation, pretrained, records, training
+from handpose import data, devices, pretrained
+from handpose.train import config, evaluate, loop, records
 
 #: Seconds after which a check with a process of its own has failed, by scale.
 ALONE_SECONDS = {"full": 45, "tiny": 120}
@@ -61,12 +62,12 @@ def train(work: Work) -> dict:
 
 def evaluate(work: Work) -> dict:
     """The network that `train` left gives the same key-points as on the processor."""
-    cut = evaluation.cut(data.open(work.hands, "val"), settings(work.scale).crop.size)
+    cut = evaluate.cut(data.open(work.hands, "val"), settings(work.scale).crop.size)
     file = work.folder / "rate" / "weights.safetensors"
     nets = [pretrained.load(file, place)[0] for place in (work.device, "cpu")]
     began = time.monotonic()
-    scores = [evaluation.score(net, cut)["metrics"]["pck_box"]["0.1"] for net in nets]
-    return {"pck_box_0.1": scores, **same(*(evaluation.predict(net, cut)[-1] for net in nets)),
+    scores = [evaluate.score(net, cut)["metrics"]["pck_box"]["0.1"] for net in nets]
+    return {"pck_box_0.1": scores, **same(*(evaluate.predict(net, cut)[-1] for net in nets)),
             "seconds": round(time.monotonic() - began, 2)}  # fmt: skip
 
 
@@ -94,10 +95,10 @@ def predict(work: Work) -> dict:
 def bfloat16(work: Work) -> dict:
     """The bundled network under autocast finds what it finds in float32."""
     net, size = pretrained.load(None, work.device)
-    cut = evaluation.cut(data.open(work.hands, "val"), size)
-    exact = evaluation.predict(net, cut)[-1]
+    cut = evaluate.cut(data.open(work.hands, "val"), size)
+    exact = evaluate.predict(net, cut)[-1]
     with torch.autocast(work.device.type, torch.bfloat16):
-        rough = evaluation.predict(net, cut)[-1]
+        rough = evaluate.predict(net, cut)[-1]
     return same(rough, exact, 2.0)
 
 
@@ -189,7 +190,7 @@ def attempt(name: str, work: Work, of_child: subprocess.Popen | None, until: flo
                 raise Failed(last_line(errors))
             found = json.loads(last_line(said))
         found = {"ok": True, **found}
-    except (KeyboardInterrupt, training.Interrupted):  # the time is over
+    except (KeyboardInterrupt, loop.Interrupted):  # the time is over
         raise
     except subprocess.TimeoutExpired:
         found = {"ok": False, "error": f"not done after {ALONE_SECONDS[work.scale]} seconds"}

@@ -30,8 +30,9 @@ import run_experiments
 import torch
 from gpu_work import SCALES, Copies, settings
 
-from handpose import checkpoint, config, data, devices, evaluation, files, metrics, pretrained, records, training
+from handpose import data, devices, files, metrics, pretrained
 from handpose.data import crops
+from handpose.train import checkpoint, config, evaluate, loop, records
 
 TABLE = Path(__file__).resolve().parent / "experiments" / "best-scale.toml"
 METHODS = ("msahp", "none", "conv-ops")
@@ -104,7 +105,7 @@ class Gpu:
         """Crops of everything that is trained on, and of what is scored, once for all runs."""
         size = settings(self.scale).crop.size
         self.kept = {name: crops.build(name, samples, size, progress=False) for name, samples in self.samples.items()}
-        self.cuts = {name: evaluation.cut(samples, size) for name, samples in self.tests.items()}
+        self.cuts = {name: evaluate.cut(samples, size) for name, samples in self.tests.items()}
         volume = 0
         for kept in self.kept.values():
             kept.fingerprint()
@@ -120,20 +121,20 @@ class Gpu:
         folder = self.out / name
         self.say(f"{name}: {chosen.schedule.steps} steps of {chosen.schedule.batch}")
         if not (folder / "record.json").exists():
-            training.Run(
+            loop.Run(
                 chosen, [self.place(s) for s in sources], folder, validate=self.place("hand-keypoints"),
                 init=init, device=str(self.device), resume=(folder / "checkpoint.pt").exists(), kept=self.kept,
                 progress=False,
             ).train()  # fmt: skip
         record = data.common.read_json(folder / "record.json")
         net, _ = pretrained.load(folder / "weights.safetensors", self.device)
-        predicted = {test: evaluation.predict(net, cut) for test, cut in self.cuts.items()}
+        predicted = {test: evaluate.predict(net, cut) for test, cut in self.cuts.items()}
         with files.writing(folder / "predictions.npz") as unfinished, open(unfinished, "wb") as stream:
             np.savez_compressed(stream, **{k: v.astype(np.float32) for k, v in predicted.items()})
         record |= {"experiment": "gpu", "method": name, "data": sources, "validation": "hand-keypoints",
                    "init": self.init.name if init else None,
                    "history": run_experiments.thin(record["history"]),
-                   "elsewhere": {test: evaluation.score(net, cut) for test, cut in self.cuts.items()
+                   "elsewhere": {test: evaluate.score(net, cut) for test, cut in self.cuts.items()
                                  if test != "hand-keypoints/val"}}  # fmt: skip
         records.write_json(self.results / f"{name}.json", record)
         found = {"hand-keypoints/val": record, **record["elsewhere"]}
@@ -224,7 +225,7 @@ def work(gpu: Gpu, names: list[str]) -> int:
         gpu.prepare()
         if gpu.best() and gpu.compare():
             gpu.say("done")
-    except (KeyboardInterrupt, training.Interrupted) as error:
+    except (KeyboardInterrupt, loop.Interrupted) as error:
         gpu.say(f"stopped; call it again with the same --out to go on {f'({error})' if str(error) else ''}")
     finally:
         timer.cancel()

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import torch
 
-from handpose import config, data, pretrained, training
+from handpose import data, pretrained
 from handpose.data import packed
+from handpose.train import config, loop
 
 #: What differs from the configuration `best`, by scale: nothing, or for trying the script out.
 SCALES = {
@@ -57,7 +58,7 @@ class Work:
         short = dataclasses.replace(short, evaluate_every=steps, checkpoint_every=max(1, steps // 3))
         if not measured:  # drawing scenes takes seconds, and each process would do it anew
             short = dataclasses.replace(short, augment=dataclasses.replace(short.augment, background=0.0))
-        return training.Run(short, [self.hands], self.folder / name, device=str(self.device), resume=resume,
+        return loop.Run(short, [self.hands], self.folder / name, device=str(self.device), resume=resume,
                             progress=False).train()  # fmt: skip
 
     def weights(self, name: str) -> bytes:

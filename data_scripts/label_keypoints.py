@@ -5,7 +5,7 @@
 
 The network's guess stands there first: drag the joints that are wrong, and n takes the rest as right. The labels are
 saved at every change of photo and after every few clicks; called again with the same --out, the program goes on where
-it was left. handpose/data/labelled.py describes the file and reads it.
+it was left. handpose/data/readers/labelled.py describes the file and reads it.
 """
 
 import argparse
@@ -14,13 +14,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from labelling import HELP, Labelling, say
 
 from handpose import HandPose, files
-from handpose.data import labelled, rwth
-from handpose.display import check_display, is_open
-from handpose.fingerspelling import in_turns
-from handpose.labelling import HELP, Labelling, say
-from handpose.photos import list_photos, write_picture
+from handpose.apply.display import check_display, is_open
+from handpose.apply.photos import list_photos, write_picture
+from handpose.data.readers import labelled, rwth
+from handpose.study.fingerspelling import in_turns
 
 
 def show(labelling: Labelling) -> None:

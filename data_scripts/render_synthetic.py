@@ -36,8 +36,9 @@ import numpy as np
 from tqdm import tqdm
 
 from handpose import data, files
-from handpose.data import stb, synthetic
-from handpose.data.hand_keypoints import PART_STARTS, VAL_STARTS
+from handpose.data import synthetic
+from handpose.data.readers import stb
+from handpose.data.readers.hand_keypoints import PART_STARTS, VAL_STARTS
 from handpose.data.sample import Sample
 
 LAYOUTS = ("hand-keypoints", "stb")

@@ -24,7 +24,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from handpose import analysis, config, data, evaluation, files, metrics, pretrained, records, training
+from handpose import data, files, metrics, pretrained
+from handpose.study import analysis
+from handpose.train import config, evaluate, loop, records
 
 ROOT = Path(__file__).resolve().parent.parent
 HISTORY = 100  # at most this many points of the learning curve are kept in a record
@@ -73,7 +75,7 @@ def execute(table: dict, run: dict, seed: int, out: Path, results: Path, device:
     folder = out / table["name"] / f"{run['method']}-s{seed}"
     init = out / table["name"] / f"{run['init']}-s{seed}" / "weights.safetensors" if run.get("init") else None
     if not (folder / "record.json").exists():
-        training.Run(
+        loop.Run(
             settings(table, run), run["data"], folder, seed=seed, validate=table["validate"], init=init, device=device,
             resume=(folder / "checkpoint.pt").exists(),
         ).train()  # fmt: skip
@@ -82,13 +84,13 @@ def execute(table: dict, run: dict, seed: int, out: Path, results: Path, device:
     kept, record["elsewhere"] = {}, {}
     for name in [f"{table['validate']}/val", *table.get("elsewhere", [])]:
         source, _, split = name.rpartition("/")
-        cut = evaluation.cut(data.open(source, split), size)
-        kept |= {f"{name}|predicted": evaluation.predict(net, cut).astype(np.float32), f"{name}|points": cut.points,
+        cut = evaluate.cut(data.open(source, split), size)
+        kept |= {f"{name}|predicted": evaluate.predict(net, cut).astype(np.float32), f"{name}|points": cut.points,
                  f"{name}|visible": cut.visible, f"{name}|groups": np.array(cut.groups)}  # fmt: skip
         if cut.occluded is not None:
             kept[f"{name}|occluded"] = cut.occluded
         if name != f"{table['validate']}/val":
-            record["elsewhere"][name] = evaluation.score(net, cut)
+            record["elsewhere"][name] = evaluate.score(net, cut)
     with files.writing(folder / "predictions.npz") as unfinished, open(unfinished, "wb") as stream:
         np.savez_compressed(stream, **kept)
     record |= {"experiment": table["name"], "method": run["method"], "init": run.get("init")}
@@ -134,7 +136,7 @@ def attempt(table: dict, run: dict, seed: int, out: Path, results: Path, device:
     print(f"{table['name']}/{run['method']}-s{seed}: running", flush=True)
     try:
         execute(table, run, seed, out, results, device)
-    except (TableError, config.ConfigError, data.DataError, training.TrainingError, pretrained.WeightsError,
+    except (TableError, config.ConfigError, data.DataError, loop.TrainingError, pretrained.WeightsError,
             files.OutputError) as error:  # fmt: skip
         print(f"run_experiments: {run['method']}-s{seed}: {error}", file=sys.stderr)
         return 1

@@ -21,10 +21,12 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from handpose import augment, checkpoint, config, data, detection, detector, devices, files, pretrained, records
-from handpose.data import crops, scenes
-from handpose.data.asl_letters import AslLetters
-from handpose.training import learning_rate
+from handpose import data, detector, devices, files, pretrained
+from handpose.data import augment, crops, scenes
+from handpose.data.readers.asl_letters import AslLetters
+from handpose.study import detection
+from handpose.train import checkpoint, config, records
+from handpose.train.loop import learning_rate
 
 BATCH = 16
 PEAK = 1e-3  # learning rate

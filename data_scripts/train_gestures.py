@@ -20,9 +20,11 @@ from pathlib import Path
 import numpy as np
 from gesture_bundle import bundle
 
-from handpose import config, data, devices, fingerspelling, gesturenet, pretrained, records, training
-from handpose.data.labelled import LabelFile
+from handpose import data, devices, gesturenet, pretrained
+from handpose.data.readers.labelled import LabelFile
 from handpose.data.synthetic.letters import RenderedAlphabet
+from handpose.study import fingerspelling
+from handpose.train import config, loop, records
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOK_ALIKES = {"0": "o", "2": "v", "6": "w"}  # one shape each in the Massey set
@@ -125,7 +127,7 @@ def tuned(start: Path, hand: str, number: int, folder: Path) -> Path:
         crop=dataclasses.replace(laptop.crop, size=size), balance={},
         schedule=dataclasses.replace(laptop.schedule, steps=TUNING_STEPS, peak=5e-4, average=0.98),
     )  # fmt: skip
-    run = training.Run(settings, [f"labelled:{labels}"], folder, init=start, validate="synthetic:50", progress=False)
+    run = loop.Run(settings, [f"labelled:{labels}"], folder, init=start, validate="synthetic:50", progress=False)
     run.train()
     return weights
 
@@ -167,7 +169,7 @@ def main() -> int:
         about["seconds"] = round(time.monotonic() - began, 1)
         (chosen.results / "gestures").mkdir(parents=True, exist_ok=True)
         records.write_json(chosen.results / "gestures" / f"{chosen.experiment}.json", about | found)
-    except (ValueError, training.TrainingError) as error:
+    except (ValueError, loop.TrainingError) as error:
         print(f"train_gestures: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -5,24 +5,12 @@ import os
 import sys
 from pathlib import Path
 
-from handpose import (
-    checkpoint,
-    config,
-    data,
-    datasets,
-    devices,
-    doctor,
-    evaluation,
-    export,
-    files,
-    fingerspelling,
-    predict,
-    pretrained,
-    records,
-    reproduce,
-    training,
-)
+from handpose import data, devices, files, pretrained
+from handpose.apply import export
+from handpose.cli import datasets, doctor, predict
 from handpose.detector import HandDecNet
+from handpose.study import fingerspelling, reproduce
+from handpose.train import checkpoint, config, evaluate, loop, records
 
 
 def parser() -> argparse.ArgumentParser:
@@ -74,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run_train(arguments: argparse.Namespace) -> int:
     settings = config.load(arguments.config)
-    run = training.Run(
+    run = loop.Run(
         settings, [s for s in arguments.data.split(",") if s], arguments.out, seed=arguments.seed,
         validate=arguments.validate, init=arguments.init, device=arguments.device, resume=arguments.resume,
         watch=[s for s in arguments.watch.split(",") if s], decay=arguments.decay, branch=arguments.branch,
@@ -96,11 +84,11 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
         finder, _ = pretrained.load(None, place, kind=HandDecNet)
         score = fingerspelling.score_rwth(net, size, finder, path or None, arguments.split)
         return letters_read(arguments, score)
-    cut = evaluation.cut(data.open(arguments.data, arguments.split), size, progress=True)
+    cut = evaluate.cut(data.open(arguments.data, arguments.split), size, progress=True)
     found = {
         "data": arguments.data.partition(":")[0], "split": arguments.split, "images": len(cut.ids),
         "weights": Path(arguments.weights or pretrained.bundled()).name,
-    } | evaluation.score(net, cut)  # fmt: skip
+    } | evaluate.score(net, cut)  # fmt: skip
     print_scores(found)
     if arguments.json:
         records.write_json(Path(arguments.json), found)
@@ -152,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         chosen = parser().parse_args(arguments)
         return chosen.run(chosen)
-    except training.Interrupted as error:
+    except loop.Interrupted as error:
         print(f"\n{error}", file=sys.stderr)
         return 130
     except (ValueError, checkpoint.TrainingError) as error:

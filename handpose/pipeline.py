@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handpose import crop, devices, evaluation, gesturenet, onnx_runtime, pretrained, skeleton
+from handpose import crop, devices, gesturenet, pretrained, skeleton
+from handpose.apply import onnx_runtime
 from handpose.data.common import DataError, read_image
 from handpose.detector import HandDecNet, detect, joint_box
 from handpose.posenet import PoseEstimationNet
+from handpose.train import evaluate
 
 SMALLEST = 8  # pixels; no 21 joints can be told apart in less
 
@@ -87,7 +89,7 @@ class HandPose:
             threshold, second_look: as for `HandPose`.
 
         Raises:
-            handpose.onnx_runtime.OnnxError: a file is missing or cannot be used, or ONNX Runtime is not installed.
+            handpose.apply.onnx_runtime.OnnxError: a file is missing or cannot be used, or ONNX Runtime is not installed.
             ValueError: a threshold outside 0 to 1, or fewer threads than one.
         """
         nets = onnx_runtime.load(folder, threads=threads)
@@ -147,7 +149,7 @@ class HandPose:
     def _estimate(self, image: np.ndarray, boxes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Key-points (n, 21, 2) in the picture's pixels and scores (n, 21), all hands in one batch."""
         taken = [crop.take(image, box, self.size) for box in boxes]
-        points, scores = evaluation.estimate(self.net, np.stack([t.image for t in taken]))
+        points, scores = evaluate.estimate(self.net, np.stack([t.image for t in taken]))
         return np.stack([t.to_picture(p) for t, p in zip(taken, points[-1], strict=True)]), scores[-1]
 
 

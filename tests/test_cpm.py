@@ -6,8 +6,9 @@ import pytest
 import torch
 
 import handpose
-from handpose import attention, config, losses, pretrained, records, scoremap
+from handpose import attention, losses, pretrained, scoremap
 from handpose.cpm import ConvolutionalPoseMachine, DirectRegression
+from handpose.train import config, records
 
 
 def parameters(net: torch.nn.Module) -> int:

@@ -5,8 +5,10 @@ import pytest
 import torch
 
 import handpose
-from handpose import augment, config, detection, detector
-from handpose.data import scenes
+from handpose import detector
+from handpose.data import augment, scenes
+from handpose.study import detection
+from handpose.train import config
 
 
 def random_boxes(number: int, seed: int = 0) -> torch.Tensor:

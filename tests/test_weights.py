@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
-from handpose import HandDecNet, data, detection, detector, evaluation, fingerspelling, gesturenet, pretrained
+from handpose import HandDecNet, data, detector, gesturenet, pretrained
 from handpose.data import scenes
 from handpose.data.synthetic import GERMAN_ALPHABET
 from handpose.data.synthetic.letters import RenderedAlphabet
 from handpose.gesturenet import GestureNet
+from handpose.study import detection, fingerspelling
+from handpose.train import evaluate
 from tools import publish
 
 FILES = sorted(pretrained.bundled().parent.glob("*.safetensors"))
@@ -24,7 +26,7 @@ def test_every_file_has_a_record_and_they_are_small():
 def test_the_record_holds_on_the_embedded_test_set(name):
     net, size = pretrained.load(pretrained.bundled(name))
     record = POSES[name]["elsewhere"]["synthetic/test"]
-    found = evaluation.score(net, evaluation.cut(data.open("synthetic", "test"), size), intervals=False)
+    found = evaluate.score(net, evaluate.cut(data.open("synthetic", "test"), size), intervals=False)
     assert found["images"] == record["images"]
     for kind in ("pck_bone", "pck_box"):
         for t, value in record["metrics"][kind].items():
@@ -46,7 +48,7 @@ def test_the_record_holds_on_photographs(real_data, monkeypatch):
     monkeypatch.setenv("HANDPOSE_DATA", str(real_data))
     net, size = pretrained.load()
     record = POSES[pretrained.DEFAULT]
-    found = evaluation.score(net, evaluation.cut(data.open("hand-keypoints", "val"), size), intervals=False)
+    found = evaluate.score(net, evaluate.cut(data.open("hand-keypoints", "val"), size), intervals=False)
     for t, value in record["metrics"]["pck_bone"].items():
         assert abs(found["metrics"]["pck_bone"][t] - value) < 0.002
 

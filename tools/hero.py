@@ -10,7 +10,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from handpose import HandPose, attention, crop, figures, scoremap
+from handpose import HandPose, attention, crop, scoremap
+from handpose.book import figures
 from handpose.data.synthetic import render
 
 JOINT = 8  # index fingertip

@@ -16,9 +16,11 @@ from pathlib import Path
 
 import torch
 
-from handpose import config, gesturenet, metrics, paper, posenet, reproduce, skeleton, training
-from handpose.data import rwth
+from handpose import gesturenet, metrics, posenet, skeleton
+from handpose.data.readers import rwth
 from handpose.data.synthetic.alphabet import GERMAN_ALPHABET
+from handpose.study import paper, reproduce
+from handpose.train import config, loop
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "book" / "results"
@@ -96,7 +98,7 @@ def crop() -> str:
 
 def _rates() -> list[float]:
     schedule = config.load("paper").schedule
-    return [training.learning_rate(schedule, step) for step in range(schedule.steps)]
+    return [loop.learning_rate(schedule, step) for step in range(schedule.steps)]
 
 
 def warm_up() -> str:

@@ -6,7 +6,7 @@
     python tools/notebooks.py --list      what is up to date and what is not; executes nothing
 
 The sources are the only form edited by hand. A chapter's metadata holds the hash of the source that made it, which
-tests/test_book.py compares, and the hash of the package's code behind its outputs. A chapter whose code in
+tests/book/test_book.py compares, and the hash of the package's code behind its outputs. A chapter whose code in
 `handpose/` has changed since is listed, not executed again: nbval (`make test`) tells whether its outputs still hold.
 The metadata also holds the seconds that the execution took, which are copied into book/teaching.md.
 """

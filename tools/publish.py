@@ -13,7 +13,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from handpose import data, evaluation, pretrained, records
+from handpose import data, pretrained
+from handpose.train import evaluate, records
 
 ROOT = Path(__file__).resolve().parent.parent
 ELSEWHERE = {
@@ -50,8 +51,8 @@ def publish(folder: Path) -> None:
         record["elsewhere"] = {}
         for name, (source, split) in ELSEWHERE.items():
             print(f"scoring on {name}", flush=True)
-            cut = evaluation.cut(data.open(source, split), size, progress=True)
-            record["elsewhere"][name] = evaluation.score(net, cut)
+            cut = evaluate.cut(data.open(source, split), size, progress=True)
+            record["elsewhere"][name] = evaluate.score(net, cut)
     record["bundled"] = record["experiment"]
     shutil.copyfile(folder / "weights.safetensors", pretrained.bundled(record["bundled"]))
     pretrained.bundled(record["bundled"]).chmod(0o644)
@@ -62,8 +63,8 @@ def publish(folder: Path) -> None:
 def score_rendered() -> None:
     for name, record in published("msahp").items():
         net, size = pretrained.load(pretrained.bundled(name))
-        cut = evaluation.cut(data.open("synthetic", "test"), size, progress=True)
-        record["elsewhere"]["synthetic/test"] = evaluation.score(net, cut)
+        cut = evaluate.cut(data.open("synthetic", "test"), size, progress=True)
+        record["elsewhere"]["synthetic/test"] = evaluate.score(net, cut)
         records.write_json(record_file(record), record)
 
 

@@ -6,7 +6,7 @@ was recalled and not looked up again says so.
 """
 
 from handpose.data.dataset import Archive, Dataset
-from handpose.data.wild import SOURCES, SPLITS
+from handpose.data.readers.wild import SOURCES, SPLITS
 
 LMB = "https://lmb.informatik.uni-freiburg.de/data"
 CMU = "http://domedb.perception.cs.cmu.edu/panopticDB/hands"

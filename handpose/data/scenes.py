@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import torch
 
-from handpose import augment, crop, data
-from handpose.data import crops
+from handpose import crop, data
+from handpose.data import augment, crops
+from handpose.data.readers.wild import Wild
 from handpose.data.synthetic import background
-from handpose.data.wild import Wild
 from handpose.detector import BODY, GREY, SIZE, body_box
 
 SPLITS = {"train": 0, "val": 1, "test": 2}

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from handpose.data import stb
+from handpose.data.readers import stb
 from handpose.data.synthetic import _compose, random_light
 from handpose.data.synthetic.anatomy import Identity, Pose, joints, random_identity
 from handpose.data.synthetic.background import clutter

@@ -1,0 +1,1 @@
+"""How data sets are fetched: terms, transfer, unpacking, checks."""

@@ -1,1 +1,0 @@
-"""The bundled configurations; read them with `handpose.config.load`."""

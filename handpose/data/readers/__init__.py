@@ -1,0 +1,1 @@
+"""One module a published or exported form of labels."""

@@ -1,0 +1,197 @@
+"""Photographs labelled by hand: the JSON file that ``data_scripts/label_keypoints.py`` writes.
+
+    {"format": "handpose.keypoints/1",
+     "order": ["wrist", "thumb CMC", ...],
+     "images": [{"path": "anna/1.jpg", "width": 640, "height": 480,
+                 "keypoints": [[312.5, 410.25], null, ...], "box": [x0, y0, x1, y1], "shape": "a"}]}
+
+One hand a picture. A path is relative to the file's own folder, or absolute. `keypoints` holds 21 times (x, y) in
+pixels of the upright picture, or null for a joint without a label; `box` is null without any. `shape` may be null.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from handpose.data.common import DataError, make_sample, read_image, read_json
+from handpose.data.sample import Sample
+from handpose.skeleton import JOINTS, NUM_JOINTS, tight_box
+from handpose.train import records
+
+FORMAT = "handpose.keypoints/1"
+SPLITS = ("train", "val", "all")
+LARGEST = 1e7  # pixels; what is farther away is no coordinate
+
+
+def located(file: str | os.PathLike, path: str | os.PathLike) -> Path:
+    """Where the picture `path` of the label file `file` lies. A picture has one such place, whatever led to it."""
+    whole = Path(os.path.realpath(file)).parent / path
+    return Path(os.path.realpath(whole.parent)) / whole.name
+
+
+def read(file: str | os.PathLike) -> list[dict]:
+    """The entries of a label file, each checked; the pictures are not looked at.
+
+    Raises:
+        DataError: it cannot be read, is damaged, or has another form; the message names the entry.
+    """
+    file = Path(file)
+    content = read_json(file)
+    form = content.get("format") if isinstance(content, dict) else None
+    if form != FORMAT:
+        raise DataError(f"{file}: not a file of key-points (its format is {_short(form)}, not {FORMAT!r})")
+    if content.get("order") != list(JOINTS):
+        raise DataError(f'{file}: its "order" of the joints is not ours: {", ".join(JOINTS)}')
+    if not isinstance(content.get("images"), list):
+        raise DataError(f'{file}: its "images" are not a list')
+    places: dict[Path, int] = {}
+    for number, entry in enumerate(content["images"]):
+        name = f"{file}, images[{number}]"
+        if isinstance(entry, dict) and isinstance(entry.get("path"), str):
+            name += f" {_short(entry['path'])}"
+        try:
+            _check(entry)
+        except ValueError as error:
+            raise DataError(f"{name}: {error}") from None
+        first = places.setdefault(located(file, entry["path"]), number)
+        if first != number:
+            raise DataError(f"{name}: is the picture of images[{first}] again; a picture has one hand")
+    return content["images"]
+
+
+def _check(entry: object) -> None:
+    """Raise a ValueError that says what is wrong with an entry."""
+    if not isinstance(entry, dict):
+        raise ValueError(f"{_short(entry)} is not an entry with path, width, height and keypoints")
+    path = entry.get("path")
+    if not isinstance(path, str) or Path(path).name in ("", "..") or "\0" in path:
+        raise ValueError(f'"path" is {_short(path)}, which names no picture')
+    os.fsencode(path)  # raises for what no file can be called
+    for side in ("width", "height"):
+        if type(entry.get(side)) is not int or entry[side] < 1:
+            raise ValueError(f'"{side}" is {_short(entry.get(side))}, not a number of pixels')
+    points = entry.get("keypoints")
+    if not isinstance(points, list) or len(points) != NUM_JOINTS:
+        number = f"{len(points)} joints" if isinstance(points, list) else _short(points)
+        raise ValueError(f'"keypoints" holds {number}, not {NUM_JOINTS} joints')
+    for joint, point in zip(JOINTS, points, strict=True):
+        if point is not None and not _numbers(point, 2):
+            raise ValueError(f"joint {joint!r} is {_short(point)}, neither null nor two finite numbers x, y")
+    box = entry.get("box")
+    if box is not None and not (_numbers(box, 4) and box[0] <= box[2] and box[1] <= box[3]):
+        raise ValueError(f'"box" is {_short(box)}, neither null nor x0, y0, x1, y1 in this order')
+    if not isinstance(entry.get("shape"), str | None):
+        raise ValueError(f'"shape" is {_short(entry["shape"])}, neither null nor a name')
+
+
+def _numbers(values: object, count: int) -> bool:
+    """Whether it is a list of that many numbers that a picture can have as coordinates."""
+    if not isinstance(values, list) or len(values) != count:
+        return False
+    return all(type(v) in (int, float) and abs(v) <= LARGEST for v in values)  # NaN is not
+
+
+def _short(value: object) -> str:
+    """A value as it stands in a message."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+class LabelFile:
+    """A label file that is being made. Entries and what stands in them besides the labels are kept.
+
+    Args:
+        file: the label file; it need not exist yet.
+
+    Raises:
+        DataError: see `read`.
+    """
+
+    def __init__(self, file: str | os.PathLike) -> None:
+        self.file = Path(os.path.realpath(file))
+        kept = read(file) if os.path.exists(file) else []
+        #: The entry of each picture, by its place (see `located`).
+        self.entries = {located(file, entry["path"]): entry for entry in kept}
+
+    def get(self, picture: Path, size: tuple[int, int]) -> list | None:
+        """The labels of a picture of that width and height, 21 times (x, y) or None; None if it has no entry.
+
+        Raises:
+            DataError: it had another size when it was labelled.
+        """
+        entry = self.entries.get(picture)
+        if entry and (entry["width"], entry["height"]) != size:
+            raise DataError(f"{picture}: has {size[0]}x{size[1]} pixels, but was {entry['width']}x{entry['height']} "
+                            f"when it was labelled in {self.file}")  # fmt: skip
+        return entry and [point and tuple(point) for point in entry["keypoints"]]
+
+    def put(self, picture: Path, size: tuple[int, int], points: Sequence | None) -> None:
+        """Set the labels of a picture; None takes its entry away."""
+        if points is None:
+            self.entries.pop(picture, None)
+            return
+        points = [point and [round(float(v), 3) for v in point] for point in points]
+        old = self.entries.get(picture, dict.fromkeys(("path", "width", "height", "keypoints", "box", "shape")))
+        if points == old["keypoints"]:
+            return
+        shown = np.array([point is not None for point in points])
+        box = tight_box(np.array([point or (0, 0) for point in points]), shown).astype(float).round(3).tolist()
+        try:
+            name = Path(os.path.relpath(picture, self.file.parent)).as_posix()
+        except ValueError:  # on another drive of Windows
+            name = str(picture)
+        self.entries[picture] = old | {"path": name, "width": size[0], "height": size[1], "keypoints": points,
+                                       "box": box if shown.any() else None}  # fmt: skip
+
+    def save(self) -> None:
+        """Write it, whole or not at all.
+
+        Raises:
+            handpose.files.OutputError: the folder or disk does not take it; what was there is untouched.
+        """
+        records.write_json(self.file, {"format": FORMAT, "order": list(JOINTS), "images": list(self.entries.values())})
+
+
+class Labelled:
+    """The hands of a label file as `Sample`s; a group is the folder that a picture lies in.
+
+    A joint that is null, or outside the picture, is not visible, and null has NaN as its place. An entry without any
+    joint is a `Sample` as well; training and evaluation leave such samples out.
+
+    Args:
+        path: the label file, ``.json``.
+        split: "train", "val" and "all" are the same: a file is one set. Keep a second file to validate on.
+
+    Raises:
+        DataError: see `read`; a picture that is not there; or no picture. ``[i]`` raises it for a picture
+            that cannot be read or has another size than its entry says.
+    """
+
+    def __init__(self, path: str | os.PathLike, split: str = "all") -> None:
+        if split not in SPLITS:
+            raise DataError(f"{path}: has no split {split!r}; choose one of {', '.join(SPLITS)}")
+        self.file, self.split = Path(path), split
+        self.rows = [(i, entry, located(path, entry["path"])) for i, entry in enumerate(read(path))]
+        if not self.rows:
+            raise DataError(f"{path}: holds no pictures yet")
+        for i, entry, place in self.rows:
+            if not os.path.isfile(place):
+                raise DataError(f"{path}, images[{i}] {_short(entry['path'])}: there is no such picture at {place}")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Sample:
+        i, entry, place = self.rows[index]
+        try:
+            image = read_image(place)
+            if (size := image.shape[1::-1]) != (entry["width"], entry["height"]):
+                raise DataError(f"the picture has {size[0]}x{size[1]} pixels, but was "
+                                f"{entry['width']}x{entry['height']} when it was labelled")  # fmt: skip
+        except DataError as error:
+            raise DataError(f"{self.file}, images[{i}] {_short(entry['path'])}: {error}") from None
+        points = np.array([point or (np.nan, np.nan) for point in entry["keypoints"]], np.float32)
+        labelled = np.array([point is not None for point in entry["keypoints"]])
+        return make_sample(image, points, labelled, group=place.parent.name, id=entry["path"], shape=entry.get("shape"))

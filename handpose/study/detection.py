@@ -1,0 +1,266 @@
+"""How good a detector is: average precision, recall, false alarms, and what its boxes cost the key-points.
+
+Chapter 3 shows the scores, Chapter 12 says which function made them.
+"""
+
+import contextlib
+import dataclasses
+import io
+import itertools
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from handpose import crop, data, detector, metrics, pretrained, skeleton
+from handpose.crop import MARGIN
+from handpose.data import scenes
+from handpose.data.readers.asl_letters import AslLetters
+from handpose.pipeline import THRESHOLD
+from handpose.train import evaluate
+
+LOWEST = 0.01  # boxes below are left out of average precision
+Found = list[tuple[np.ndarray, np.ndarray]]  # boxes (n, 4) and confidences (n,) of each picture
+
+
+def average_precision(found: Found, boxes: Sequence[np.ndarray]) -> dict:
+    """COCO's average precision of boxes, by pycocotools.
+
+    Args:
+        found: what `detector.detect` gave, with a threshold near 0.
+        boxes: the true boxes (n, 4) of each picture.
+
+    Returns:
+        ``ap50`` (IoU 0.5), ``ap`` (mean over IoU 0.5 to 0.95), and ``precision50`` at recall 0, 0.01, ..., 1.
+    """
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    def extent(box: np.ndarray) -> list[float]:
+        return [float(v) for v in (*box[:2], *(box[2:] - box[:2]))]
+
+    true = [{"image_id": i, "bbox": extent(b), "area": float(np.prod(b[2:] - b[:2])), "iscrowd": 0, "category_id": 1}
+            for i, many in enumerate(boxes) for b in many]  # fmt: skip
+    mine = [{"image_id": i, "bbox": extent(b), "score": float(s), "category_id": 1}
+            for i, (many, scores) in enumerate(found) for b, s in zip(many, scores, strict=True)]  # fmt: skip
+    if not mine or not true:
+        return {"ap50": 0.0, "ap": 0.0, "precision50": [0.0] * 101}
+    truth = COCO()
+    truth.dataset = {"images": [{"id": i} for i in range(len(boxes))], "categories": [{"id": 1}],
+                     "annotations": [a | {"id": k} for k, a in enumerate(true, 1)]}  # fmt: skip
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth.createIndex()
+        judge = COCOeval(truth, truth.loadRes(mine), "bbox")
+        judge.params.areaRng, judge.params.areaRngLbl = judge.params.areaRng[:1], ["all"]
+        judge.evaluate()
+        judge.accumulate()
+    precision = judge.eval["precision"][:, :, 0, 0, -1]  # (IoU thresholds, recalls)
+    return {"ap50": float(precision[0].mean()), "ap": float(precision.mean()),
+            "precision50": [round(float(p), 4) for p in precision[0]]}  # fmt: skip
+
+
+def with_interval(found: Found, boxes: Sequence[np.ndarray], groups: Sequence[str], *, repeats: int = 200) -> dict:
+    """`average_precision` with 95 % intervals, drawing whole groups of pictures with replacement."""
+    names, index = np.unique(np.asarray(groups), return_inverse=True)
+    members, rng, draws = [np.flatnonzero(index == k) for k in range(len(names))], np.random.default_rng(0), []
+    for _ in range(repeats):
+        drawn = np.concatenate([members[k] for k in rng.integers(len(names), size=len(names))])
+        scores = average_precision([found[i] for i in drawn], [boxes[i] for i in drawn])
+        draws.append((scores["ap50"], scores["ap"]))
+    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+    whole = average_precision(found, boxes)
+    return whole | {"intervals": {k: [float(a), float(b)] for k, a, b in zip(("ap50", "ap"), low, high, strict=True)}}
+
+
+def best(found: Found, boxes: Sequence[np.ndarray], threshold: float = THRESHOLD) -> dict:
+    """Of pictures in which one hand is labelled and others may be seen: recall, and IoU of the surest box.
+
+    Returns:
+        ``recall50``: part of the labelled hands that some box at or above the threshold meets with IoU 0.5;
+        ``top1_iou``: mean IoU of the surest box with the label, 0 where none is above the threshold; ``pictures``.
+    """
+    met, first = [], []
+    for (mine, scores), true in zip(found, boxes, strict=True):
+        mine = mine[scores >= threshold]
+        overlap = detector.iou(torch.from_numpy(mine), torch.from_numpy(true))[:, 0] if len(mine) else torch.zeros(1)
+        met.append(bool(overlap.max() >= 0.5))
+        first.append(float(overlap[0]))
+    return {"pictures": len(met), "recall50": float(np.mean(met)), "top1_iou": float(np.mean(first))}
+
+
+class Looks:
+    """Quick looks at a detector during its training: recall at IoU 0.5 on photographs that it does not learn from.
+
+    `threshold` is the confidence at which there are 0.05 boxes on a window without a hand: a fixed confidence would
+    compare networks at different rates of false alarms.
+    """
+
+    ANGLES = (0, 90, 180)
+
+    def __init__(self) -> None:
+        self.hands = scenes.labelled(data.open("wild", "val"))[::3]
+        self.scenes = scenes.photographs(data.open("wild", "scenes-val"))
+        photos = data.open("hand-keypoints", "val")
+        part_b = [p for p, part in zip(scenes.labelled(photos), photos.parts, strict=True) if part == "B"]
+        self.part_b, self.windows = part_b[::3], scenes.windows(part_b) + scenes.windows(self.scenes)
+
+    def __call__(self, net: detector.HandDecNet) -> dict:
+        """Recalls, by set, and the threshold that they were measured with."""
+
+        def find(pictures: list[scenes.Picture]) -> Found:
+            return detector.detect(net, [p.image for p in pictures], threshold=LOWEST)
+
+        alarms = np.sort(np.concatenate([scores for _, scores in find(self.windows)]))[::-1]
+        allowed = round(0.05 * len(self.windows))
+        threshold = float(alarms[allowed]) if len(alarms) > allowed else LOWEST
+        result = {"threshold": round(threshold, 3)}
+        for angle in self.ANGLES:
+            turned = [turn(p, angle) for p in self.hands]
+            result[f"wild/val {angle}"] = recall(find(turned), turned, threshold)
+        result["wild/scenes-val"] = recall(find(self.scenes), self.scenes, threshold)
+        result["hand-keypoints/val B"] = recall(find(self.part_b), self.part_b, threshold)
+        return result
+
+
+def recall(found: Found, pictures: Sequence[scenes.Picture], threshold: float) -> float:
+    """Part of the hands that a box of at least this confidence meets with IoU 0.5, rounded to four digits."""
+    met = []
+    for (boxes, scores), picture in zip(found, pictures, strict=True):
+        overlap = detector.iou(torch.from_numpy(boxes[scores >= threshold]), torch.from_numpy(picture.boxes))
+        met += (overlap >= 0.5).any(0).tolist()
+    return round(float(np.mean(met)), 4)
+
+
+SIZES = (0.0, 0.1, 0.2, 0.3, 0.5, np.inf)  # longer side of a hand's box over that of the picture
+TURNS = (0, 30, 60, 90, 135, 180)  # degrees
+
+
+def recall_by_size(found: Found, pictures: Sequence[scenes.Picture], threshold: float) -> dict[str, dict]:
+    """`recall` of the hands of each size that there are: ``{"0.1-0.2": {"hands", "recall50"}, ...}``."""
+    result = {}
+    for low, high in itertools.pairwise(SIZES):
+        of = [
+            dataclasses.replace(p, boxes=p.boxes[(low <= sizes) & (sizes < high)])
+            for p in pictures
+            for sizes in [(p.boxes[:, 2:] - p.boxes[:, :2]).max(1, initial=0) / max(p.image.shape[:2])]
+        ]
+        if hands := sum(len(p.boxes) for p in of):
+            name = f"over {low:g}" if high == np.inf else f"{low:g}-{high:g}"
+            result[name] = {"hands": hands, "recall50": recall(found, of, threshold)}
+    return result
+
+
+def turn(picture: scenes.Picture, degrees: float) -> scenes.Picture:
+    """The picture turned clockwise on a canvas that holds all of it; its boxes are those of the turned outlines."""
+    height, width = picture.image.shape[:2]
+    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    new = np.ceil(np.array([width * abs(cos) + height * abs(sin), width * abs(sin) + height * abs(cos)]) - 1e-6)
+    linear = np.array([[cos, -sin], [sin, cos]])
+    matrix = np.column_stack([linear, (new - 1) / 2 - linear @ [(width - 1) / 2, (height - 1) / 2]])
+    image = cv2.warpAffine(picture.image, matrix, new.astype(int).tolist(), borderMode=cv2.BORDER_REPLICATE)
+    outlines = crop.apply(matrix, picture.outlines)
+    boxes = np.concatenate([outlines.min(1), outlines.max(1)], -1)
+    return dataclasses.replace(picture, image=image, boxes=boxes.astype(np.float32), outlines=outlines)
+
+
+def score_everywhere(net: detector.HandDecNet) -> dict:
+    """Everything that the record of a detector holds beyond its training; needs the photographs."""
+
+    def find(pictures: Sequence[scenes.Picture]) -> Found:
+        return detector.detect(net, [p.image for p in pictures], threshold=LOWEST)
+
+    result: dict = {"threshold": THRESHOLD, "precision": {}, "one_labelled": {}, "turned": {}, "sizes": {}, "empty": {},
+                    "pck": {}}  # fmt: skip
+    letters = {split: scenes.labelled(AslLetters(None, split, min_score=0.0)) for split in ("val", "test")}
+    composed = scenes.Scenes(0, "test", 500)
+    whole = scenes.photographs(data.open("wild", "scenes-val"))
+    for name, pictures in (
+        ("asl-letters/test", letters["test"]),
+        ("wild/scenes-val", whole),
+        ("scenes/test", [composed[i] for i in range(500)]),
+    ):
+        found = find(pictures)
+        scores = with_interval(found, [p.boxes for p in pictures], [p.group for p in pictures])
+        scores["first_hundred"] = {"ap50": average_precision(found[:100], [p.boxes for p in pictures[:100]])["ap50"]}
+        result["precision"][name] = {"pictures": len(pictures), "hands": sum(len(p.boxes) for p in pictures)} | scores
+
+    result["sizes"]["wild/scenes-val"] = recall_by_size(find(whole), whole, THRESHOLD)
+    hands = scenes.labelled(data.open("wild", "val"))
+    for angle in TURNS:
+        turned = [turn(picture, angle) for picture in hands]
+        result["turned"][str(angle)] = recall(find(turned), turned, THRESHOLD)
+
+    photos = data.open("hand-keypoints", "val")
+    pictures, parts = scenes.labelled(photos), np.array(photos.parts)
+    found = find(pictures)
+    for part in "ABC":
+        of = np.flatnonzero(parts == part)
+        result["one_labelled"][part] = best([found[i] for i in of], [pictures[i].boxes for i in of])
+
+    part_b = [p for p, part in zip(pictures, parts, strict=True) if part == "B"]
+    drawn = scenes.Scenes(7, "test", 200, hands=0)
+    for name, empty in (
+        ("hand-keypoints part B", scenes.windows(part_b, limit=len(part_b))),
+        ("asl-letters", scenes.windows(letters["val"] + letters["test"], limit=1000)),
+        ("wild/scenes-val", scenes.windows(whole, limit=1000)),
+        ("drawn scenes", [drawn[i] for i in range(200)]),
+    ):
+        alarms = sum(int((scores >= THRESHOLD).sum()) for _, scores in find(empty))
+        result["empty"][name] = {"pictures": len(empty), "false_alarms_per_picture": alarms / max(len(empty), 1)}
+
+    pose, size = pretrained.load()
+    for name, split in (("hand-keypoints", "val"), ("asl-letters", "all"), ("wild", "val")):
+        result["pck"][f"{name}/{split}"] = key_points(net, pose, size, data.open(name, split))
+    return result
+
+
+def key_points(net: detector.HandDecNet, pose: nn.Module, size: int, samples) -> dict:
+    """PCK of the pose network with true boxes, with jittered ones, and with the detector's.
+
+    A jitter of p pixels is that of the paper's crop: the box's centre moves by a normal deviate of p / 256 of the
+    crop's side along each axis. Of several detections the surest is taken; a hand that was not found counts as wrong.
+
+    Returns:
+        For "true", "jitter 8", "jitter 20", "detected", and "detected, second look" (cut out anew around the first
+        key-points): PCK at 0.2 of s and at 0.1 of the box, pooled under "all" and per part where there are parts.
+    """
+    every = [samples[i] for i in range(len(samples))]
+    parts = np.array(getattr(samples, "parts", ["all"] * len(every)))
+    keep = [i for i, s in enumerate(every) if s.visible.any()]
+    every, parts = [every[i] for i in keep], parts[keep]
+    rng = np.random.default_rng(0)
+
+    def moved(sample: data.Sample, pixels: float) -> data.Sample:
+        side = MARGIN * max(sample.box[2:] - sample.box[:2])
+        return dataclasses.replace(sample, box=sample.box + np.tile(rng.normal(0, pixels / 256 * side, 2), 2))
+
+    def score(shown: list, missed: np.ndarray) -> tuple[dict, np.ndarray]:
+        predicted = evaluate.predict(pose, evaluate.cut(shown, size))[-1]
+        target, visible = (np.stack([getattr(s, k) for s in every]) for k in ("keypoints", "visible"))
+        counted = np.where(missed[:, None, None], 1e6, predicted)  # far from everything
+
+        def both(of: np.ndarray) -> dict:
+            t, v = target[of], visible[of]
+            return {
+                "pck_bone_0.2": float(metrics.pck(counted[of], t, v, skeleton.unit_length(t, v), [0.2])[0]),
+                "pck_box_0.1": float(metrics.pck(counted[of], t, v, skeleton.box_side(t, v), [0.1])[0]),
+                "found": float(1 - missed[of].mean()),
+            }
+
+        kinds = sorted(set(parts)) if len(set(parts)) > 1 else []
+        return {"all": both(np.arange(len(every)))} | {k: both(np.flatnonzero(parts == k)) for k in kinds}, predicted
+
+    none = np.zeros(len(every), bool)
+    result = {"true": score(every, none)[0]}
+    for pixels in (8, 20):
+        result[f"jitter {pixels}"] = score([moved(s, pixels) for s in every], none)[0]
+    found = detector.detect(net, [s.image for s in every], threshold=THRESHOLD, most=1)
+    missed = np.array([len(boxes) == 0 for boxes, _ in found])
+    first = [s if m else dataclasses.replace(s, box=detector.joint_box(boxes[0]))
+             for s, (boxes, _), m in zip(every, found, missed, strict=True)]  # fmt: skip
+    result["detected"], points = score(first, missed)
+    second = [dataclasses.replace(s, box=skeleton.tight_box(p)) for s, p in zip(first, points, strict=True)]
+    result["detected, second look"] = score(second, missed)[0]
+    return result

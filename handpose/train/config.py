@@ -1,0 +1,210 @@
+"""Configurations: TOML files read into frozen dataclasses. An unknown key or a wrong type is refused by name."""
+
+import dataclasses
+import json
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from handpose.cpm import ConvolutionalPoseMachine, DirectRegression
+from handpose.posenet import PoseEstimationNet
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message names the file, the key and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Which network, and its arguments; an empty `attention` means none.
+
+    "msahp" is `PoseEstimationNet` and takes all of them, "cpm" `ConvolutionalPoseMachine` and takes width and stages,
+    "regression" `DirectRegression` and takes the width.
+    """
+
+    kind: str = "msahp"
+    attention: tuple[int, ...] = (10,)
+    heads: int = 8
+    position: str = "sine"
+    width: float = 1.0
+    stages: int = 2
+    norm_after_relu: bool = True
+    control: int = 0  # see `PoseEstimationNet`
+
+
+@dataclass(frozen=True)
+class Crop:
+    size: int = 256  # pixels of the crop's side
+    noise: float = 8 / 256  # standard deviation of the centre's shift per axis, as a part of the crop's side
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Everything beyond the paper's centre noise; all zero is the paper's."""
+
+    rotation: float = 0.0  # degrees, standard deviation
+    turn: float = 0.0  # probability of a turn by any angle instead
+    scale: float = 0.0  # the crop's side is multiplied by 2**u, u uniform in +- this
+    stretch: float = 0.0  # ratio of width to height multiplied by 2**u, u uniform in +- this
+    flip: float = 0.0  # probability
+    colour: float = 0.0  # strength of brightness, contrast, saturation and colour cast, 0 to 1
+    grey: float = 0.0  # probability of a grey picture
+    blur: float = 0.0  # probability
+    noise: float = 0.0  # largest standard deviation of pixel noise in half of the pictures, 0 to 1
+    cutout: float = 0.0  # probability of a rectangle painted over
+    background: float = 0.0  # probability that a hand with a mask is put on another background
+
+
+@dataclass(frozen=True)
+class Loss:
+    alpha: float = 0.7
+    spread: float = 30 / 256  # r of exp(-d^2 / r^2), as a part of the crop's side
+    every_stage: bool = True  # False: only the last stage's maps are compared with the target
+
+
+@dataclass(frozen=True)
+class Schedule:
+    kind: str = "paper"  # "paper", "one-cycle" or "stable"
+    steps: int = 30_000  # of "stable": at most so many
+    batch: int = 24
+    peak: float = 2e-3  # highest learning rate of "one-cycle" and "stable"
+    warmup: int = 500  # steps of "stable" in which the rate rises
+    decay: int = 0  # steps of "stable" at the end in which it falls; `train --resume --decay N` adds them
+    weight_decay: float = 0.0
+    average: float = 0.0  # decay of the running average of the weights that is evaluated and kept; 0 for none
+
+
+@dataclass(frozen=True)
+class Config:
+    """One training run, but for the data's place and the seed."""
+
+    name: str = "paper"
+    network: Network = field(default_factory=Network)
+    crop: Crop = field(default_factory=Crop)
+    augment: Augment = field(default_factory=Augment)
+    loss: Loss = field(default_factory=Loss)
+    schedule: Schedule = field(default_factory=Schedule)
+    balance: dict[str, float] = field(default_factory=dict)  # share of each source in a batch; equal when empty
+    evaluate_every: int = 2000  # steps
+    checkpoint_every: int = 500  # steps
+
+    def as_dict(self) -> dict:
+        """Plain dictionaries, lists and numbers, for records and checkpoints."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+
+CHOICES = {"network.kind": ("msahp", "cpm", "regression"), "network.position": ("sine", "learned", "none"),
+           "schedule.kind": ("paper", "one-cycle", "stable")}  # fmt: skip
+
+
+def build(network: Network) -> nn.Module:
+    """The network that a configuration describes.
+
+    Raises:
+        ValueError: arguments that it cannot have.
+    """
+    if network.kind == "cpm":
+        return ConvolutionalPoseMachine(width=network.width, stages=network.stages)
+    if network.kind == "regression":
+        return DirectRegression(width=network.width)
+    options = dataclasses.asdict(network) | {"attention": network.attention or False}
+    del options["kind"]
+    return PoseEstimationNet(**options)
+
+
+def available() -> list[str]:
+    """Names of the configurations that come with the package."""
+    return sorted(p.name.removesuffix(".toml") for p in resources.files("handpose.train.configs").iterdir()
+                  if p.name.endswith(".toml"))  # fmt: skip
+
+
+def load(name: str | Path) -> Config:
+    """A bundled configuration by name, or a TOML file by its path.
+
+    Raises:
+        ConfigError: no such configuration, broken TOML, unknown key, wrong type or value.
+    """
+    if str(name) in available():
+        text, where = (resources.files("handpose.train.configs") / f"{name}.toml").read_text("utf-8"), f"{name}.toml"
+    elif Path(name).is_file():
+        try:
+            text, where = Path(name).read_text("utf-8"), str(name)
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{name}: cannot be read ({error})") from None
+    else:
+        raise ConfigError(
+            f"no configuration {str(name)!r}; choose one of {', '.join(available())}, or give a .toml file"
+        )
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: {error}") from None
+    return from_dict({"name": Path(where).stem} | values, where)
+
+
+def from_dict(values: dict, where: str = "configuration") -> Config:
+    """A Config from plain dictionaries; `where` appears in errors."""
+    config = _build(Config, values, where, "")
+    try:
+        with torch.device("meta"):  # checks the arguments without making any weights
+            build(config.network)
+    except ValueError as error:
+        raise ConfigError(f"{where}: [network] {error}") from None
+    if config.schedule.steps < 1 or config.schedule.batch < 1:
+        raise ConfigError(f"{where}: schedule.steps and schedule.batch must be at least 1")
+    if min(config.schedule.warmup, config.schedule.decay) < 0 or config.schedule.decay > config.schedule.steps:
+        raise ConfigError(f"{where}: schedule.warmup is at least 0, schedule.decay lies between 0 and schedule.steps")
+    if config.crop.size < 32 or config.crop.size % 8:
+        raise ConfigError(f"{where}: crop.size is {config.crop.size}; it must be a multiple of 8, at least 32")
+    if not 0 <= config.loss.alpha <= 1:
+        raise ConfigError(f"{where}: loss.alpha is {config.loss.alpha}; it lies between 0 and 1")
+    if min(config.evaluate_every, config.checkpoint_every) < 1:
+        raise ConfigError(f"{where}: evaluate_every and checkpoint_every must be at least 1")
+    return config
+
+
+def _build(kind: type, values: object, where: str, prefix: str):
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where}: {prefix.rstrip('.')} must be a table, not {values!r}")
+    hints = typing.get_type_hints(kind)
+    arguments = {}
+    for key, value in values.items():
+        if key not in hints:
+            raise ConfigError(f"{where}: unknown key {prefix + key!r}; allowed are {', '.join(hints)}")
+        hint = hints[key]
+        if dataclasses.is_dataclass(hint):
+            arguments[key] = _build(hint, value, where, f"{prefix}{key}.")
+        else:
+            arguments[key] = _check(value, hint, where, prefix + key)
+        allowed = CHOICES.get(prefix + key, (value,))
+        if value not in allowed:
+            raise ConfigError(f"{where}: {prefix + key} is {value!r}; choose one of {', '.join(allowed)}")
+    return kind(**arguments)
+
+
+def _check(value: object, hint: object, where: str, key: str):
+    def number(v: object) -> bool:
+        return isinstance(v, int | float) and not isinstance(v, bool)
+
+    if hint is float and number(value):
+        return float(value)
+    if hint is int and number(value) and isinstance(value, int):
+        return value
+    if hint in (bool, str) and isinstance(value, hint):
+        return value
+    if isinstance(hint, types.GenericAlias):
+        origin = typing.get_origin(hint)
+        if origin is tuple and isinstance(value, list | tuple) and all(type(v) is int for v in value):
+            return tuple(value)
+        if origin is dict and isinstance(value, dict) and all(number(v) and v > 0 for v in value.values()):
+            return {k: float(v) for k, v in value.items()}
+        wanted = "a list of whole numbers" if origin is tuple else "a table of positive numbers"
+    else:
+        wanted = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}[hint]
+    raise ConfigError(f"{where}: {key} is {value!r}; it must be {wanted}")

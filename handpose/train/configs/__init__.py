@@ -1,0 +1,1 @@
+"""The bundled configurations; read them with `handpose.train.config.load`."""

@@ -1,0 +1,172 @@
+"""Following hands: with a stand-in for HandPose whose hands lie where a table says, and with the real one."""
+
+import cv2
+import numpy as np
+import pytest
+
+import handpose
+from handpose import skeleton
+from handpose.apply import tracking
+from handpose.apply.tracking import Tracker
+from handpose.data import SyntheticHands
+from handpose.pipeline import Hand
+
+SHAPE = SyntheticHands(split="test")[3].keypoints
+SHAPE = (SHAPE - SHAPE.min(0)) / np.ptp(SHAPE, axis=0)  # (21, 2) in 0..1
+PICTURE = np.zeros((480, 640, 3), np.uint8)
+
+
+class Eyes:
+    """Called like HandPose: sees the hands (x, y, side) that `there` holds, by detector, or near a given box."""
+
+    def __init__(self):
+        self.there, self.score, self.blind, self.looks, self.boxes = [], 0.7, False, 0, []
+
+    def hand(self, place, box=None, sure=1.0):
+        points = (SHAPE * place[2] + place[:2]).astype(np.float32)
+        box = skeleton.tight_box(points) if box is None else np.asarray(box, np.float32)
+        return Hand(points, np.full(21, self.score, np.float32), box, sure)
+
+    def __call__(self, image, boxes=None):
+        if boxes is None:
+            self.looks += 1
+            return [] if self.blind else [self.hand(place, sure=0.9) for place in self.there]
+        self.boxes, found = boxes, []
+        for box in boxes:
+            fit = {p: tracking._overlap(np.array(box), self.hand(p).box) for p in self.there}
+            if fit and max(fit.values()) > 0.1:
+                found.append(self.hand(max(fit, key=fit.get), box))
+            else:  # nothing but background: low scores somewhere in the box
+                found.append(self.hand((*box[:2], box[2] - box[0]), box))
+                found[-1].scores[:] = 0.2
+        return found
+
+
+@pytest.fixture
+def eyes():
+    return Eyes()
+
+
+def test_a_still_hand_is_looked_for_every_tenth_frame(eyes):
+    eyes.there = [(200, 100, 120)]
+    tracker, looked = Tracker(eyes), []
+    for _ in range(31):
+        (hand,) = tracker(PICTURE)
+        looked.append(tracker.looked)
+        assert (
+            tracker.numbers == [1] and hand.score == 0.9 and np.allclose(hand.box, skeleton.tight_box(hand.keypoints))
+        )
+    assert np.flatnonzero(looked).tolist() == [0, 10, 20, 30] and eyes.looks == 4
+
+
+def test_the_box_follows_and_does_not_shrink(eyes):
+    tracker = Tracker(eyes)
+    for step in range(30):
+        eyes.there = [(50 + 15 * step, 100, 120)]
+        (hand,) = tracker(PICTURE)
+        assert np.allclose(hand.keypoints[0], eyes.hand(eyes.there[0]).keypoints[0]) and tracker.numbers == [1]
+    assert 110 < np.ptp(np.array(eyes.boxes[0]).reshape(2, 2)[:, 0]) < 135
+
+
+def test_nobody_there_then_a_hand(eyes):
+    tracker = Tracker(eyes)
+    assert [tracker(PICTURE) for _ in range(5)] == [[]] * 5 and eyes.looks == 5
+    eyes.there = [(200, 100, 120)]
+    assert len(tracker(PICTURE)) == 1  # in that very frame
+
+
+def test_a_second_hand_is_found_within_ten_frames_and_numbers_stay(eyes):
+    eyes.there = [(50, 100, 120)]
+    tracker = Tracker(eyes)
+    tracker(PICTURE)
+    eyes.there = [(400, 100, 120), (50, 100, 120)]
+    counts = [len(tracker(PICTURE)) for _ in range(tracking.EVERY)]
+    assert counts == [1] * 9 + [2] and tracker.numbers == [1, 2]
+    assert [hand.box[0] for hand in tracker(PICTURE)] == pytest.approx([50, 400])
+
+
+def test_a_low_score_makes_the_detector_look(eyes):
+    eyes.there = [(200, 100, 120)]
+    tracker = Tracker(eyes)
+    tracker(PICTURE)
+    tracker(PICTURE)
+    assert not tracker.looked
+    eyes.score = 0.3
+    assert len(tracker(PICTURE)) == 1 and tracker.looked and tracker.numbers == [1]
+    eyes.there = []
+    assert tracker(PICTURE) == [] and tracker.looked
+
+
+def test_cut_to_another_scene(eyes):
+    eyes.there = [(20, 20, 100)]
+    tracker = Tracker(eyes)
+    tracker(PICTURE)
+    tracker(PICTURE)
+    eyes.there = [(400, 300, 100)]
+    (hand,) = tracker(PICTURE)
+    assert hand.box[0] == pytest.approx(400) and tracker.looked and tracker.numbers == [2]
+
+
+@pytest.mark.parametrize("place", [(270, 100, 120), (200, 100, 300), (200, 100, 40), (200, 100, 4), (540, 100, 120)])
+def test_jumps_and_changes_of_size_make_the_detector_look(eyes, place):
+    """Half a hand's width, twice or half or none of its size, out of the picture: all from one frame to the next."""
+    eyes.there = [(200, 100, 120)] if place[0] != 540 else [(520, 100, 120)]
+    tracker = Tracker(eyes)
+    tracker(PICTURE)
+    tracker(PICTURE)
+    eyes.there, image = [place], PICTURE if place[0] != 540 else PICTURE[:, :590].copy()
+    tracker(image)
+    assert tracker.looked
+
+
+def test_a_picture_of_another_size(eyes):
+    eyes.there = [(500, 300, 100)]
+    tracker = Tracker(eyes)
+    tracker(PICTURE)
+    eyes.there = []
+    assert tracker(PICTURE[:200, :200].copy()) == []  # the box now lies outside, where HandPose would refuse it
+
+
+def test_two_tracks_on_one_hand_become_one(eyes):
+    eyes.there = [(100, 100, 120), (400, 100, 120)]
+    tracker = Tracker(eyes)
+    assert len(tracker(PICTURE)) == 2
+    for x in range(370, 100, -30):  # the second hand goes where the first one is
+        eyes.there = [(100, 100, 120), (x, 100, 120)]
+        hands = tracker(PICTURE)
+    assert len(hands) == 1 and tracker.numbers == [1]
+
+
+def test_what_the_detector_never_sees_is_given_up_unless_the_box_was_given(eyes):
+    eyes.there = [(200, 100, 120)]
+    found, given = Tracker(eyes), Tracker(eyes)
+    found(PICTURE)
+    (hand,) = given(PICTURE, boxes=[(190, 90, 330, 230)])
+    assert hand.score == 1.0 and not given.looked
+    eyes.blind = True
+    counts = [(len(found(PICTURE)), len(given(PICTURE))) for _ in range(45)]
+    assert counts[28] == (1, 1) and counts[29] == (0, 1) and counts[-1] == (0, 1)
+
+
+def test_the_real_thing_follows_leaves_cuts_and_returns():
+    """A rendered hand slides out of the picture and comes back; the detector looks in few of the frames with a hand."""
+    hp, sample = handpose.HandPose.from_pretrained(device="cpu"), SyntheticHands(split="test")[3]
+    wall = cv2.GaussianBlur(np.random.default_rng(0).integers(90, 160, (256, 384, 3), np.uint8), (0, 0), 9)
+
+    def frame(x):
+        picture, width = wall.copy(), min(256, 384 - x)
+        picture[:, x : x + width] = sample.image[:, :width]
+        return picture
+
+    tracker, ways = Tracker(hp), [*range(0, 120, 10)]
+    for looks, x in enumerate(ways):
+        (hand,) = tracker(frame(x))
+        assert tracker.looked == (looks % tracking.EVERY == 0)
+        distance = np.linalg.norm(hand.keypoints - sample.keypoints - [x, 0], axis=1)
+        assert np.median(distance) < 0.1 * skeleton.box_side(sample.keypoints)
+    assert tracker.numbers == [1]
+    for _ in range(3):
+        assert tracker(wall) == [] and tracker.looked
+    for _ in range(2):
+        assert len(tracker(frame(40))) == 1
+    assert tracker.numbers == [2] and not tracker.looked

@@ -1,0 +1,172 @@
+"""Exercise notebooks for a class: no solutions, and checks that say what is wrong."""
+
+import ast
+import builtins
+import types
+import zipfile
+
+import nbformat
+import pytest
+
+from handpose.book import exercises
+from tools import book, classroom, notebooks
+
+SOURCE = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  name: python3
+---
+
+# A chapter
+
+```{code-cell} ipython3
+base = 2
+```
+
+Words before.
+
+```{exercise}
+:label: twice
+
+Double the base, and square it.
+```
+
+````{solution-start} twice
+:class: dropdown
+````
+
+The secret is to multiply.
+
+```{code-cell} ipython3
+doubled = [base * k for k in (1, 2)][-1]
+def square(x):
+    return x * x
+assert doubled == 4, "twice as much, not two more"
+assert square(base) == 4
+```
+
+````{solution-end}
+````
+
+Words after.
+"""
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    file = tmp_path / "00-a-chapter.md"
+    file.write_text(SOURCE, encoding="utf-8")
+    return file
+
+
+def run(cells, answer):
+    names = {}
+    for cell in cells:
+        if cell.cell_type == "code":
+            exec(answer if cell.source.startswith("# Your answer") else cell.source, names)
+
+
+def test_a_solution_becomes_a_place_to_write_and_a_check(source, capsys):
+    made, labels = classroom.exercise_notebook(source)
+    text = "\n".join(cell.source for cell in made.cells)
+    assert labels == ["twice"] and "secret" not in text and "base * k" not in text and "solution" not in text
+    assert "Words before." in text and "Words after." in text and "Double the base" in text
+    assert "It looks at: doubled, square" in text
+    nbformat.validate(made)
+    for answer, words in (
+        ("", ["not there yet (name 'doubled' is not defined)", "not there yet (name 'square' is not defined)"]),
+        ("doubled = 5", ["not yet. twice as much, not two more", "not there yet"]),
+        ("doubled = 4\nsquare = lambda x: x + 1", ["right", "not yet. Compare what you have with: square(base) == 4"]),
+        ("doubled = 4\nsquare = lambda x: 1 / 0", ["right", "another form than this line expects (ZeroDivisionError"]),
+        ("doubled = 4\nsquare = lambda x: x ** 2", ["right", "right"]),
+    ):
+        run(made.cells, answer)
+        lines = capsys.readouterr().out.strip().splitlines()
+        assert len(lines) == len(words) and all(w in line for w, line in zip(words, lines, strict=True)), lines
+
+
+def test_a_name_of_the_chapter_is_no_answer(source, capsys, monkeypatch):
+    """The chapter may have set `doubled` before; only what is set from the answer's cell on counts."""
+    made, _ = classroom.exercise_notebook(source)
+    check = next(cell.source for cell in made.cells if cell.source.startswith("# Check of"))
+    first = "# Your answer to twice\n# The check looks at: doubled, square\n"
+
+    def lines(*cells):
+        shell = types.SimpleNamespace(user_ns={"In": ["", "doubled = 4", *cells, check]})
+        monkeypatch.setattr(exercises, "get_ipython", lambda: shell)
+        names = {"exercises": exercises}
+        for cell in ("base, doubled = 2, 4", *cells, check):
+            exec(cell, names)
+        return capsys.readouterr().out.strip().splitlines()
+
+    nothing = lines(first)
+    assert "not set doubled" in nothing[0] and "not set square" in nothing[1]
+    assert all(line.endswith("right") for line in lines(first + "doubled = 4", "def square(x): return x * x"))
+    assert lines("doubled = 4\nsquare = lambda x: x * x")[0].endswith("right")  # its first line was taken away
+    again = lines(first + "doubled = 4", first)  # run again, now without an answer
+    assert "not set doubled" in again[0]
+    assert exercises.names_set("import numpy as np\n%matplotlib") == set()
+    assert exercises.names_set("import numpy as np, os.path\nclass A: b = 1") == {"np", "os", "A", "b"}
+
+
+@pytest.mark.parametrize("source", notebooks.sources(), ids=lambda path: path.stem)
+def test_every_chapter_can_be_handed_out(source):
+    made, labels = classroom.exercise_notebook(source)
+    nbformat.validate(made)
+    text = source.read_text(encoding="utf-8")
+    assert len(labels) == text.count("{solution-start}") == text.count("{exercise}")
+    cells = [cell.source for cell in made.cells]
+    assert not any("solution-start" in cell or "solution-end" in cell for cell in cells)
+    for label in labels:
+        assert any(cell.startswith(f"# Your answer to {label}\n") for cell in cells)
+        check = next(cell for cell in cells if cell.startswith(f"# Check of {label}."))
+        calls = [line.value for line in ast.parse(check).body]
+        assert any(isinstance(c, ast.Call) and len(c.args) == 3 for c in calls), (
+            f"no hint at the likely mistake in the check of {label}"
+        )
+
+
+def names(code: str) -> tuple[set[str], set[str]]:
+    """What a cell defines, its arguments and imports included, and what it reads."""
+    nodes = list(ast.walk(ast.parse(code)))
+    made = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    made |= {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler) and n.name}
+    made |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+    made |= {(n.asname or n.name).split(".")[0] for n in nodes if isinstance(n, ast.alias)}
+    return made, {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+@pytest.mark.parametrize("source", notebooks.sources(), ids=lambda path: path.stem)
+def test_nothing_needs_what_only_a_solution_defines(source):
+    made, _ = classroom.exercise_notebook(source)
+    known = set(dir(builtins))
+    for cell in (c.source for c in made.cells if c.cell_type == "code"):
+        defined, read = names(cell)
+        if not cell.startswith("# Check of"):
+            assert read <= known | defined, f"{sorted(read - known - defined)} in: {cell[:200]}"
+        known |= defined
+
+
+def test_a_chapter_that_is_not_there_is_said(tmp_path, capsys):
+    assert classroom.main(["99", "--out", str(tmp_path)]) == 1
+    assert "no chapter begins with 99" in capsys.readouterr().err
+
+
+def test_the_packed_book_is_the_book_and_the_same_each_time(tmp_path, monkeypatch):
+    pages = {"index.html": "<p>one", "chapters/a.html": "<p>two", "_static/x.css": "p {}"}
+    for name, text in pages.items():
+        (tmp_path / "html" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "html" / name).write_text(text)
+    monkeypatch.setattr(book, "BUILD", tmp_path)
+    monkeypatch.setattr(book, "INDEX", tmp_path / "html" / "index.html")
+    first = book.pack().read_bytes()
+    assert book.pack().read_bytes() == first and {p.name for p in tmp_path.iterdir()} == {"html", "handpose-book.zip"}
+    with zipfile.ZipFile(tmp_path / "handpose-book.zip") as file:
+        assert {n: file.read(n).decode() for n in file.namelist()} == {
+            f"handpose-book/{n}": t for n, t in pages.items()
+        }
