@@ -72,5 +72,5 @@ def open(source: str, split: str = "train"):
         raise DataError("labelled needs its file: labelled:labels.json")
     if name in READERS:
         module, _, reader = READERS[name].partition(":")
-        return getattr(importlib.import_module(f"handpose.data.{module}"), reader)(path or None, split)
+        return getattr(importlib.import_module(f"handpose.data.readers.{module}"), reader)(path or None, split)
     raise DataError(f"unknown data set {name!r}; known are {', '.join(SOURCES)}")
