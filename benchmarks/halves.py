@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from handpose import devices
-from handpose.train import config, loop, records
+from handpose.train import config, records, train
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = (0, 1, 2)
@@ -30,9 +30,7 @@ def main() -> int:
         for seed in SEEDS:
             for name, rows in found.items():
                 devices.half_precision = lambda _, half=name == "bfloat16": half
-                record = loop.Run(
-                    settings, [source], Path(folder) / f"{name}-{seed}", seed=seed, progress=False
-                ).train()
+                record = train(settings, [source], Path(folder) / f"{name}-{seed}", seed=seed, progress=False)
                 scores = {"pck_bone_0.2": record["metrics"]["pck_bone"]["0.2"],
                           "pck_box_0.1": record["metrics"]["pck_box"]["0.1"]}  # fmt: skip
                 rows.append(scores | {"seed": seed, "seconds": record["seconds"]})

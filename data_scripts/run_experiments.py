@@ -26,7 +26,8 @@ import torch
 
 from handpose import data, files, metrics, pretrained
 from handpose.study import analysis
-from handpose.train import config, evaluate, loop, records
+from handpose.train import config, evaluate, records, train
+from handpose.train.checkpoint import TrainingError
 
 ROOT = Path(__file__).resolve().parent.parent
 HISTORY = 100  # at most this many points of the learning curve are kept in a record
@@ -75,10 +76,10 @@ def execute(table: dict, run: dict, seed: int, out: Path, results: Path, device:
     folder = out / table["name"] / f"{run['method']}-s{seed}"
     init = out / table["name"] / f"{run['init']}-s{seed}" / "weights.safetensors" if run.get("init") else None
     if not (folder / "record.json").exists():
-        loop.Run(
+        train(
             settings(table, run), run["data"], folder, seed=seed, validate=table["validate"], init=init, device=device,
             resume=(folder / "checkpoint.pt").exists(),
-        ).train()  # fmt: skip
+        )  # fmt: skip
     record = json.loads((folder / "record.json").read_text())
     net, size = pretrained.load(folder / "weights.safetensors")
     kept, record["elsewhere"] = {}, {}
@@ -136,7 +137,7 @@ def attempt(table: dict, run: dict, seed: int, out: Path, results: Path, device:
     print(f"{table['name']}/{run['method']}-s{seed}: running", flush=True)
     try:
         execute(table, run, seed, out, results, device)
-    except (TableError, config.ConfigError, data.DataError, loop.TrainingError, pretrained.WeightsError,
+    except (TableError, config.ConfigError, data.DataError, TrainingError, pretrained.WeightsError,
             files.OutputError) as error:  # fmt: skip
         print(f"run_experiments: {run['method']}-s{seed}: {error}", file=sys.stderr)
         return 1

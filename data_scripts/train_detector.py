@@ -12,9 +12,7 @@ weights.safetensors and record.json into --out. tools/publish.py bundles the res
 import argparse
 import dataclasses
 import json
-import math
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +23,12 @@ from handpose import data, detector, devices, files, pretrained
 from handpose.data import augment, crops, scenes
 from handpose.data.readers.asl_letters import AslLetters
 from handpose.study import detection
-from handpose.train import checkpoint, config, records
-from handpose.train.loop import learning_rate
+from handpose.train import checkpoint, records
+from handpose.train.loop import BatchLoss, fit
+from handpose.train.monitor import Interrupted, Monitor
+from handpose.train.sampler import Sampler
+from handpose.train.schedule import Schedule, ending
+from handpose.train.state import TrainState
 
 BATCH = 16
 PEAK = 1e-3  # learning rate
@@ -44,7 +46,7 @@ SHARES = {
     "scenes": 0.12,
     "windows": 0.12,
 }
-AUGMENT = config.Augment(
+AUGMENT = augment.Augment(
     rotation=20, scale=1.0, stretch=0.25, flip=0.5, colour=0.4, grey=0.1, blur=0.15, noise=0.02, cutout=0.2
 )
 ALONE = ("digits", "aslalpha")  # sources of `wild` that show one hand, of people who are not in its whole photographs
@@ -86,116 +88,83 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         train(arguments)
+    except Interrupted as error:
+        print(f"train_detector: {error}", file=sys.stderr)
+        return 130
     except (data.DataError, checkpoint.TrainingError, files.OutputError, ValueError) as error:
         print(f"train_detector: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("train_detector: stopped; go on from the last checkpoint with --resume", file=sys.stderr)
-        return 130
     return 0
 
 
 def train(arguments: argparse.Namespace) -> None:
-    device, out, seed, size = devices.choose(arguments.device), arguments.out, arguments.seed, detector.SIZE
-    schedule = config.Schedule(kind="stable", steps=OPEN_END, batch=BATCH, peak=PEAK, weight_decay=1e-4)
-    identity = {"scenes": arguments.scenes, "seed": seed, "init": str(arguments.init)}
-    versions, saved = records.versions(device), None
-    if arguments.resume:
-        saved = checkpoint.read(out / "checkpoint.pt", identity, versions)
-        schedule = dataclasses.replace(schedule, **saved["schedule"])
-        if arguments.decay and not schedule.decay:
-            schedule = dataclasses.replace(schedule, steps=saved["step"] + arguments.decay, decay=arguments.decay)
-    elif (out / "checkpoint.pt").exists() or (out / "record.json").exists():
+    device, out, seed = devices.choose(arguments.device), arguments.out, arguments.seed
+    schedule = Schedule(kind="stable", steps=OPEN_END, batch=BATCH, peak=PEAK, weight_decay=1e-4, average=AVERAGE)
+    identity = {"scenes": arguments.scenes, "seed": seed, "init": str(arguments.init),
+                "versions": records.versions(device)}  # fmt: skip
+    saved = checkpoint.read(out / "checkpoint.pt", identity) if arguments.resume else None
+    if not saved and ((out / "checkpoint.pt").exists() or (out / "record.json").exists()):
         raise checkpoint.TrainingError(f"{out} holds a run; add --resume to go on with it, or choose another --out")
-    files.check(out / "checkpoint.pt")
+    torch.manual_seed(seed)
+    net = pretrained.load(arguments.init, kind=detector.HandDecNet)[0] if arguments.init else detector.HandDecNet()
+    state = TrainState.begin(net, schedule, device)
+    if saved:
+        state.restore(saved)
+    if arguments.decay is not None:
+        state.schedule = ending(state.schedule, state.step, arguments.decay)
+    with checkpoint.locked(out):
+        sources = load(seed, arguments.scenes)
+        counts = {name: len(sources[name]) for name in SHARES}
+        batch_loss = losses(state, sources)
+        del sources
+        quick = detection.QuickScores()
 
-    sources = load(seed, arguments.scenes)
+        def look(network: detector.HandDecNet) -> tuple[dict, str]:
+            scores = quick(network.eval())
+            return scores, json.dumps(scores)
+
+        fit(state, batch_loss, Monitor(state, out / "checkpoint.pt", identity, SAVED, LOOKED, look), seed=seed)
+        finish(arguments, state, counts, identity["versions"])
+
+
+def losses(state: TrainState, sources: dict[str, list[scenes.Picture]]) -> BatchLoss:
+    """One step's batch, prediction and loss; all pictures are held on the device."""
+    device, size = state.device, detector.SIZE
     pictures = [p for name in SHARES for p in sources[name]]
     small = [detector.letterbox(p.image, size) for p in tqdm(pictures, desc="resizing", unit="picture")]
     images = torch.from_numpy(np.stack([image for image, _ in small])).to(device)
-    outlines = [
-        torch.from_numpy((p.outlines + 0.5) * f - 0.5).float() for p, (_, f) in zip(pictures, small, strict=True)
-    ]
-    counts = {name: len(sources[name]) for name in SHARES}
-    del sources, pictures, small
-    ends = np.cumsum(list(counts.values()))
-    members = [torch.arange(e - n, e) for n, e in zip(counts.values(), ends, strict=True)]
-    looks = detection.Looks()
+    outlines = [torch.from_numpy((p.outlines + 0.5) * f - 0.5).float()
+                for p, (_, f) in zip(pictures, small, strict=True)]  # fmt: skip
+    ends = np.cumsum([len(sources[name]) for name in SHARES])
+    members = [[torch.arange(e - len(sources[name]), e)] for name, e in zip(SHARES, ends, strict=True)]
+    sampler, loss = Sampler(members, list(SHARES.values())), detector.DetectionLoss(size).to(device)
+    use_bfloat16 = devices.half_precision(device)
 
-    torch.manual_seed(seed)
-    net = pretrained.load(arguments.init, kind=detector.HandDecNet)[0] if arguments.init else detector.HandDecNet()
-    net.to(device, memory_format=torch.channels_last).train()
-    loss = detector.DetectionLoss(size).to(device)
-    optimiser = torch.optim.AdamW(net.parameters(), fused=True, weight_decay=schedule.weight_decay)
-    average = {k: v.detach().clone() for k, v in net.state_dict().items()}
-    step, seconds, history, halves = 0, 0.0, [], devices.half_precision(device)
-    if saved:
-        net.load_state_dict(saved["net"])
-        optimiser.load_state_dict(saved["optimiser"])
-        average, step, seconds, history = saved["average"], saved["step"], saved["seconds"], saved["history"]
+    def batch_loss(rng: augment.Random) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
+        samples = sampler.sample_batch(rng, BATCH)
+        inputs, targets = scenes.batch(images[samples.to(device)], [outlines[i] for i in samples], rng, AUGMENT)
+        with torch.autocast(device.type, torch.bfloat16, enabled=use_bfloat16):
+            logits, offsets = state.net(inputs.contiguous(memory_format=torch.channels_last))
+        return *loss(logits, offsets, [t.to(device) for t in targets]), samples
 
-    def averaged() -> detector.HandDecNet:
-        kept = detector.HandDecNet().to(device, memory_format=torch.channels_last)
-        kept.load_state_dict(average)
-        return kept.eval()
+    return batch_loss
 
-    bar = tqdm(total=schedule.steps, initial=step, unit="step")
-    began, before = time.monotonic(), seconds
-    while step < schedule.steps:
-        rng = augment.Random(seed, step, device)
-        kinds = torch.multinomial(torch.tensor(list(SHARES.values())), BATCH, replacement=True, generator=rng.small)
-        chosen = [members[k][int(u * len(members[k]))] for k, u in
-                  zip(kinds, torch.rand(BATCH, generator=rng.small), strict=True)]  # fmt: skip
-        inputs, targets = scenes.batch(
-            images[torch.stack(chosen).to(device)], [outlines[i] for i in chosen], rng, AUGMENT
-        )
-        rate = learning_rate(schedule, step)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        with torch.autocast(device.type, torch.bfloat16, enabled=halves):
-            logits, offsets = net(inputs.contiguous(memory_format=torch.channels_last))
-        total, parts = loss(logits, offsets, [t.to(device) for t in targets])
-        if not math.isfinite(total.item()):
-            raise checkpoint.TrainingError(f"the loss became {total.item()} at step {step}; resume with another seed")
-        optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        optimiser.step()
-        step += 1
-        with torch.no_grad():
-            decay = min(AVERAGE, (1 + step) / (10 + step))
-            for name, value in net.state_dict().items():
-                if value.is_floating_point():
-                    average[name].lerp_(value, 1 - decay)
-                else:
-                    average[name].copy_(value)
-        seconds = before + time.monotonic() - began
-        if step % 20 == 0:
-            history.append({"step": step, "rate": rate} | {k: round(v.item(), 4) for k, v in parts.items()})
-            bar.set_postfix(loss=f"{total.item():.3f}", refresh=False)
-        if step % LOOKED == 0:
-            history.append({"step": step, **looks(averaged())})
-            bar.write(json.dumps(history[-1]))
-        bar.update()
-        if step % SAVED == 0:
-            state = {"net": net.state_dict(), "average": average, "optimiser": optimiser.state_dict(), "step": step,
-                     "seconds": seconds, "history": history, "versions": versions,
-                     "schedule": {"steps": schedule.steps, "decay": schedule.decay}}  # fmt: skip
-            checkpoint.write(out / "checkpoint.pt", state | identity)
-    bar.close()
 
-    pretrained.save(out / "weights.safetensors", averaged(), size)
-    kept, _ = pretrained.load(out / "weights.safetensors", device, kind=detector.HandDecNet)
+def finish(arguments: argparse.Namespace, state: TrainState, counts: dict[str, int], versions: dict) -> None:
+    """Keep the weights, score what is kept, write the record."""
+    out, size = arguments.out, detector.SIZE
+    pretrained.save(out / "weights.safetensors", state.averaged(), size)
+    net, _ = pretrained.load(out / "weights.safetensors", state.device, kind=detector.HandDecNet)
     record = {
-        "experiment": "detector", "method": "handdecnet", "seed": seed, "steps": step, "batch": BATCH,
-        "size": size, "init": str(arguments.init), "schedule": dataclasses.asdict(schedule),
+        "experiment": "detector", "method": "handdecnet", "seed": arguments.seed, "steps": state.step, "batch": BATCH,
+        "size": size, "init": str(arguments.init), "schedule": dataclasses.asdict(state.schedule),
         "data": ["hand-keypoints", "asl-letters", "massey", "wild", "synthetic"], "split": "train", "shares": SHARES,
         "pictures": counts, "commit": records.commit(),
         "device": versions["device"], "threads": versions["threads"], "versions": versions,
-        "seconds": round(seconds, 1), "params": sum(p.numel() for p in net.parameters()),
-        "gmac": round(records.macs(net, size) / 1e9, 4), "history": history,
+        "seconds": round(state.seconds, 1), "params": sum(p.numel() for p in net.parameters()),
+        "gmac": round(records.macs(net, size) / 1e9, 4), "history": state.history,
     }  # fmt: skip
-    record |= detection.score_everywhere(kept)
-    records.write_json(out / "record.json", record)
+    records.write_json(out / "record.json", record | detection.score_everywhere(net))
     (out / "checkpoint.pt").unlink(missing_ok=True)
 
 

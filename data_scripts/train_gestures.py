@@ -24,7 +24,8 @@ from handpose import data, devices, gesturenet, pretrained
 from handpose.data.readers.labelled import LabelFile
 from handpose.data.synthetic.letters import RenderedAlphabet
 from handpose.study import fingerspelling
-from handpose.train import config, loop, records
+from handpose.train import config, records, train
+from handpose.train.checkpoint import TrainingError
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOK_ALIKES = {"0": "o", "2": "v", "6": "w"}  # one shape each in the Massey set
@@ -127,8 +128,7 @@ def tuned(start: Path, hand: str, number: int, folder: Path) -> Path:
         crop=dataclasses.replace(laptop.crop, size=size), balance={},
         schedule=dataclasses.replace(laptop.schedule, steps=TUNING_STEPS, peak=5e-4, average=0.98),
     )  # fmt: skip
-    run = loop.Run(settings, [f"labelled:{labels}"], folder, init=start, validate="synthetic:50", progress=False)
-    run.train()
+    train(settings, [f"labelled:{labels}"], folder, init=start, validate="synthetic:50", progress=False)
     return weights
 
 
@@ -169,7 +169,7 @@ def main() -> int:
         about["seconds"] = round(time.monotonic() - began, 1)
         (chosen.results / "gestures").mkdir(parents=True, exist_ok=True)
         records.write_json(chosen.results / "gestures" / f"{chosen.experiment}.json", about | found)
-    except (ValueError, loop.TrainingError) as error:
+    except (ValueError, TrainingError) as error:
         print(f"train_gestures: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

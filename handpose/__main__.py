@@ -10,7 +10,8 @@ from handpose.apply import export
 from handpose.cli import datasets, doctor, predict
 from handpose.detector import HandDecNet
 from handpose.study import fingerspelling, reproduce
-from handpose.train import checkpoint, config, evaluate, loop, records
+from handpose.train import checkpoint, config, evaluate, records, train
+from handpose.train.monitor import Interrupted
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,12 +63,11 @@ def parser() -> argparse.ArgumentParser:
 
 def run_train(arguments: argparse.Namespace) -> int:
     settings = config.load(arguments.config)
-    run = loop.Run(
+    record = train(
         settings, [s for s in arguments.data.split(",") if s], arguments.out, seed=arguments.seed,
         validate=arguments.validate, init=arguments.init, device=arguments.device, resume=arguments.resume,
         watch=[s for s in arguments.watch.split(",") if s], decay=arguments.decay, branch=arguments.branch,
     )  # fmt: skip
-    record = run.train()
     if record:  # of several processes the first one reports
         print_scores(record)
         print(f"weights and record are in {arguments.out}")
@@ -140,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         chosen = parser().parse_args(arguments)
         return chosen.run(chosen)
-    except loop.Interrupted as error:
+    except Interrupted as error:
         print(f"\n{error}", file=sys.stderr)
         return 130
     except (ValueError, checkpoint.TrainingError) as error:

@@ -20,7 +20,8 @@ from handpose import gesturenet, metrics, posenet, skeleton
 from handpose.data.readers import rwth
 from handpose.data.synthetic.alphabet import GERMAN_ALPHABET
 from handpose.study import paper, reproduce
-from handpose.train import config, loop
+from handpose.train import config
+from handpose.train.schedule import learning_rate
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "book" / "results"
@@ -98,7 +99,7 @@ def crop() -> str:
 
 def _rates() -> list[float]:
     schedule = config.load("paper").schedule
-    return [loop.learning_rate(schedule, step) for step in range(schedule.steps)]
+    return [learning_rate(schedule, step) for step in range(schedule.steps)]
 
 
 def warm_up() -> str:

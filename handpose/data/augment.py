@@ -8,13 +8,36 @@ joint indices never change.
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from handpose.crop import MARGIN
-from handpose.train import config
+
+
+@dataclass(frozen=True)
+class Crop:
+    size: int = 256  # pixels of the crop's side
+    noise: float = 8 / 256  # standard deviation of the centre's shift per axis, as a part of the crop's side
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Everything beyond the paper's centre noise; all zero is the paper's."""
+
+    rotation: float = 0.0  # degrees, standard deviation
+    turn: float = 0.0  # probability of a turn by any angle instead
+    scale: float = 0.0  # the crop's side is multiplied by 2**u, u uniform in +- this
+    stretch: float = 0.0  # ratio of width to height multiplied by 2**u, u uniform in +- this
+    flip: float = 0.0  # probability
+    colour: float = 0.0  # strength of brightness, contrast, saturation and colour cast, 0 to 1
+    grey: float = 0.0  # probability of a grey picture
+    blur: float = 0.0  # probability
+    noise: float = 0.0  # largest standard deviation of pixel noise in half of the pictures, 0 to 1
+    cutout: float = 0.0  # probability of a rectangle painted over
+    background: float = 0.0  # probability that a hand with a mask is put on another background
 
 
 class Random:
@@ -49,7 +72,7 @@ class Random:
 
 
 def geometry(
-    points: Tensor, visible: Tensor, size: int, rng: Random, crop: config.Crop, how: config.Augment
+    points: Tensor, visible: Tensor, size: int, rng: Random, crop: Crop, how: Augment
 ) -> tuple[Tensor, Tensor]:
     """Draw the affine map of each sample, from its kept crop to the network's input.
 
@@ -114,8 +137,8 @@ def batch(
     *,
     size: int,
     rng: Random,
-    crop: config.Crop,
-    how: config.Augment,
+    crop: Crop,
+    how: Augment,
     backgrounds: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Kept crops to network input.
@@ -152,7 +175,7 @@ def batch(
     return colours(out, rng, how), points, visible
 
 
-def colours(images: Tensor, rng: Random, how: config.Augment) -> Tensor:
+def colours(images: Tensor, rng: Random, how: Augment) -> Tensor:
     """Light, colour, blur, noise and a painted rectangle, on (B, 3, s, s) in [0, 1]."""
     B, _, size, _ = images.shape
     if how.colour:

@@ -169,7 +169,7 @@ def windows(pictures: Sequence[Picture], *, limit: int = 400, size: int = SIZE, 
 
 
 def batch(
-    images: torch.Tensor, outlines: list[torch.Tensor], rng: augment.Random, how: augment.config.Augment
+    images: torch.Tensor, outlines: list[torch.Tensor], rng: augment.Random, how: augment.Augment
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:  # fmt: skip
     """Augmented input for a training step: turned, scaled, stretched, shifted, mirrored and recoloured.
 

@@ -90,8 +90,8 @@ def best(found: Found, boxes: Sequence[np.ndarray], threshold: float = THRESHOLD
     return {"pictures": len(met), "recall50": float(np.mean(met)), "top1_iou": float(np.mean(first))}
 
 
-class Looks:
-    """Quick looks at a detector during its training: recall at IoU 0.5 on photographs that it does not learn from.
+class QuickScores:
+    """A quick score of a detector during its training: recall at IoU 0.5 on photographs that it does not learn from.
 
     `threshold` is the confidence at which there are 0.05 boxes on a window without a hand: a fixed confidence would
     compare networks at different rates of false alarms.

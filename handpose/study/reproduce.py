@@ -17,7 +17,7 @@ from torch import nn
 from handpose import data, devices, gesturenet, metrics, posenet, pretrained
 from handpose.detector import HandDecNet
 from handpose.study import fingerspelling, paper
-from handpose.train import config, evaluate, loop, records
+from handpose.train import config, evaluate, records, train
 
 ROOT = Path(__file__).resolve().parent.parent
 #: How a data set may be divided for Table 2: what is trained on, what is scored. On STB "paper" keeps one sequence
@@ -138,8 +138,8 @@ def table2(chosen: argparse.Namespace) -> int:
             folder = chosen.out / name / f"{method}-s{seed}"
             if not (folder / "record.json").exists():
                 print(f"{name}: training {method}, seed {seed}", flush=True)
-                loop.Run(settings(chosen.config, method), [chosen.data], folder, seed=seed, splits=splits,
-                             device=chosen.device, resume=(folder / "checkpoint.pt").exists()).train()  # fmt: skip
+                train(settings(chosen.config, method), [chosen.data], folder, seed=seed, splits=splits,
+                      device=chosen.device, resume=(folder / "checkpoint.pt").exists())  # fmt: skip
             found[method].append(json.loads((folder / "record.json").read_text(encoding="utf-8")))
             net, size = pretrained.load(folder / "weights.safetensors", place)
             cut = cut or evaluate.cut(data.open(chosen.data, splits[1]), size)

@@ -3,40 +3,47 @@
 They are read with PyTorch's restricted unpickler, which builds tensors and plain containers and nothing else.
 """
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 
 from handpose import files
+from handpose.train.state import TrainState
 
 
 class TrainingError(RuntimeError):
     """A run that cannot go on; the message says at which step and what to do."""
 
 
-def write(path: Path, state: dict) -> None:
+def write(path: Path, state: TrainState, identity: dict) -> None:
     """Write a checkpoint, whole or not at all.
+
+    Args:
+        identity: what must agree when it is read, and "versions", which should.
 
     Raises:
         TrainingError: the disk is full or read-only; the checkpoint before this one is untouched.
     """
     try:
         with files.writing(path) as unfinished:
-            torch.save(state, unfinished)
+            torch.save(state.as_dict() | identity, unfinished)
     except (files.OutputError, RuntimeError) as error:  # PyTorch's writer reports a full disk in its own way
         raise TrainingError(
-            f"step {state['step']} could not be saved ({str(error).splitlines()[0]}); make room, then go on with "
+            f"step {state.step} could not be saved ({str(error).splitlines()[0]}); make room, then go on with "
             "--resume from the checkpoint before it"
         ) from None
 
 
-def read(path: Path, identity: dict, versions: dict) -> dict:
-    """The state in a checkpoint, if it belongs to this run.
+def read(path: Path, identity: dict) -> dict:
+    """What a checkpoint holds, if it belongs to this run.
 
     Args:
-        identity: what must agree: configuration, data, seed.
-        versions: what should agree for the same weights to the bit; a difference is noted on stderr.
+        identity: what must agree: configuration, data, seed. Under "versions" stands what should agree for the same
+            weights to the bit; a difference there is noted on stderr.
 
     Raises:
         TrainingError: no checkpoint, not a whole one, or one of another run.
@@ -44,32 +51,44 @@ def read(path: Path, identity: dict, versions: dict) -> dict:
     if not path.exists():
         raise TrainingError(f"{path}: nothing to resume; leave --resume out to start a run there")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        known = {key: state[key] for key in identity}
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        known = {key: saved[key] for key in (*identity, "net", "optimiser", "step", "schedule")}
     except Exception as error:  # whatever a broken file makes the unpickler raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TrainingError(
             f"{path}: not a whole checkpoint ({reason.split('.')[0][:120]}); start again in another --out"
         ) from None
-    for key, mine in identity.items():
-        if known[key] != mine:
-            what = difference(known[key], mine) if key == "config" else f"{known[key]!r}, not {mine!r}"
+    for key, own in identity.items():
+        if key != "versions" and known[key] != own:
+            what = difference(known[key], own) if key == "config" else f"{known[key]!r}, not {own!r}"
             raise TrainingError(
                 f"{path}: made with another {key} ({what}); resume with the same, or choose another --out"
             )
-    for key, value in versions.items():
-        if state["versions"].get(key) != value:
-            print(f"note: the run began with {key} {state['versions'].get(key)}, this is {value}; "
+    for key, value in identity.get("versions", {}).items():
+        if known["versions"].get(key) != value:
+            print(f"note: the run began with {key} {known['versions'].get(key)}, this is {value}; "
                   "its weights will not be the same to the bit", file=sys.stderr)  # fmt: skip
-    return state
+    return saved
 
 
-def schedule(path: Path) -> dict:
-    """The schedule of the run that a checkpoint belongs to; empty where there is none, which `read` then says."""
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """No second training writes into the folder for as long as the block lasts; it is made if needed.
+
+    Raises:
+        TrainingError: one does already, or the folder cannot be written.
+    """
     try:
-        return dict(torch.load(path, map_location="cpu", weights_only=True)["config"]["schedule"])
-    except Exception:  # whatever a broken file makes the unpickler raise
-        return {}
+        files.check(folder / "checkpoint.pt")
+        with FileLock(folder / ".lock", timeout=0):
+            try:
+                yield
+            finally:
+                (folder / ".lock").unlink(missing_ok=True)
+    except Timeout:
+        raise TrainingError(f"another training is writing into {folder}; choose another --out") from None
+    except files.OutputError as error:
+        raise TrainingError(f"{error}; choose another --out") from None
 
 
 def difference(old: dict, new: dict, prefix: str = "") -> str:

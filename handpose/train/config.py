@@ -13,7 +13,9 @@ import torch
 from torch import nn
 
 from handpose.cpm import ConvolutionalPoseMachine, DirectRegression
+from handpose.data.augment import Augment, Crop
 from handpose.posenet import PoseEstimationNet
+from handpose.train.schedule import Schedule
 
 
 class ConfigError(ValueError):
@@ -39,45 +41,10 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Crop:
-    size: int = 256  # pixels of the crop's side
-    noise: float = 8 / 256  # standard deviation of the centre's shift per axis, as a part of the crop's side
-
-
-@dataclass(frozen=True)
-class Augment:
-    """Everything beyond the paper's centre noise; all zero is the paper's."""
-
-    rotation: float = 0.0  # degrees, standard deviation
-    turn: float = 0.0  # probability of a turn by any angle instead
-    scale: float = 0.0  # the crop's side is multiplied by 2**u, u uniform in +- this
-    stretch: float = 0.0  # ratio of width to height multiplied by 2**u, u uniform in +- this
-    flip: float = 0.0  # probability
-    colour: float = 0.0  # strength of brightness, contrast, saturation and colour cast, 0 to 1
-    grey: float = 0.0  # probability of a grey picture
-    blur: float = 0.0  # probability
-    noise: float = 0.0  # largest standard deviation of pixel noise in half of the pictures, 0 to 1
-    cutout: float = 0.0  # probability of a rectangle painted over
-    background: float = 0.0  # probability that a hand with a mask is put on another background
-
-
-@dataclass(frozen=True)
 class Loss:
     alpha: float = 0.7
     spread: float = 30 / 256  # r of exp(-d^2 / r^2), as a part of the crop's side
     every_stage: bool = True  # False: only the last stage's maps are compared with the target
-
-
-@dataclass(frozen=True)
-class Schedule:
-    kind: str = "paper"  # "paper", "one-cycle" or "stable"
-    steps: int = 30_000  # of "stable": at most so many
-    batch: int = 24
-    peak: float = 2e-3  # highest learning rate of "one-cycle" and "stable"
-    warmup: int = 500  # steps of "stable" in which the rate rises
-    decay: int = 0  # steps of "stable" at the end in which it falls; `train --resume --decay N` adds them
-    weight_decay: float = 0.0
-    average: float = 0.0  # decay of the running average of the weights that is evaluated and kept; 0 for none
 
 
 @dataclass(frozen=True)

@@ -76,17 +76,17 @@ def test_a_table_is_run_once_and_goes_on_after_a_stop(monkeypatch, table, capsys
     assert run(monkeypatch, table, "--list") == 0 and "first-s0: missing" in capsys.readouterr().out
     assert not results.exists()
 
-    from handpose.train import loop
+    from handpose.train.monitor import Interrupted, Monitor
 
-    save = loop.Run.save
+    save = Monitor.save
 
     def stop(self):  # as Ctrl-C after the first step
         save(self)
-        if self.step == 1:
-            raise loop.Interrupted("stopped at step 1 of 2 and saved")
+        if self.state.step == 1:
+            raise Interrupted("stopped at step 1 of 2 and saved")
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop.Run, "save", stop)
+        patch.setattr(Monitor, "save", stop)
         assert run(patch, table) == 1
     assert "stopped at step 1" in capsys.readouterr().err and not results.exists()
 

@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from handpose.train import config, loop
-from handpose.train.config import Schedule
+from handpose.train import config
+from handpose.train.schedule import Schedule, learning_rate
 
 
 def test_bundled_configurations():
@@ -60,18 +60,18 @@ def test_unknown_name():
      (20_000, 3e-6), (29_999, 3e-6)],
 )  # fmt: skip
 def test_every_corner_of_the_papers_schedule(step, rate):
-    assert loop.learning_rate(Schedule(), step) == pytest.approx(rate, rel=1e-6)
+    assert learning_rate(Schedule(), step) == pytest.approx(rate, rel=1e-6)
 
 
 def test_shorter_paper_schedule_keeps_its_shape():
     short = Schedule(steps=300)
-    assert loop.learning_rate(short, 119) == 3e-4 and loop.learning_rate(short, 120) == 3e-5
-    assert loop.learning_rate(short, 200) == 3e-6
+    assert learning_rate(short, 119) == 3e-4 and learning_rate(short, 120) == 3e-5
+    assert learning_rate(short, 200) == 3e-6
 
 
 def test_one_cycle():
     cycle = Schedule(kind="one-cycle", steps=1000, peak=2e-3)
-    rates = [loop.learning_rate(cycle, s) for s in range(1000)]
+    rates = [learning_rate(cycle, s) for s in range(1000)]
     assert max(rates) == rates[99] == rates[100] == 2e-3
     assert rates[:100] == sorted(rates[:100]) and rates[100:] == sorted(rates[100:], reverse=True)
     assert rates[-1] == 2e-6
