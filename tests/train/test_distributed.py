@@ -107,7 +107,12 @@ def test_a_run_of_two_processes_is_one_run(tmp_path, config):
         done = run(*start, "--out", out, processes=processes)
         assert done.returncode == 0, done.stderr[-2000:]
         assert done.stdout.count("weights and record are in") == 1
-        assert sorted(p.name for p in out.iterdir()) == ["curves.png", "history.csv", "record.json", "weights.safetensors"]
+        assert sorted(p.name for p in out.iterdir()) == [
+            "curves.png",
+            "history.csv",
+            "record.json",
+            "weights.safetensors",
+        ]
         records.append(json.loads((out / "record.json").read_text()))
     one, two = records
     assert (one["versions"]["ranks"], two["versions"]["ranks"]) == (1, 2)

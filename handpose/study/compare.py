@@ -1,0 +1,125 @@
+"""Which of several trained networks is better: paired differences, as Chapter 9 makes them, from their runs' records.
+
+Two methods are compared on the same pictures with the same boxes. Runs of one method with different seeds belong
+together: a difference counts only if it holds for other people and for other seeds.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from handpose import data, metrics, pretrained
+from handpose.train import evaluate
+
+FEWEST = 3  # seeds of each method, before one is called better
+
+
+class CompareError(ValueError):
+    """Records that cannot be compared; the message names one and says why."""
+
+
+@dataclass
+class Run:
+    """A finished run: its record, and the file of its weights beside it."""
+
+    file: Path
+    record: dict
+
+    @property
+    def weights(self) -> Path:
+        return self.file.with_name("weights.safetensors")
+
+    def setting(self) -> dict:
+        """What makes the method: the configuration, the data and the start, without the seed."""
+        return {key: self.record.get(key) for key in ("method", "config", "data", "init")}
+
+
+def read(file: Path) -> Run:
+    """A run by its ``record.json``.
+
+    Raises:
+        CompareError: no such file, no record of a training, or no weights beside it.
+    """
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CompareError(f"{file}: cannot be read as a record ({error})") from None
+    lacking = {"method", "config", "seed", "validation", "validation_split"} - set(
+        record if isinstance(record, dict) else ()
+    )
+    if lacking:
+        raise CompareError(f"{file}: no record of a training, for it has no {min(lacking)!r}")
+    run = Run(file, record)
+    if not run.weights.is_file():
+        raise CompareError(f"{file}: there is no weights.safetensors beside it, as in the folder of a run")
+    return run
+
+
+def methods(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Runs by method, each in the order of its seeds; methods of one name but other settings are told apart by folder.
+
+    Raises:
+        CompareError: fewer than two methods, or the same run twice.
+    """
+    found: list[list[Run]] = []
+    for run in runs:
+        same = next((group for group in found if group[0].setting() == run.setting()), None)
+        if same is None:
+            found.append([run])
+        elif any(run.record["seed"] == other.record["seed"] for other in same):
+            raise CompareError(
+                f"{run.file}: a run with seed {run.record['seed']} and the same settings was given already"
+            )
+        else:
+            same.append(run)
+    if len(found) < 2:
+        raise CompareError("all these runs have the same settings; give the records of two or more methods")
+    names = [group[0].record["method"] for group in found]
+    names = [
+        group[0].file.parent.name if names.count(name) > 1 else name for name, group in zip(names, found, strict=True)
+    ]
+    return {name: sorted(group, key=lambda run: run.record["seed"]) for name, group in zip(names, found, strict=True)}
+
+
+def compare(files: Sequence[Path], source: str | None = None, split: str | None = None) -> dict:
+    """Score all runs on one set, and take differences of every pair of methods.
+
+    Args:
+        files: the runs' records.
+        source, split: the set; those that the first run was validated on by default.
+
+    Returns:
+        ``{"data", "split", "images", "scores": {method: {seed: metrics}}, "comparisons": [{"first", "second", "seeds",
+        "pck_bone", "pck_box"}]}``, the last two as in `handpose.metrics.paired`.
+
+    Raises:
+        CompareError: see `read` and `methods`.
+        handpose.data.DataError: the set cannot be read.
+    """
+    groups = methods([read(file) for file in files])
+    first = next(iter(groups.values()))[0].record
+    source, split = source or first["validation"], split or first["validation_split"]
+    samples, cut = data.open(source, split), {}
+    predicted: dict[str, np.ndarray] = {}
+    scores: dict[str, dict[str, dict]] = {}
+    for name, runs in groups.items():
+        rows = []
+        for run in runs:
+            net, size = pretrained.load(run.weights)
+            if size not in cut:
+                cut[size] = evaluate.cut(samples, size, progress=True)
+            rows.append(evaluate.predict(net, cut[size])[-1])
+            found = metrics.summarise(rows[-1], cut[size].points, cut[size].visible)
+            scores.setdefault(name, {})[str(run.record["seed"])] = found
+        predicted[name] = np.stack(rows)
+    hands = next(iter(cut.values()))
+    pairs = [
+        {"first": a, "second": b, "seeds": [len(predicted[a]), len(predicted[b])]}
+        | metrics.paired(predicted[a], predicted[b], hands.points, hands.visible, hands.groups)
+        for a, b in combinations(groups, 2)
+    ]
+    return {"data": source, "split": split, "images": len(hands.ids), "scores": scores, "comparisons": pairs}
