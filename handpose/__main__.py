@@ -7,7 +7,8 @@ from pathlib import Path
 
 from handpose import data, devices, files, pretrained
 from handpose.apply import export
-from handpose.cli import datasets, doctor, predict
+from handpose.cli import data as datasets
+from handpose.cli import doctor, predict
 from handpose.detector import HandDecNet
 from handpose.study import fingerspelling, reproduce
 from handpose.train import checkpoint, config, evaluate, records, train

@@ -8,7 +8,7 @@ import pytest
 
 from handpose import __main__ as command
 from handpose import data
-from handpose.cli import datasets
+from handpose.cli import data as datasets
 from handpose.data import catalogue
 from handpose.data.synthetic import SyntheticHands
 
