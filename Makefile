@@ -25,9 +25,9 @@ help:
 
 env:
 	@command -v $(PYTHON) >/dev/null 2>&1 || { \
-	  echo "handpose: there is no '$(PYTHON)' here. Install Python 3.11 or 3.12, or name one: make book PYTHON=python3.12"; \
+	  echo "handpose: there is no '$(PYTHON)' here. Install Python 3.11 to 3.14, or name one: make book PYTHON=python3.12"; \
 	  exit 1; }
-	@$(PYTHON) tools/environment.py
+	@$(PYTHON) tools/environment.py $(if $(filter file,$(origin PYTHON)),,--named)
 
 book: env
 	@$(PY) tools/book.py
@@ -39,6 +39,7 @@ class: env
 	@$(PY) tools/classroom.py
 
 test: env
+	@$(PY) --version
 	@echo "[1/2] ruff: style and common mistakes"
 	@$(PY) -m ruff check .
 	@echo "[2/2] pytest: the package, then every cell of every chapter, then the book (warnings are errors)"

@@ -1,22 +1,58 @@
-"""Multihead Self Attention Hand Pose Estimation, rebuilt: the package under the book."""
+"""Multihead Self Attention Hand Pose Estimation, rebuilt: the package under the book.
+
+What stands here is imported when it is first used, so ``import handpose`` waits for neither PyTorch nor OpenCV.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what a type checker or an editor reads in place of `__getattr__`
+    from handpose import (
+        apply,
+        attention,
+        book,
+        cpm,
+        crop,
+        data,
+        detector,
+        devices,
+        files,
+        gesturenet,
+        losses,
+        metrics,
+        pipeline,
+        posenet,
+        pretrained,
+        scoremap,
+        skeleton,
+        study,
+        train,
+    )  # fmt: skip
+    from handpose.attention import SelfAttention2d
+    from handpose.detector import HandDecNet
+    from handpose.losses import PoseLoss
+    from handpose.pipeline import HandPose
+    from handpose.posenet import PoseEstimationNet
 
 __version__ = "0.1.0"
 
-from handpose import attention, crop, data, losses, metrics, scoremap, skeleton
-from handpose.attention import SelfAttention2d
-from handpose.detector import HandDecNet
-from handpose.losses import PoseLoss
-from handpose.posenet import PoseEstimationNet
-
 __all__ = [
     "HandDecNet", "HandPose", "PoseEstimationNet", "PoseLoss", "SelfAttention2d",
-    "attention", "crop", "data", "losses", "metrics", "scoremap", "skeleton",
+    "apply", "attention", "book", "cpm", "crop", "data", "detector", "devices", "files", "gesturenet", "losses",
+    "metrics", "pipeline", "posenet", "pretrained", "scoremap", "skeleton", "study", "train",
 ]  # fmt: skip
+
+#: The module of each public class; every other public name is a module.
+_HOMES = {"HandDecNet": "detector", "HandPose": "pipeline", "PoseEstimationNet": "posenet", "PoseLoss": "losses",
+          "SelfAttention2d": "attention"}  # fmt: skip
 
 
 def __getattr__(name: str):
-    if name == "HandPose":
-        from handpose.pipeline import HandPose
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_HOMES.get(name, name)}")
+    return getattr(module, name) if name in _HOMES else module
 
-        return HandPose
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,6 +1,7 @@
 """Make the environment in .venv, or leave it alone when it is up to date. Needs nothing but Python.
 
-    python3 tools/environment.py
+    python3 tools/environment.py           # a .venv that is there stays, whatever Python it was made with
+    python3 tools/environment.py --named   # refuses a .venv of another Python: what is tested must be what was named
 
 A stamp in .venv holds a hash of everything the environment depends on, so a second run takes a moment. An installation
 that was cut short leaves another mark behind, and the next run starts that environment afresh.
@@ -18,7 +19,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "handpose-installed"
 UNFINISHED = VENV / "handpose-installing"
-OLDEST = (3, 11)
+OLDEST, NEWEST = (3, 11), (3, 14)  # what requirements.txt has been tried with, or has wheels for
 
 
 def fail(text):
@@ -38,23 +39,34 @@ def fingerprint():
     return hashlib.sha256(text).hexdigest()
 
 
-def works():
-    """True when .venv holds a Python that is new enough and has pip."""
-    code = "import sys, pip; sys.exit(sys.version_info < %r)" % (OLDEST,)  # noqa: UP031 (old Pythons read this file)
+def installed():
+    """Version of the Python in .venv, such as (3, 12); None where none works, has pip and is supported."""
     try:
-        return subprocess.call([str(PYTHON), "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
-    except OSError:
-        return False
+        code = "import sys, pip; print(*sys.version_info[:2])"
+        said = subprocess.check_output([str(PYTHON), "-c", code], stderr=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    version = tuple(int(part) for part in said.split())
+    return version if OLDEST <= version <= NEWEST else None
+
+
+def dotted(version):
+    return ".".join(str(part) for part in version)
+
+
+def check_python(named):
+    """Refuse a Python that is not supported, and one that was named where .venv has another."""
+    here, there = tuple(sys.version_info[:2]), installed()
+    if (named or there is None) and not OLDEST <= here <= NEWEST:
+        span = f"{dotted(OLDEST)} to {dotted(NEWEST)}"
+        fail(f"this is Python {dotted(here)}, and the book needs {span}; name one:  make book PYTHON=python3.12")
+    if named and there not in (None, here):
+        fail(f"in .venv is Python {dotted(there)}, not the {dotted(here)} that was named; remove .venv to make it anew")
 
 
 def create():
-    if sys.version_info < OLDEST:
-        fail(
-            "this is Python %d.%d, and the book needs 3.11 or 3.12.\n" % sys.version_info[:2]  # noqa: UP031
-            + "If a newer one is installed, name it:  make book PYTHON=python3.12"
-        )
     print(f"Making the environment in {VENV.name} (Python {sys.version_info[0]}.{sys.version_info[1]}) ...", flush=True)
-    if not run(sys.executable, "-m", "venv", "--clear", VENV) or not works():
+    if not run(sys.executable, "-m", "venv", "--clear", VENV) or not installed():
         fail(
             f"could not make an environment with `{sys.executable} -m venv`; see the lines above.\n"
             "On Debian and Ubuntu the package python3-venv is missing:  sudo apt install python3-venv"
@@ -106,12 +118,13 @@ def check():
 
 
 def main():
+    check_python(named="--named" in sys.argv[1:])
     wanted = fingerprint()
-    if STAMP.exists() and STAMP.read_text() == wanted and works():
+    if STAMP.exists() and STAMP.read_text() == wanted and installed():
         return
     if UNFINISHED.exists():
         print("The last installation did not finish; starting afresh.", flush=True)
-    if UNFINISHED.exists() or not works():
+    if UNFINISHED.exists() or not installed():
         create()
     install()
     check()

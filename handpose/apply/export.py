@@ -4,7 +4,6 @@ Three files: detector, pose network, reader of letters. Any number of pictures, 
 numbers are float32. `handpose.apply.onnx_runtime` reads them back and says what their metadata hold.
 """
 
-import argparse
 import contextlib
 import hashlib
 import json
@@ -130,20 +129,3 @@ def silence() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
-
-
-def run(chosen: argparse.Namespace) -> int:
-    """Export and say what was written."""
-    for path, most in export(chosen.out, chosen.weights).items():
-        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; its outputs differ from PyTorch's by at most {most:.0e}")
-    return 0
-
-
-def add(commands: argparse._SubParsersAction) -> None:
-    """The command ``export``."""
-    about = ("Write detector, pose network and reader of letters as ONNX files, for other programs and for predict "
-             "--onnx. Needs the packages onnx, onnxscript and onnxruntime.")  # fmt: skip
-    command = commands.add_parser("export", help="write the networks as ONNX files", description=about)
-    command.add_argument("--weights", help=".safetensors file of the pose network (default: the bundled weights)")
-    command.add_argument("--out", required=True, metavar="DIR", help="folder for the three files")
-    command.set_defaults(run=run)

@@ -6,13 +6,9 @@ import cv2
 import numpy as np
 
 from handpose import files
+from handpose.apply.formats import DRAWN, FILMED, PICTURES, VIDEOS
 from handpose.book import figures
 from handpose.pipeline import Hand
-
-DRAWN = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")  # what can be written
-PICTURES = (*DRAWN, ".gif", ".avif")  # what is looked for in a folder
-FILMED = (".mp4", ".mov", ".mkv")  # videos that can be written
-VIDEOS = (*FILMED, ".m4v", ".avi", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".3gp", ".mts", ".m2ts")
 
 
 def is_video(name: Path | int) -> bool:

@@ -1,73 +1,130 @@
-"""What a bug report needs: ``python -m handpose doctor`` looks at the machine and says what is missing or odd."""
+"""The command ``doctor``: what a bug report needs. It looks at the machine and says what is missing or odd.
+
+It must also run where the installation is broken, so each look imports what it needs by itself.
+"""
 
 import argparse
+import importlib
 import os
 import platform
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
+import handpose
 
-from handpose import devices, pretrained
-from handpose.data import catalogue, checks, crops
-from handpose.detector import HandDecNet
-from handpose.gesturenet import GestureNet
-from handpose.posenet import PoseEstimationNet
-from handpose.train import records
-
+HELP = "look at this machine, for a bug report"
 LEAST_ROOM = 2e9  # bytes that an environment and a training run want
+PACKAGES = ("torch", "numpy", "cv2", "matplotlib", "safetensors", "scipy", "tqdm")
+
+#: What, how it is, and what to do about it; None where nothing needs doing.
+Findings = Iterator[tuple[str, str, str | None]]
 
 
-def findings() -> Iterator[tuple[str, str, str | None]]:
-    """What, how it is, and what to do about it; None where nothing needs doing."""
-    device = devices.choose()
-    versions = records.versions(device)
-    named = ", ".join(f"{key} {versions[key]}" for key in ("handpose", "python", "torch", "numpy", "opencv"))
-    yield "versions", f"{named}, commit {records.commit() or 'unknown'}", None
+def versions() -> Findings:
+    """Of the packages that can be imported; the others are named one by one."""
+    found, broken = {"handpose": handpose.__version__, "python": platform.python_version()}, {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.import_module(name).__version__
+        except (ImportError, OSError) as error:  # OSError: one of the libraries under it
+            broken[name] = (str(error).splitlines() or [type(error).__name__])[0]
+    yield "versions", ", ".join(f"{name} {version}" for name, version in found.items()), None
+    for name, reason in broken.items():
+        yield f"package {name}", f"cannot be imported ({reason})", "make env installs what requirements.txt names"
+
+
+def system() -> Findings:
+    """What it runs on."""
     yield "system", platform.platform(), None
-    yield "device", versions["device"], None
-    exact = "bfloat16" if devices.half_precision(device) else "float32"
-    yield "training in", exact, None
+    yield "chromium", shutil.which("chromium") or "not on the PATH: the tests open no pages", None
+
+
+def commit() -> Findings:
+    """Of the repository that the package stands in."""
+    from handpose.train import records
+
+    yield "commit", records.commit() or "unknown", None
+
+
+def device() -> Findings:
+    """What PyTorch would compute on."""
+    import torch
+
+    from handpose import devices
+
+    chosen = devices.choose()
+    yield "device", devices.describe(chosen), None
+    yield "training in", "bfloat16" if devices.half_precision(chosen) else "float32", None
     cores, threads = os.cpu_count() or 1, torch.get_num_threads()
     few = f"PyTorch uses {threads} of {cores}; is OMP_NUM_THREADS set?" if 2 * threads < cores else None
     yield "processor cores", f"{cores}, of which PyTorch uses {threads}", few
-    for what, place in (("room here", Path.cwd()), ("room for drawn hands", crops.cache_folder())):
-        there, free = checks.room(place)
-        wrong = f"make room: {checks.in_words(LEAST_ROOM)} are wanted" if free < LEAST_ROOM else None
-        if not os.access(there, os.W_OK):
-            wrong = f"{there} cannot be written"
-        yield what, f"{checks.in_words(free)} in {place}", wrong
-    for name, kind in ((pretrained.DEFAULT, PoseEstimationNet), (pretrained.DETECTOR, HandDecNet),
-                       (pretrained.GESTURES, GestureNet)):  # fmt: skip
+
+
+def room(what: str, place: Path) -> Findings:
+    """On the disk that holds a folder, or will hold it."""
+    from handpose.data import checks
+
+    there, free = checks.room(place)
+    wrong = f"make room: {checks.in_words(LEAST_ROOM)} are wanted" if free < LEAST_ROOM else None
+    if not os.access(there, os.W_OK):
+        wrong = f"{there} cannot be written"
+    yield what, f"{checks.in_words(free)} in {place}", wrong
+
+
+def room_here() -> Findings:
+    """In the folder that this was called in."""
+    yield from room("room here", Path.cwd())
+
+
+def room_for_drawn_hands() -> Findings:
+    """They are drawn once and kept."""
+    from handpose.data import crops
+
+    yield from room("room for drawn hands", crops.cache_folder())
+
+
+def weights() -> Findings:
+    """Whether the bundled networks are whole."""
+    from handpose import detector, gesturenet, posenet, pretrained
+
+    for name, kind in ((pretrained.DEFAULT, posenet.PoseEstimationNet), (pretrained.DETECTOR, detector.HandDecNet),
+                       (pretrained.GESTURES, gesturenet.GestureNet)):  # fmt: skip
         try:
             pretrained.load(pretrained.bundled(name), kind=kind)
             yield f"weights {name}", "whole", None
         except pretrained.WeightsError as error:
             yield f"weights {name}", "cannot be used", str(error)
+
+
+def data_sets() -> Findings:
+    """Which of the known sets are here."""
     root = os.environ.get("HANDPOSE_DATA")
     if not root:
         yield "HANDPOSE_DATA", "not set", None
-    else:
-        found = [entry.name for entry in catalogue.SETS.values() if (Path(root) / entry.place).is_dir()]
-        wrong = None if found else "no data set is in it; python -m handpose data list names their folders"
-        yield "HANDPOSE_DATA", f"{root}: {', '.join(found) or 'nothing known'}", wrong
-    yield "chromium", shutil.which("chromium") or "not on the PATH: the tests open no pages", None
+        return
+    from handpose.data import catalogue
+
+    found = [entry.name for entry in catalogue.SETS.values() if (Path(root) / entry.place).is_dir()]
+    wrong = None if found else "no data set is in it; python -m handpose data list names their folders"
+    yield "HANDPOSE_DATA", f"{root}: {', '.join(found) or 'nothing known'}", wrong
 
 
-def run(_: argparse.Namespace) -> int:
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """The command has none."""
+    command.description = "Print what a bug report needs: versions, device, threads, disk, weights and data found."
+
+
+def main(_: argparse.Namespace) -> int:
     """Print all findings, what needs doing last."""
     wrong = []
-    for what, how, advice in findings():
-        print(f"{what:22}{how}")
-        wrong += [f"{what}: {advice}"] if advice else []
+    for look in (versions, system, commit, device, room_here, room_for_drawn_hands, weights, data_sets):
+        try:
+            for what, how, advice in look():
+                print(f"{what:22}{how}")
+                wrong += [f"{what}: {advice}"] if advice else []
+        except (ImportError, OSError) as error:  # `versions` has said which package is missing
+            print(f"{look.__name__.replace('_', ' '):22}not known: {(str(error).splitlines() or [''])[0]}")
     for line in wrong or ["nothing is amiss"]:
         print(line)
     return 0
-
-
-def add(commands: argparse._SubParsersAction) -> None:
-    """The command ``doctor``."""
-    about = "Print what a bug report needs: versions, device, threads, disk, weights and data found."
-    command = commands.add_parser("doctor", help="look at this machine, for a bug report", description=about)
-    command.set_defaults(run=run)

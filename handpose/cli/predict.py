@@ -3,25 +3,27 @@
 import argparse
 import sys
 from pathlib import Path
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING
 
 from handpose import files
-from handpose.apply import photos, video
-from handpose.book import figures
-from handpose.pipeline import THRESHOLD, HandPose, read_image
-from handpose.train import records
+from handpose.apply import formats
+
+if TYPE_CHECKING:
+    from handpose.pipeline import HandPose
+
+HELP = "find the key-points in photographs and videos"
+THRESHOLD = 0.5  # `handpose.pipeline`'s, which a help text does not wait for; a test compares them
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add_arguments(command: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    command = commands.add_parser("predict", help="find the key-points in photographs and videos",
-                                  description="Find the hands in photographs and the 21 key-points of each. A "
-                                  "picture without a hand is no error: its list of hands is empty. In videos and "
-                                  "before a camera, hands are followed from frame to frame; Ctrl-C ends it, and what "
-                                  "was done by then is kept.")  # fmt: skip
+    command.description = (
+        "Find the hands in photographs and the 21 key-points of each. A picture without a hand is no error: its list "
+        "of hands is empty. In videos and before a camera, hands are followed from frame to frame; Ctrl-C ends it, and "
+        "what was done by then is kept."
+    )
     command.add_argument("photos", nargs="*", metavar="PHOTO_OR_FOLDER", help="pictures, folders of pictures, or "
-                         f"videos, each by its name ({', '.join(photos.VIDEOS)})")  # fmt: skip
+                         f"videos, each by its name ({', '.join(formats.VIDEOS)})")  # fmt: skip
     command.add_argument("--camera", type=int, metavar="N", help="a camera in place of photos, the first is 0, in a "
                          "window where q or Esc ends")  # fmt: skip
     command.add_argument("--box", metavar="X0,Y0,X1,Y1",
@@ -36,16 +38,17 @@ def add(commands: argparse._SubParsersAction) -> None:
                          '"hands"}]}, and of videos {"videos": [{"path", "fps", "frames": [{"frame", "hands"}]}]}, '
                          'where a hand has its number as "track" and fps may be null')  # fmt: skip
     command.add_argument("--draw", metavar="F", help="write the photo or video with the hand drawn in; a folder for "
-                         f"several. Videos are written as {', '.join(photos.FILMED)}, without sound")  # fmt: skip
+                         f"several. Videos are written as {', '.join(formats.FILMED)}, without sound")  # fmt: skip
     networks = command.add_mutually_exclusive_group()
     networks.add_argument("--weights", help=".safetensors file (default: the bundled weights)")
     networks.add_argument("--onnx", metavar="FOLDER", help="run the networks that export wrote there, on the processor")
     command.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
-    command.set_defaults(run=run)
 
 
-def hand_pose(arguments: argparse.Namespace) -> HandPose:
+def hand_pose(arguments: argparse.Namespace) -> "HandPose":
     """The pipeline that `predict` is asked for."""
+    from handpose.pipeline import HandPose
+
     look = {"threshold": arguments.threshold, "second_look": arguments.second_look}
     if arguments.onnx is None:
         return HandPose.from_pretrained(arguments.weights, device=arguments.device, **look)
@@ -54,7 +57,15 @@ def hand_pose(arguments: argparse.Namespace) -> HandPose:
     return HandPose.from_onnx(arguments.onnx, **look)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def main(arguments: argparse.Namespace) -> int:
+    """Find hands in all that is named; exit status 1 if one of the files could not be read."""
+    from tqdm import tqdm
+
+    from handpose.apply import photos, video
+    from handpose.book import figures
+    from handpose.pipeline import read_image
+    from handpose.train import records
+
     camera, boxes = arguments.camera, None
     if (camera is None) == (not arguments.photos):
         raise ValueError("name photos, folders or videos, or --camera N, but not both")

@@ -1,9 +1,12 @@
 """Labelled hands from several sources, all as `Sample` (Chapter 11)."""
 
 import importlib
+from typing import TYPE_CHECKING
 
-from handpose.data.common import DataError
-from handpose.data.sample import Sample
+if TYPE_CHECKING:
+    from handpose.data.common import DataError
+    from handpose.data.sample import Sample
+    from handpose.data.synthetic import SyntheticHands
 
 __all__ = ["DataError", "Sample", "SyntheticHands", "open"]
 
@@ -33,11 +36,20 @@ SYNTHETIC = {
 }
 
 
+#: Imported when asked for: OpenCV takes a moment, and so does building the rendered hand.
+_HOMES = {"DataError": "common", "Sample": "sample", "SyntheticHands": "synthetic"}
+
+
 def __getattr__(name: str):
-    if name in ("synthetic", "SyntheticHands"):  # imported when asked for: building its hand takes a moment
-        synthetic = importlib.import_module("handpose.data.synthetic")
-        return synthetic if name == "synthetic" else synthetic.SyntheticHands
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in _HOMES.values():
+        return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def open(source: str, split: str = "train"):
@@ -55,6 +67,8 @@ def open(source: str, split: str = "train"):
     Raises:
         DataError: unknown name or split, or a folder that is not there.
     """
+    from handpose.data.common import DataError
+
     name, _, path = source.partition(":")
     if name in SOURCES and path.endswith(".npz"):
         from handpose.data.packed import Packed

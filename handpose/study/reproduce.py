@@ -1,10 +1,10 @@
-"""The paper's tables, one command each: ``python -m handpose reproduce table1 | table2 | table3 | table4``.
+"""The paper's tables, one function each; ``python -m handpose reproduce`` calls them.
 
-Each table is printed in the paper's form, with ours beside what is printed, and leaves its record under
-``reproduce/`` in the folder of records, from which the book's ledger is made.
+Each table is printed in the paper's form, with ours beside what is printed, and leaves its record under ``reproduce/``
+in the folder `results`, from which the book's ledger is made. Every one takes a seed, and the name of a device or None
+for the fastest there is.
 """
 
-import argparse
 import dataclasses
 import json
 from functools import cache
@@ -19,7 +19,6 @@ from handpose.detector import HandDecNet
 from handpose.study import fingerspelling, paper
 from handpose.train import config, evaluate, records, train
 
-ROOT = Path(__file__).resolve().parent.parent
 #: How a data set may be divided for Table 2: what is trained on, what is scored. On STB "paper" keeps one sequence
 #: out, "community" a background, and "random" single frames, which leaks: the next frame was trained on.
 DIVISIONS = {
@@ -30,12 +29,6 @@ DIVISIONS = {
 CPM_WIDTH = 0.464  # times the network's width: a 3-stage pose machine of as many operations
 
 
-def folder_of_records() -> Path:
-    """The book's, in a copy of the repository; else ``results`` here."""
-    book = ROOT / "book" / "results"
-    return book if book.is_dir() else Path("results")
-
-
 def print_table(head: list[str], rows: list[list[str]]) -> None:
     """Columns under their heads."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
@@ -43,10 +36,10 @@ def print_table(head: list[str], rows: list[list[str]]) -> None:
         print("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
 
 
-def write_record(chosen: argparse.Namespace, name: str, found: dict) -> None:
+def write_record(results: Path, name: str, seed: int, device: str | None, found: dict) -> None:
     """One record, with what it was made by."""
-    about = records.about("reproduce", name, chosen.seed, devices.choose(chosen.device))
-    file = chosen.results / "reproduce" / f"{name}.json"
+    about = records.about("reproduce", name, seed, devices.choose(device))
+    file = results / "reproduce" / f"{name}.json"
     records.write_json(file, about | found)
     print(f"record: {file}")
 
@@ -86,8 +79,8 @@ def measured3() -> dict[str, tuple[str, str]]:
     return found
 
 
-def describe(chosen: argparse.Namespace, name: str, printed: tuple, measured: dict, networks: dict) -> int:
-    """A table of layers: what is printed, what is measured, and whether they are the same."""
+def describe(printed: tuple, measured: dict, networks: dict) -> dict:
+    """Print a table of layers: what is printed, what is measured, whether they are the same; returns their counts."""
     rows = [
         [*row, *measured[row[0]], "the same" if measured[row[0]] == row[2:] else "DIFFERENT"] for row in printed[1:]
     ]
@@ -95,20 +88,19 @@ def describe(chosen: argparse.Namespace, name: str, printed: tuple, measured: di
     params = {what: sum(p.numel() for p in net.parameters()) for what, net in networks.items()}
     print("parameters, of which the paper says nothing: " + "; ".join(f"{what} {n:,}" for what, n in params.items()))
     same = sum(row[-1] == "the same" for row in rows)
-    write_record(chosen, name, {"rows": len(rows), "the_same": same, "params": params})
-    return 0
+    return {"rows": len(rows), "the_same": same, "params": params}
 
 
-def table1(chosen: argparse.Namespace) -> int:
+def table1(results: Path, *, seed: int = 0, device: str | None = None) -> None:
     """The pose network's layers."""
     networks = {"as printed": posenet.PoseEstimationNet(attention=False), "with attention": posenet.PoseEstimationNet()}
-    return describe(chosen, "table1", paper.TABLE1, measured1(), networks)
+    write_record(results, "table1", seed, device, describe(paper.TABLE1, measured1(), networks))
 
 
-def table3(chosen: argparse.Namespace) -> int:
+def table3(results: Path, *, seed: int = 0, device: str | None = None) -> None:
     """GestureNet's layers."""
     networks = {"as printed": gesturenet.GestureNet(literal=True), "sound, 30 signs": gesturenet.GestureNet()}
-    return describe(chosen, "table3", paper.TABLE3, measured3(), networks)
+    write_record(results, "table3", seed, device, describe(paper.TABLE3, measured3(), networks))
 
 
 def settings(name: str, method: str) -> config.Config:
@@ -120,32 +112,68 @@ def settings(name: str, method: str) -> config.Config:
     return found
 
 
-def table2(chosen: argparse.Namespace) -> int:
-    """Train the pose machine and the paper's network, score both at the four thresholds, and compare them in pairs."""
-    if not chosen.data:
+def run_of(scale: str, method: str, source: str, splits: tuple[str, str], folder: Path, seed: int,
+           device: str | None) -> dict:  # fmt: skip
+    """The record of a run of Table 2 in its folder; what is missing of the run is trained first."""
+    if not (folder / "record.json").exists():
+        print(f"{folder.parent.name}: training {method}, seed {seed}", flush=True)
+        train(settings(scale, method), [source], folder, seed=seed, splits=splits, device=device,
+                 resume=(folder / "checkpoint.pt").exists())  # fmt: skip
+    return json.loads((folder / "record.json").read_text(encoding="utf-8"))
+
+
+def table2(
+    results: Path, source: str | None, *, scale: str = "paper", division: str | None = None, seeds: int = 1,
+    out: Path = Path("runs/reproduce"), seed: int = 0, device: str | None = None,
+) -> None:  # fmt: skip
+    """Train the pose machine and the paper's network, score both at the four thresholds, and compare them in pairs.
+
+    Args:
+        source: the data set, ``NAME:PATH``.
+        scale: the configuration that is trained, by its name or file.
+        division: one of `DIVISIONS`; None for "paper" on STB and "community" on any other set.
+        seeds: runs of each network, from `seed` on.
+        out: where the runs are kept; one that is there is not trained again.
+
+    Raises:
+        ValueError: no data, a division that the set does not have, or fewer than one run.
+    """
+    if not source:
         raise ValueError("table2 needs --data, such as --data stb:FOLDER; data_scripts/download_stb.py says where from")
-    source = chosen.data.partition(":")[0]
-    division = chosen.division or ("paper" if source == "stb" else "community")
-    if source != "stb" and division != "community":
-        raise ValueError(f"--division {division} is STB's; {source} has its own train and val, --division community")
+    if seeds < 1:
+        raise ValueError(f"--seeds {seeds}: at least one run is needed")
+    known = source.partition(":")[0]
+    division = division or ("paper" if known == "stb" else "community")
+    if known != "stb" and division != "community":
+        raise ValueError(f"--division {division} is STB's; {known} has its own train and val, --division community")
     splits = DIVISIONS[division]
-    place, name = devices.choose(chosen.device), f"table2-{source}-{division}-{Path(chosen.config).stem}"
+    place, name = devices.choose(device), f"table2-{known}-{division}-{Path(scale).stem}"
     predicted, found, cut = {}, {}, None
-    seeds = range(chosen.seed, chosen.seed + chosen.seeds)
     for method in ("cpm", "msahp"):
         predicted[method], found[method] = [], []
-        for seed in seeds:
-            folder = chosen.out / name / f"{method}-s{seed}"
-            if not (folder / "record.json").exists():
-                print(f"{name}: training {method}, seed {seed}", flush=True)
-                train(settings(chosen.config, method), [chosen.data], folder, seed=seed, splits=splits,
-                      device=chosen.device, resume=(folder / "checkpoint.pt").exists())  # fmt: skip
-            found[method].append(json.loads((folder / "record.json").read_text(encoding="utf-8")))
+        for number in range(seed, seed + seeds):
+            folder = out / name / f"{method}-s{number}"
+            found[method].append(run_of(scale, method, source, splits, folder, number, device))
             net, size = pretrained.load(folder / "weights.safetensors", place)
-            cut = cut or evaluate.cut(data.open(chosen.data, splits[1]), size)
+            cut = cut or evaluate.cut(data.open(source, splits[1]), size)
             predicted[method].append(evaluate.predict(net, cut)[-1])
     first, second = (np.stack(predicted[method]) for method in ("msahp", "cpm"))
     pairs = metrics.paired(first, second, cut.points, cut.visible, cut.groups)
+    print_table(["PCK of s", *(f"{t:g}" for t in paper.TABLE2_THRESHOLDS)], rows_of_table2(found, pairs))
+    print(f"{len(cut.ids)} pictures of {source}, {splits[1]}; {seeds} seed(s); 95 % intervals over groups. "
+          "The printed 99.05% is read as 89.05%.")  # fmt: skip
+    if division == "random":
+        print("This division leaks: neighbours of the scored frames were trained on.")
+    keys = ("seed", "steps", "params", "gmac", "seconds", "metrics", "metrics_stage1", "intervals", "config")
+    write_record(results, name, seed, device, {
+        "data": known, "split": splits[0], "validation_split": splits[1], "images": len(cut.ids),
+        "scale": Path(scale).stem, "seeds": list(range(seed, seed + seeds)), "msahp - cpm": pairs,
+        "methods": {method: [{k: run[k] for k in keys} for run in runs] for method, runs in found.items()},
+    })  # fmt: skip
+
+
+def rows_of_table2(found: dict[str, list[dict]], pairs: dict) -> list[list[str]]:
+    """Table 2's rows, printed and ours, and the paired difference; `found` has the records of each method's runs."""
     rows = []
     for method, label in (("cpm", "CPM"), ("msahp", "Proposed")):
         rows.append([f"{label}, printed", *(f"{v:g}%" for v in paper.TABLE2[method])])
@@ -159,27 +187,26 @@ def table2(chosen: argparse.Namespace) -> int:
     rows.append(["Proposed - CPM, ours",
                  *(f"{100 * d['difference']:+.1f} ({100 * d['interval'][0]:.1f} to {100 * d['interval'][1]:.1f})"
                    for d in ours)])  # fmt: skip
-    print_table(["PCK of s", *(f"{t:g}" for t in paper.TABLE2_THRESHOLDS)], rows)
-    print(f"{len(cut.ids)} pictures of {chosen.data}, {splits[1]}; {chosen.seeds} seed(s); 95 % intervals over groups. "
-          "The printed 99.05% is read as 89.05%.")  # fmt: skip
-    if division == "random":
-        print("This division leaks: neighbours of the scored frames were trained on.")
-    keys = ("seed", "steps", "params", "gmac", "seconds", "metrics", "metrics_stage1", "intervals", "config")
-    write_record(chosen, name, {
-        "data": source, "split": splits[0], "validation_split": splits[1], "images": len(cut.ids),
-        "scale": Path(chosen.config).stem, "seeds": list(seeds), "msahp - cpm": pairs,
-        "methods": {method: [{k: run[k] for k in keys} for run in runs] for method, runs in found.items()},
-    })  # fmt: skip
-    return 0
+    return rows
 
 
-def table4(chosen: argparse.Namespace) -> int:
-    """Word error rates on the RWTH videos, by random pictures and by signers kept apart."""
-    name, _, path = (chosen.data or "").partition(":")
+def table4(
+    results: Path, source: str | None, *, weights: str | None = None, seed: int = 0, device: str | None = None
+) -> None:
+    """Word error rates on the RWTH videos, by random pictures and by signers kept apart.
+
+    Args:
+        source: ``rwth:PATH``, or ``rwth`` for the one in ``$HANDPOSE_DATA``.
+        weights: of the pose network; None for the bundled ones.
+
+    Raises:
+        ValueError: another data set, or none.
+    """
+    name, _, path = (source or "").partition(":")
     if name != "rwth":
         raise ValueError("table4 needs the RWTH videos: --data rwth:FOLDER; data_scripts/download_rwth.py gets them")
-    place = devices.choose(chosen.device)
-    net, size = pretrained.load(chosen.weights, place)
+    place = devices.choose(device)
+    net, size = pretrained.load(weights, place)
     finder, _ = pretrained.load(None, place, kind=HandDecNet)
     rows = []
     for method, percent in paper.TABLE4:
@@ -187,43 +214,11 @@ def table4(chosen: argparse.Namespace) -> int:
         rows.append([f"{method}, printed", f"{percent}%", f"({100 * low:.1f}-{100 * high:.1f}, were it of 200)"])
     found = {}
     for split, label in (("paper-val", "ours, random pictures"), ("val", "ours, signers kept apart")):
-        score = found[split] = fingerspelling.score_rwth(net, size, finder, path or None, split, seed=chosen.seed)
+        score = found[split] = fingerspelling.score_rwth(net, size, finder, path or None, split, seed=seed)
         low, high = score["interval"]
         interval = f"({100 * low:.1f}-{100 * high:.1f}, {score['signs']} signs)"
         rows.append([label, f"{100 * score['wer']:.1f}%", interval])
     print_table(["Method", "WER", "95 % interval"], rows)
     print("Fine-tune the pose network first: data_scripts/label_keypoints.py --rwth, then train --init, then --weights")
-    weights = Path(chosen.weights or pretrained.bundled()).name
-    write_record(chosen, "table4-rwth", {"data": "rwth", "weights": weights, "splits": found})
-    return 0
-
-
-TABLES = {"table1": table1, "table2": table2, "table3": table3, "table4": table4}
-
-
-def add(commands: argparse._SubParsersAction) -> None:
-    """The command ``reproduce``."""
-    command = commands.add_parser("reproduce", help="make one of the paper's tables", description="Make one of the "
-                                  "paper's tables, with ours beside what is printed. Tables 1 and 3 describe networks "
-                                  "and need no data. Table 2 trains two networks and goes on where it was stopped.",
-                                  )  # fmt: skip
-    command.add_argument("table", choices=TABLES)
-    command.add_argument("--data", help="NAME:PATH; stb for table2, rwth for table4")
-    command.add_argument("--config", default="paper", help="what table2 trains (default: paper, for a GPU)")
-    command.add_argument("--division", choices=DIVISIONS, help="how STB is divided: as in the paper, one sequence of "
-                         "twelve held out (default); as the community does, one background; or at random, which "
-                         "leaks")  # fmt: skip
-    command.add_argument("--seeds", type=int, default=1, metavar="N", help="runs of each network (default: 1)")
-    command.add_argument("--seed", type=int, default=0, help="the first seed (default: 0)")
-    command.add_argument("--weights", help="pose network of table4, .safetensors (default: the bundled weights)")
-    command.add_argument("--out", type=Path, default=Path("runs/reproduce"), help="where runs are kept")
-    command.add_argument("--results", type=Path, default=folder_of_records(), help="where records go")
-    command.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
-    command.set_defaults(run=run)
-
-
-def run(chosen: argparse.Namespace) -> int:
-    """Make the table that was asked for."""
-    if chosen.seeds < 1:
-        raise ValueError(f"--seeds {chosen.seeds}: at least one run is needed")
-    return TABLES[chosen.table](chosen)
+    used = Path(weights or pretrained.bundled()).name
+    write_record(results, "table4-rwth", seed, device, {"data": "rwth", "weights": used, "splits": found})

@@ -15,6 +15,7 @@ from torch import nn
 from handpose.cpm import ConvolutionalPoseMachine, DirectRegression
 from handpose.data.augment import Augment, Crop
 from handpose.posenet import PoseEstimationNet
+from handpose.train.configs import available
 from handpose.train.schedule import Schedule
 
 
@@ -83,12 +84,6 @@ def build(network: Network) -> nn.Module:
     options = dataclasses.asdict(network) | {"attention": network.attention or False}
     del options["kind"]
     return PoseEstimationNet(**options)
-
-
-def available() -> list[str]:
-    """Names of the configurations that come with the package."""
-    return sorted(p.name.removesuffix(".toml") for p in resources.files("handpose.train.configs").iterdir()
-                  if p.name.endswith(".toml"))  # fmt: skip
 
 
 def load(name: str | Path) -> Config:

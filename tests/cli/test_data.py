@@ -8,7 +8,7 @@ import pytest
 
 from handpose import __main__ as command
 from handpose import data
-from handpose.cli import data as datasets
+from handpose.cli.data import OWN
 from handpose.data import catalogue
 from handpose.data.synthetic import SyntheticHands
 
@@ -45,7 +45,7 @@ def test_every_set_is_listed_with_terms_and_a_way_to_get_it(capsys, monkeypatch,
 
 
 def test_the_catalogue_and_the_readers_know_the_same_sets():
-    assert set(catalogue.SETS) | set(datasets.OWN) == set(data.SOURCES)
+    assert set(catalogue.SETS) | set(OWN) == set(data.SOURCES)
 
 
 def test_a_folder_is_counted_and_opened(folder, capsys):

@@ -1,8 +1,13 @@
 """What a bug report needs."""
 
 import re
+import subprocess
+import sys
+
+import pytest
 
 from handpose import __main__ as command
+from handpose import pretrained
 from handpose.cli import doctor
 
 
@@ -11,16 +16,38 @@ def test_it_says_what_is_here(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("HANDPOSE_DATA", str(tmp_path))
     assert command.main(["doctor"]) == 0
     said = capsys.readouterr().out
-    for what in ("versions", "system", "device", "processor cores", "room here", "weights laptop", "chromium"):
+    for what in (
+        "versions",
+        "system",
+        "commit",
+        "device",
+        "processor cores",
+        "room here",
+        "weights laptop",
+        "chromium",
+    ):
         assert re.search(f"^{what} ", said, flags=re.M)
     assert f"{tmp_path}: stb" in said and said.count("whole") == 3
 
 
 def test_it_says_what_is_wrong_and_what_to_do(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(doctor.pretrained, "bundled", lambda name: tmp_path / f"{name}.safetensors")
+    monkeypatch.setattr(pretrained, "bundled", lambda name: tmp_path / f"{name}.safetensors")
     monkeypatch.setattr(doctor, "LEAST_ROOM", 1e18)
     monkeypatch.setenv("HANDPOSE_DATA", str(tmp_path))
     assert command.main(["doctor"]) == 0
     said = capsys.readouterr().out
     assert said.count("cannot be used") == 3 and "no such weights file" in said and "make room" in said
     assert "no data set is in it" in said and "nothing is amiss" not in said
+
+
+@pytest.mark.parametrize("package", ["torch", "cv2", "numpy"])
+def test_it_runs_where_a_package_is_missing(package):
+    code = (
+        f"import sys; sys.modules[{package!r}] = None; from handpose.__main__ import main; sys.exit(main(['doctor']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+    assert re.search(f"^package {package} +cannot be imported", done.stdout, flags=re.M)
+    assert re.search("^versions +handpose .*, python ", done.stdout, flags=re.M)
+    assert re.search("^system ", done.stdout, flags=re.M) and "not known" in done.stdout
+    assert re.search(f"^package {package}: make env", done.stdout, flags=re.M) and "nothing is amiss" not in done.stdout

@@ -1,0 +1,96 @@
+"""The command ``evaluate``: a network's scores on a labelled set. ``train`` prints the same table."""
+
+import argparse
+from pathlib import Path
+
+from handpose.data import SOURCES
+
+HELP = "score a network on a labelled set"
+SETS = (
+    f"NAME or NAME:PATH; NAME is one of {', '.join(SOURCES)}. Without PATH the set is looked for in the "
+    "folder that the environment variable HANDPOSE_DATA names; synthetic needs no files."
+)
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    command.description = (
+        "Score a network on a labelled set, with 95 % intervals. PCK is the part of joints that lie within a threshold "
+        "of their label: of s, the index finger's first bone, or of the longer side of the hand's box. AUC is the area "
+        "under PCK over 0 to 30 pixels. On rwth, letters are read instead, with their word error rate."
+    )
+    command.add_argument("--weights", help=".safetensors file (default: the bundled weights)")
+    command.add_argument("--data", required=True, help=SETS)
+    command.add_argument("--split", default="val", help="split of the set (default: val)")
+    command.add_argument("--json", metavar="F", help="write everything to this file")
+    command.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Score, print, and write what is asked for."""
+    from handpose import data, devices, files, pretrained
+    from handpose.detector import HandDecNet
+    from handpose.study import fingerspelling
+    from handpose.train import evaluate, records
+
+    if arguments.json:
+        files.check(arguments.json)
+    place = devices.choose(arguments.device)
+    net, size = pretrained.load(arguments.weights, place)
+    name, _, path = arguments.data.partition(":")
+    if name == "rwth":  # letters instead of key-points
+        finder, _ = pretrained.load(None, place, kind=HandDecNet)
+        score = fingerspelling.score_rwth(net, size, finder, path or None, arguments.split)
+        return letters_read(arguments, score)
+    cut = evaluate.cut(data.open(arguments.data, arguments.split), size, progress=True)
+    found = {
+        "data": arguments.data.partition(":")[0], "split": arguments.split, "images": len(cut.ids),
+        "weights": Path(arguments.weights or pretrained.bundled()).name,
+    } | evaluate.score(net, cut)  # fmt: skip
+    print_scores(found)
+    if arguments.json:
+        records.write_json(Path(arguments.json), found)
+    return 0
+
+
+def letters_read(arguments: argparse.Namespace, score: dict) -> int:
+    """Print and write what `main` found of letters."""
+    from handpose import pretrained
+    from handpose.train import records
+
+    low, high = score["interval"]
+    print(f"{score['signs']} signs, read by a GestureNet that learned from {score['learned_from']} others")
+    print(f"word error rate {score['wer']:.3f}, 95 % interval {low:.3f} to {high:.3f}")
+    for person, entry in score["persons"].items():
+        print(f"  {person:12}{entry['wer']:.3f} of {entry['signs']}")
+    if score["skipped"]:
+        print(f"files skipped: {len(score['skipped'])}; they are named above")
+    if arguments.json:
+        found = {"data": "rwth", "split": arguments.split, "images": score["signs"],
+                 "weights": Path(arguments.weights or pretrained.bundled()).name,
+                 "metrics": {"wer": score["wer"]}, "intervals": {"wer": score["interval"]}}  # fmt: skip
+        more = {key: score[key] for key in ("persons", "skipped", "learned_from")}
+        records.write_json(Path(arguments.json), found | more)
+    return 0
+
+
+def print_scores(found: dict) -> None:
+    """The table that `train` and `evaluate` print."""
+    print(f"{found['images']} hands", end="")
+    print(" (labels made by MediaPipe, so this is agreement with it)" if "hand-keypoints" in str(found["data"]) else "")
+    names = {"pck_bone": "of s", "pck_box": "of the box"}
+    rows = [(f"PCK at {t} {names[k]}", k, t) for k in names for t in found["metrics"][k]]
+    parts = found.get("parts", {})
+    print(f"{'':22}{'all':>8}  {'95 % interval':16}" + "".join(f"{'part ' + p:>8}" for p in parts))
+    for label, key, t in rows:
+        low, high = found["intervals"][key][t]
+        print(f"{label:22}{found['metrics'][key][t]:8.3f}  {low:6.3f} to {high:5.3f} "
+              + "".join(f"{parts[p][key][t]:8.3f}" for p in parts))  # fmt: skip
+    for label, key in (
+        ("AUC, 0-30 px", "auc_30px"),
+        ("mean error, px", "epe_mean_px"),
+        ("median error, px", "epe_median_px"),
+    ):
+        low, high = found["intervals"][key]
+        print(f"{label:22}{found['metrics'][key]:8.3f}  {low:6.3f} to {high:5.3f} "
+              + "".join(f"{parts[p][key]:8.3f}" for p in parts))  # fmt: skip

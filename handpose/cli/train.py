@@ -1,0 +1,42 @@
+"""The command ``train``: a network, trained and scored."""
+
+import argparse
+
+from handpose.cli.evaluate import SETS, print_scores
+from handpose.train.configs import available
+
+HELP = "train a network"
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    command.description = "Train a network and score it."
+    command.add_argument("--config", required=True, help=f"{', '.join(available())}, or a .toml file")
+    command.add_argument("--data", required=True, help=f"data to train on, separated by commas. {SETS}")
+    command.add_argument("--out", required=True, help="folder for checkpoint, weights and record")
+    command.add_argument("--validate", help="data set whose val split is scored (default: the first of --data)")
+    command.add_argument("--init", metavar="W", help=".safetensors file to start from, for fine-tuning")
+    command.add_argument("--seed", type=int, default=0, help="reaches every random choice (default: 0)")
+    command.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    command.add_argument("--watch", default="", metavar="SETS", help="further sets to score during and after the run, "
+                         "NAME[:PATH]/SPLIT, separated by commas: wild/val,asl-letters/all")  # fmt: skip
+    command.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    command.add_argument("--branch", metavar="C", help="go on from this checkpoint of another folder instead")
+    command.add_argument("--decay", type=int, metavar="STEPS", help="with --resume or --branch, of a stable schedule: "
+                         "so many steps are left, in which the rate falls")  # fmt: skip
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Train, and print the scores."""
+    from handpose.train import config, train
+
+    settings = config.load(arguments.config)
+    record = train(
+        settings, [s for s in arguments.data.split(",") if s], arguments.out, seed=arguments.seed,
+        validate=arguments.validate, init=arguments.init, device=arguments.device, resume=arguments.resume,
+        watch=[s for s in arguments.watch.split(",") if s], decay=arguments.decay, branch=arguments.branch,
+    )  # fmt: skip
+    if record:  # of several processes the first one reports
+        print_scores(record)
+        print(f"weights and record are in {arguments.out}")
+    return 0
