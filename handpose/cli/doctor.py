@@ -31,7 +31,9 @@ def versions() -> Findings:
             broken[name] = (str(error).splitlines() or [type(error).__name__])[0]
     yield "versions", ", ".join(f"{name} {version}" for name, version in found.items()), None
     for name, reason in broken.items():
-        yield f"package {name}", f"cannot be imported ({reason})", "make env installs what requirements.txt names"
+        yield f"package {name}", f"cannot be imported ({reason})", None
+    if broken:
+        yield "missing", ", ".join(broken), "make env installs what requirements.txt names"
 
 
 def system() -> Findings:
