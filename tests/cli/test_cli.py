@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+from handpose import __main__ as command
 from handpose.__main__ import main
 from handpose.data import SyntheticHands
+from handpose.train import loop
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +141,7 @@ def test_one_bad_photo_does_not_stop_the_rest(photos, tmp_path, capsys):
         (["train", "--config", "quick", "--data", "synthetic:4", "--validate", "nope", "--out", "OUT"], "nope"),
         (["train", "--config", "labtop", "--data", "synthetic:4", "--out", "OUT"], "labtop"),
         (["train", "--config", "quick", "--data", "nonsense", "--out", "OUT"], "unknown data set"),
+        (["train", "--config", "quick", "--data", "synthetic:4", "--out", "OUT", "--resume"], "nothing to resume"),
     ],
 )
 def test_errors_are_one_line(photos, tmp_path, capsys, arguments, words):
@@ -186,3 +189,21 @@ def test_help_and_wrong_usage():
     assert done.returncode == 0 and all(w in done.stdout for w in ("train", "evaluate", "predict"))
     done = subprocess.run([sys.executable, "-m", "handpose"], capture_output=True, text=True)
     assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+def test_an_interrupted_run_and_ctrl_c_end_with_130(monkeypatch, capsys):
+    for error, words in ((loop.Interrupted("saved at step 3"), "saved at step 3"), (KeyboardInterrupt(), "stopped")):
+
+        def interrupted(*_, error=error):
+            raise error
+
+        monkeypatch.setattr(command.doctor, "versions", interrupted)
+        assert main(["doctor"]) == 130
+        assert capsys.readouterr().err.strip() == words
+
+
+def test_whoever_reads_the_output_may_stop():
+    done = subprocess.run(
+        f"{sys.executable} -m handpose data list | head -n 1", shell=True, capture_output=True, text=True
+    )
+    assert done.stdout.startswith("synthetic") and done.stderr == ""
