@@ -168,7 +168,7 @@ def videos(tmp_path_factory):
 
 def test_evaluate_reads_letters_from_videos(videos, tmp_path, monkeypatch, capsys):
     whole = fingerspelling.score_rwth
-    monkeypatch.setattr(command.fingerspelling, "score_rwth", lambda *a, **k: whole(*a, **k, steps=300))
+    monkeypatch.setattr(fingerspelling, "score_rwth", lambda *a, **k: whole(*a, **k, steps=300))
     file = tmp_path / "letters.json"
     assert command.main(["evaluate", "--data", f"rwth:{videos}", "--json", str(file)]) == 0
     found = json.loads(file.read_text())
@@ -207,7 +207,7 @@ def test_section_4_1_from_videos_to_word_error_rate(videos, tmp_path, monkeypatc
     assert command.main(["train", *start, *where]) == 0
 
     whole = fingerspelling.score_rwth
-    monkeypatch.setattr(command.fingerspelling, "score_rwth", lambda *a, **k: whole(*a, **k, steps=300))
+    monkeypatch.setattr(fingerspelling, "score_rwth", lambda *a, **k: whole(*a, **k, steps=300))
     file, weights = tmp_path / "letters.json", tuned / "weights.safetensors"
     frozen = weights.read_bytes()
     assert command.main(["evaluate", "--data", f"rwth:{videos}", "--weights", str(weights), "--json", str(file)]) == 0
