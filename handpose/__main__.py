@@ -5,9 +5,9 @@ import os
 import sys
 from pathlib import Path
 
-from handpose.cli import data, doctor, evaluate, export, predict, reproduce, train
+from handpose.cli import compare, data, doctor, evaluate, export, predict, reproduce, train
 
-COMMANDS = (train, evaluate, predict, reproduce, data, export, doctor)
+COMMANDS = (train, evaluate, compare, predict, reproduce, data, export, doctor)
 
 
 def parser() -> argparse.ArgumentParser:
