@@ -1,1 +1,1 @@
-"""How data sets are fetched: terms, transfer, unpacking, checks."""
+"""How data sets are downloaded: terms, files over HTTP, hashes, unpacking."""

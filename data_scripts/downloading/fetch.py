@@ -5,40 +5,22 @@ NAME.unpacked, by which a later run knows that nothing is left to do. An archive
 its two notes should stay.
 """
 
-import argparse
 import contextlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from downloading import unpack
+from downloading import terms, unpack
 from downloading.transfer import download
+from downloading.verify import FetchError, beside, check_room, verify
 from handpose import data, files
-from handpose.data import catalogue
-from handpose.data.checks import FetchError, beside, check_room, check_set, in_words, verify
+from handpose.data.check import check_set, in_words
 from handpose.data.dataset import Archive, Dataset
 
 UNPACKED = 1.2  # bytes that an archive of pictures is expected to unpack to, as a multiple of its own
-
-
-def facts(entry: Dataset) -> str:
-    """What a user should know before fetching a set, in lines."""
-    about = "about " if any(archive.about for archive in entry.archives) else ""
-    lines = [
-        entry.title, f"  shows     {entry.shows}", f"  labels    {entry.labels}", f"  licence   {entry.licence}",
-        f"  cite      {entry.citation}", f"  home page {entry.home or 'not recorded'}",
-        f"  size      {about}{in_words(entry.bytes)}", *(f"  beware    {fault}" for fault in entry.faults),
-    ]  # fmt: skip
-    return "\n".join(lines)
-
-
-def default_folder(entry: Dataset) -> Path:
-    """Where the readers look for a set, `$HANDPOSE_DATA/NAME`; without that variable ``data/NAME``."""
-    return Path(os.environ.get("HANDPOSE_DATA") or "data") / entry.place
 
 
 def place_of(entry: Dataset, archive: Archive, folder: Path) -> Path:
@@ -83,25 +65,6 @@ def is_made_by_hand(entry: Dataset, folder: Path) -> bool:
     return entry.name in data.SOURCES and not left and any((folder / name).exists() for name in entry.top)
 
 
-def agree(entry: Dataset, yes: bool) -> None:
-    """Ask whether the terms are agreed to.
-
-    Raises:
-        FetchError: they are not, or there is nobody to ask.
-    """
-    if yes:
-        return
-    advice = "nothing was fetched; read the terms above, and add --yes if you agree to them"
-    if not sys.stdin or not sys.stdin.isatty():
-        raise FetchError(f"no terminal to ask on, so {advice}")
-    try:
-        answer = input("Fetch it, and keep to these terms? [y/N] ")
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() not in ("y", "yes"):
-        raise FetchError(f"not agreed to, so {advice}")
-
-
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Keep a second process out of a set's folder meanwhile; where the system has no such locks, trust the user."""
@@ -120,7 +83,7 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def obtain(
+def download_dataset(
     entry: Dataset,
     folder: Path,
     *,
@@ -144,12 +107,13 @@ def obtain(
 
     Raises:
         FetchError: whatever keeps the set from being complete; what was fetched until then stays.
+        DataError: what was unpacked is damaged; the next call unpacks it again.
     """
     mirrors, own = assign(entry, urls or [], "--url"), assign(entry, given or [], "--from")
     if not (urls or given) and is_made_by_hand(entry, folder):
         try:
             return check_set(entry.name, folder)
-        except FetchError as error:
+        except data.DataError as error:
             print(f"note: what stands in {folder} is not the whole set ({error})")
     use, fetch, missing = [], [], []
     for archive in (a for a in entry.archives if not is_done(a, place_of(entry, a, folder))):
@@ -162,7 +126,7 @@ def obtain(
         else:
             missing.append(archive.file)
     if use or fetch or missing:
-        print(facts(entry))
+        print(terms.facts(entry))
     if missing:
         print(f"  by hand   {', '.join(missing)}")
     with alone(folder) if use or fetch else contextlib.nullcontext():
@@ -174,7 +138,7 @@ def obtain(
             raise FetchError(f"no program can fetch {', '.join(missing) or entry.name}: {entry.manual}")
         try:
             return check_set(entry.name, folder)
-        except FetchError:
+        except data.DataError:
             for archive in entry.archives:  # so that the next run unpacks them again
                 beside(place_of(entry, archive, folder), ".unpacked").unlink(missing_ok=True)
             raise
@@ -190,7 +154,7 @@ def _fetch(entry: Dataset, wanted: list[tuple[Archive, list[str]]], folder: Path
     print(f"  into      {folder}")
     unpacked = sum(size * UNPACKED for size, (archive, _) in zip(sizes, wanted, strict=True) if archive.unpack)
     check_room(folder, max(sum(sizes) - have, 0) + unpacked, f"{entry.name}, fetched and unpacked,")
-    agree(entry, yes)
+    terms.agree(yes)
     for archive, sources in wanted:
         place = place_of(entry, archive, folder)
         probe = unpack.probe if archive.unpack else None
@@ -223,29 +187,3 @@ def _use(entry: Dataset, archive: Archive, file: Path, folder: Path) -> None:
     elif file.resolve() != place.resolve():
         with files.writing(place) as unfinished:
             shutil.copyfile(file, unfinished)
-
-
-def script(name: str, description: str | None, arguments: list[str] | None = None) -> int:
-    """A download script's command line; returns the exit status, 130 after Ctrl-C."""
-    entry = catalogue.find(name)
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=default_folder(entry),
-        help=f"folder of the set (default: $HANDPOSE_DATA/{entry.place}, else data/{entry.place})",
-    )
-    parser.add_argument("--yes", action="store_true", help="agree to the licence without being asked")
-    parser.add_argument("--url", action="append", metavar="URL", help="another mirror of one of the files, tried first")
-    parser.add_argument("--from", nargs="+", dest="given", metavar="FILE", help="files fetched by hand")
-    asked, command = parser.parse_args(arguments), f"download_{name.replace('-', '_')}"
-    try:
-        print(obtain(entry, asked.out, yes=asked.yes, urls=asked.url, given=asked.given))
-        print(f"use it as --data {name}:{asked.out}")
-    except KeyboardInterrupt:
-        print(f"{command}: stopped; what was fetched is kept, and the same command goes on from there", file=sys.stderr)
-        return 130
-    except (ValueError, OSError) as error:  # FetchError, DataError and OutputError included
-        print(f"{command}: {error}", file=sys.stderr)
-        return 1
-    return 0

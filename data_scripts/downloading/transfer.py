@@ -16,7 +16,8 @@ import requests
 import urllib3
 from tqdm import tqdm
 
-from handpose.data.checks import FetchError, beside, check_room, in_words, no_room, verify
+from downloading.verify import FetchError, beside, check_room, no_room, verify
+from handpose.data.check import in_words
 
 CHUNK = 1 << 18  # bytes asked for at a time
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)  # answers that may be another one in a moment

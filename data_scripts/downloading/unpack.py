@@ -1,7 +1,9 @@
 """Zip and tar archives, unpacked without trust: nothing outside the folder, no links, no bombs, all of it or nothing.
 
-Files are written one by one to a temporary folder in the target's, which is then renamed. No link is ever made: one
-that names a file already unpacked becomes a copy of it, any other ends the unpacking.
+`zipfile` and `tarfile` with its data filter write the files, to a temporary folder in the target's, which is then
+renamed. What they leave to their caller stands here: how much may be written, names that mean something else on
+another system, a file that comes twice, damage that they take for the end, and links. No link is ever made: one that
+names a file already unpacked becomes a copy of it, any other ends the unpacking.
 """
 
 import gzip
@@ -13,11 +15,10 @@ import zipfile
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from tqdm import tqdm
 
-from handpose.data.checks import FetchError, check_room, no_room
+from downloading.verify import FetchError, check_room, no_room
 
 RATIO, SLACK = 20, 200_000_000  # an archive of n bytes may unpack to RATIO n + SLACK; pictures hardly shrink
 FILES = 1_000_000  # and to so many files and folders
@@ -25,53 +26,56 @@ CHUNK = 1 << 20
 GZIP = b"\x1f\x8b"
 BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile)
 AGAIN = "delete it and fetch it again"
+REFUSED = "do not use it, and fetch it from another place"
 
 
 @dataclass
 class _Meter:
-    """What has been written, and how much may be."""
+    """What has been unpacked of an archive, and how much may be."""
 
     archive: Path
     most: int  # bytes
-    files: int
+    entries: int  # files and folders
     written: int = 0
     made: int = 0
-    seen: set = field(default_factory=set)
-
-    def add(self, size: int) -> None:
-        self.written += size
-        self.check(self.written)
+    files: set[Path] = field(default_factory=set)
 
     def check(self, size: int) -> None:
         """Refuse a total that is more than an honest archive of this size holds."""
         if size > self.most:
             raise FetchError(f"{self.archive}: unpacks to more than {self.most:,} bytes, far more than such an archive "
-                             "should; do not use it, and fetch it from another place")  # fmt: skip
+                             f"should; {REFUSED}")  # fmt: skip
 
     def place(self, name: str, folder: Path) -> Path:
-        """The file that an entry is to become; counts it."""
+        """Where an entry belongs, whose name must stay in the folder on every system; counts it."""
         self.made += 1
-        if self.made > self.files:
-            raise FetchError(f"{self.archive}: holds more than {self.files:,} files; do not use it, and fetch it from "
-                             "another place")  # fmt: skip
-        return folder / _inside(name, self.archive)
+        if self.made > self.entries:
+            raise FetchError(f"{self.archive}: holds more than {self.entries:,} files; {REFUSED}")
+        parts = PurePosixPath(name).parts
+        if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name or (parts and ":" in parts[0]):
+            raise self.refuse(name, "would lie outside its folder")
+        return folder.joinpath(*parts)
 
+    def add(self, path: Path, size: int) -> None:
+        """Count a file before it is written."""
+        if path in self.files:
+            raise self.refuse(path.name, "is in it twice")
+        self.files.add(path)
+        self.written += size
+        self.check(self.written)
 
-def _inside(name: str, archive: Path) -> PurePosixPath:
-    """An entry's name as a path that stays in the folder it is unpacked to."""
-    parts = PurePosixPath(name).parts
-    if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name or (parts and ":" in parts[0]):
-        raise FetchError(f"{archive}: holds {_shown(name)}, which would lie outside its folder; do not use it, and "
-                         "fetch it from another place")  # fmt: skip
-    return PurePosixPath(*parts)
+    def copy(self, path: Path, wanted: str, name: str, folder: Path) -> None:
+        """What a link becomes: a copy of the file that it names, if that came before it."""
+        source = Path(os.path.normpath(folder / wanted))  # joining with an absolute path leads out, as it should
+        if source not in self.files:
+            raise self.refuse(name, "is a link to something outside, or not unpacked before it")
+        self.add(path, source.stat().st_size)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, path)
 
-
-def _shown(name: str) -> str:
-    return ascii(name if len(name) < 80 else f"{name[:40]}...{name[-30:]}")
-
-
-def _refuse(archive: Path, name: str, what: str) -> FetchError:
-    return FetchError(f"{archive}: {_shown(name)} is {what}; do not use it, and fetch it from another place")
+    def refuse(self, name: str, why: str) -> FetchError:
+        shown = ascii(name if len(name) < 80 else f"{name[:40]}...{name[-30:]}")
+        return FetchError(f"{self.archive}: {shown} {why}; {REFUSED}")
 
 
 def probe(archive: Path) -> None:
@@ -128,7 +132,7 @@ def unpack(
         work.mkdir()
         with archive.open("rb") as file:
             (_unzip if file.read(2) == b"PK" else _untar)(archive, work, meter)
-        if not meter.seen:
+        if not meter.files:
             raise EOFError("there is no file in it")
         shutil.rmtree(work / "__MACOSX", ignore_errors=True)  # a Mac's notes on each file
         root = work
@@ -144,7 +148,7 @@ def unpack(
         raise no_room(error, target) from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return len(meter.seen), meter.written
+    return len(meter.files), meter.written
 
 
 def _unzip(archive: Path, work: Path, meter: _Meter) -> None:
@@ -161,17 +165,19 @@ def _unzip(archive: Path, work: Path, meter: _Meter) -> None:
             kind, path = stat.S_IFMT(entry.external_attr >> 16), meter.place(entry.orig_filename, work)
             if entry.flag_bits & 1:
                 raise FetchError(f"{archive}: is encrypted; unpack it by hand with its password into {work.parent}")
-            if entry.is_dir() and kind in (0, stat.S_IFDIR):
-                path.mkdir(parents=True, exist_ok=True)
-            elif kind == stat.S_IFLNK:
+            if kind == stat.S_IFLNK:
                 with file.open(entry) as source:
                     wanted = PurePosixPath(entry.filename).parent / os.fsdecode(source.read(4096))
-                _copy(path, str(wanted), entry.filename, work, meter)
+                meter.copy(path, str(wanted), entry.filename, work)
+            elif entry.is_dir() and kind in (0, stat.S_IFDIR):
+                file.extract(entry, work)
             elif kind in (0, stat.S_IFREG):
-                with file.open(entry) as source:
-                    _write(source, path, entry.file_size, meter)
+                meter.add(path, entry.file_size)
+                length = os.path.getsize(file.extract(entry, work))
+                if length != entry.file_size:  # zipfile compares check sums only
+                    raise EOFError(f"{ascii(path.name)} has {length:,} of {entry.file_size:,} bytes")
             else:
-                raise _refuse(archive, entry.filename, "a device or a pipe")
+                raise meter.refuse(entry.filename, "is a device or a pipe")
 
 
 class _Strict(tarfile.TarInfo):
@@ -195,47 +201,21 @@ def _untar(archive: Path, work: Path, meter: _Meter) -> None:
         with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Strict) as tar:
             for entry in tqdm(tar, desc=archive.name, unit="file", disable=None):
                 path = meter.place(entry.name, work)
-                if entry.isdir():
-                    path.mkdir(parents=True, exist_ok=True)
-                elif entry.isreg():
-                    meter.check(meter.written + entry.size)
-                    _write(tar.extractfile(entry), path, entry.size, meter)
-                elif entry.issym():
-                    _copy(path, str(PurePosixPath(entry.name).parent / entry.linkname), entry.name, work, meter)
+                if entry.issym():
+                    meter.copy(path, str(PurePosixPath(entry.name).parent / entry.linkname), entry.name, work)
                 elif entry.islnk():
-                    _copy(path, entry.linkname, entry.name, work, meter)
+                    meter.copy(path, entry.linkname, entry.name, work)
                 else:
-                    raise _refuse(archive, entry.name, "a device or a pipe")
+                    if not entry.isdir():
+                        meter.add(path, entry.size)
+                    try:
+                        tar.extract(entry, work, filter="data")
+                    except tarfile.FilterError as error:  # a device, a pipe
+                        raise FetchError(f"{archive}: {error}; {REFUSED}") from None
         padding = 0  # follows; and behind it a packed stream has its check sum
         while block := stream.read(CHUNK):
             padding += len(block)
             meter.check(meter.written + padding)
-
-
-def _write(source: BinaryIO, path: Path, size: int, meter: _Meter) -> None:
-    """Write an entry's `size` bytes, each counted before it is written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path in meter.seen:
-        raise _refuse(meter.archive, path.name, "in it twice")
-    meter.seen.add(path)
-    left = size
-    with path.open("xb") as file:
-        while block := source.read(CHUNK):
-            meter.add(len(block))
-            left -= len(block)
-            file.write(block)
-    if left:
-        raise EOFError(f"{_shown(path.name)} lacks {left:,} of {size:,} bytes")
-
-
-def _copy(path: Path, wanted: str, name: str, work: Path, meter: _Meter) -> None:
-    """What a link becomes: a copy of the file that it names, if that came before it."""
-    source = Path(os.path.normpath(work / wanted))  # joining with an absolute path leads out, as it should
-    if source not in meter.seen:
-        raise _refuse(meter.archive, name, "a link to something outside, or not unpacked before it")
-    with source.open("rb") as file:
-        meter.check(meter.written + source.stat().st_size)
-        _write(file, path, source.stat().st_size, meter)
 
 
 def _move(source: Path, target: Path) -> None:

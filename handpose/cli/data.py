@@ -4,9 +4,13 @@ import argparse
 import os
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from handpose import files
 from handpose.data import SOURCES
+
+if TYPE_CHECKING:
+    from handpose.data.dataset import Dataset
 
 HELP = "list, check or show data sets"
 #: What is read but has no publisher.
@@ -38,7 +42,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 def run_list(_: argparse.Namespace) -> int:
     """Every set that can be opened, with its terms, and whether it is here."""
-    from handpose.data import catalogue, checks
+    from handpose.data import catalogue, check
 
     root = os.environ.get("HANDPOSE_DATA")
     for name in SOURCES:
@@ -48,8 +52,8 @@ def run_list(_: argparse.Namespace) -> int:
             continue
         print(f"{name:16}{entry.title} ({entry.citation}): {entry.shows}")
         here = root and (Path(root) / entry.place).is_dir()
-        place = ("here", Path(root) / entry.place) if here else ("to get it", script_of(name) or entry.manual)
-        about = (("terms", entry.licence), ("size", checks.in_words(entry.bytes)), ("splits", ", ".join(entry.splits)))
+        place = ("here", Path(root) / entry.place) if here else ("to get it", script_of(entry) or entry.manual)
+        about = (("terms", entry.licence), ("size", check.in_words(entry.bytes)), ("splits", ", ".join(entry.splits)))
         for what, text in (*about, place):
             print(f"{'':16}{what}: {text}")
     if not root:
@@ -57,16 +61,16 @@ def run_list(_: argparse.Namespace) -> int:
     return 0
 
 
-def script_of(name: str) -> str | None:
-    """The command that fetches a set; None where there is none."""
-    script = Path(__file__).resolve().parents[2] / "data_scripts" / f"download_{name.replace('-', '_')}.py"
-    return f"python data_scripts/{script.name}" if script.exists() else None
+def script_of(entry: "Dataset") -> str | None:
+    """The command that downloads a set; None where no program can, or in a package without its repository."""
+    script = Path(__file__).resolve().parents[2] / "data_scripts" / "download.py"
+    return f"python data_scripts/download.py {entry.name}" if entry.archives and script.exists() else None
 
 
 def run_check(chosen: argparse.Namespace) -> int:
     """Read every picture's header, count them folder by folder, and open the set with its reader."""
     from handpose import data
-    from handpose.data import catalogue, checks, common
+    from handpose.data import catalogue, check, common
 
     name, _, path = chosen.data.partition(":")
     entry = catalogue.SETS.get(name)
@@ -78,7 +82,7 @@ def run_check(chosen: argparse.Namespace) -> int:
     there, whole = counts(folder), dict(entry.whole)
     for place in sorted({*there, *whole}):
         print(f"{place:40}{there.get(place, 0):8,}" + (f" of {whole[place]:,}" if place in whole else ""))
-    print(checks.check_set(name, folder))
+    print(check.check_set(name, folder))
     short = [place for place, number in whole.items() if there.get(place, 0) < number]
     if short:
         print(f"not the whole set: in {len(short)} of {len(whole)} folders there are fewer than published")
@@ -89,12 +93,12 @@ def run_check(chosen: argparse.Namespace) -> int:
 
 def counts(folder: Path) -> dict[str, int]:
     """Pictures and videos in every folder below, in the order of names."""
-    from handpose.data import checks
+    from handpose.data import check
 
     found: Counter[str] = Counter()
     for place, below, names in os.walk(folder):
         below.sort()
-        number = sum(name.lower().endswith((*checks.PICTURES, ".mpg")) for name in names if not name.startswith("."))
+        number = sum(name.lower().endswith((*check.PICTURES, ".mpg")) for name in names if not name.startswith("."))
         if number:
             found[Path(place).relative_to(folder).as_posix()] += number
     return dict(found)

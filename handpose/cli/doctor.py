@@ -65,13 +65,13 @@ def device() -> Findings:
 
 def room(what: str, place: Path) -> Findings:
     """On the disk that holds a folder, or will hold it."""
-    from handpose.data import checks
+    from handpose.data import check
 
-    there, free = checks.room(place)
-    wrong = f"make room: {checks.in_words(LEAST_ROOM)} are wanted" if free < LEAST_ROOM else None
+    there, free = check.free_space(place)
+    wrong = f"make room: {check.in_words(LEAST_ROOM)} are wanted" if free < LEAST_ROOM else None
     if not os.access(there, os.W_OK):
         wrong = f"{there} cannot be written"
-    yield what, f"{checks.in_words(free)} in {place}", wrong
+    yield what, f"{check.in_words(free)} in {place}", wrong
 
 
 def room_here() -> Findings:

@@ -1,6 +1,6 @@
 """The public data sets that the package reads, in one table: what each shows, its terms, its places, its faults.
 
-It is the source of the download scripts, of the list that the command line prints and of the book's appendix. An
+It is the source of `data_scripts/download.py`, of the list that the command line prints and of the book's appendix. An
 address stands here only where it was recorded; no publisher gives a hash, so each is noted at the first download. What
 was recalled and not looked up again says so.
 """

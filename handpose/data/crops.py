@@ -16,6 +16,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import platformdirs
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -126,9 +127,8 @@ def _cut(samples, side: int, i: int) -> tuple | None:
 
 
 def cache_folder() -> Path:
-    """Where drawn pictures are kept: `$HANDPOSE_CACHE`, else ``handpose`` in the user's cache folder."""
-    root = os.environ.get("HANDPOSE_CACHE")
-    return Path(root) if root else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "handpose"
+    """Where drawn pictures are kept: `$HANDPOSE_CACHE`, else the system's place (~/.cache/handpose on Linux)."""
+    return Path(os.environ.get("HANDPOSE_CACHE") or platformdirs.user_cache_dir("handpose", appauthor=False))
 
 
 def _keep(file: Path, crops: Crops) -> None:

@@ -36,7 +36,7 @@ class Dataset:
     """What is known of a set.
 
     Args:
-        name: as `handpose.data.open` and the scripts take it.
+        name: as `handpose.data.open` and `data_scripts/download.py` take it.
         title: what its authors call it.
         shows: the pictures, with their number.
         citation: authors and year.

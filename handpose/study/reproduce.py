@@ -139,7 +139,7 @@ def table2(
         ValueError: no data, a division that the set does not have, or fewer than one run.
     """
     if not source:
-        raise ValueError("table2 needs --data, such as --data stb:FOLDER; data_scripts/download_stb.py says where from")
+        raise ValueError("table2 needs --data, such as --data stb:FOLDER; data_scripts/download.py stb says where from")
     if seeds < 1:
         raise ValueError(f"--seeds {seeds}: at least one run is needed")
     known = source.partition(":")[0]
@@ -204,7 +204,7 @@ def table4(
     """
     name, _, path = (source or "").partition(":")
     if name != "rwth":
-        raise ValueError("table4 needs the RWTH videos: --data rwth:FOLDER; data_scripts/download_rwth.py gets them")
+        raise ValueError("table4 needs the RWTH videos: --data rwth:FOLDER; data_scripts/download.py rwth unpacks them")
     place = devices.choose(device)
     net, size = pretrained.load(weights, place)
     finder, _ = pretrained.load(None, place, kind=HandDecNet)

@@ -39,7 +39,7 @@ def test_every_set_is_listed_with_terms_and_a_way_to_get_it(capsys, monkeypatch,
     for entry in catalogue.SETS.values():
         assert entry.licence in said
     assert said.count("terms:") == len(catalogue.SETS) and f"here: {tmp_path / 'massey-asl'}" in said
-    assert "data_scripts/download_rhd.py" in said
+    assert "data_scripts/download.py rhd" in said
     monkeypatch.delenv("HANDPOSE_DATA")
     assert command.main(["data", "list"]) == 0 and "HANDPOSE_DATA is not set" in capsys.readouterr().out
 

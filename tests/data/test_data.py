@@ -263,3 +263,16 @@ def test_backgrounds_do_not_show_the_labelled_hand(small_set):
 def test_importing_the_package_draws_nothing():
     code = "import handpose, sys; sys.exit('handpose.data.synthetic' in sys.modules)"
     assert subprocess.call([sys.executable, "-c", code], env=os.environ) == 0
+
+
+def test_where_crops_are_kept_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setenv("HANDPOSE_CACHE", str(tmp_path / "mine"))
+    assert crops.cache_folder() == tmp_path / "mine"
+    monkeypatch.delenv("HANDPOSE_CACHE")
+    assert crops.cache_folder().is_absolute() and "handpose" in crops.cache_folder().parts
+    if sys.platform == "linux":
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        assert crops.cache_folder() == tmp_path / ".cache" / "handpose"
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+        assert crops.cache_folder() == tmp_path / "xdg" / "handpose"

@@ -12,7 +12,6 @@ import http.server
 import io
 import os
 import re
-import runpy
 import shutil
 import signal
 import subprocess
@@ -25,18 +24,20 @@ from functools import partial
 from pathlib import Path
 
 import cv2
+import download as script
 import numpy as np
 import pytest
-from downloading import fetch, transfer, unpack
+from downloading import fetch, terms, transfer, unpack, verify
 from downloading.transfer import download
+from downloading.verify import FetchError
 
 from handpose import data
-from handpose.data import catalogue, checks
-from handpose.data.checks import FetchError, picture_size
+from handpose.data import catalogue
+from handpose.data.check import in_words
 from handpose.data.dataset import Archive
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = sorted((ROOT / "data_scripts").glob("download_*.py"))
+SCRIPT = ROOT / "data_scripts" / "download.py"
 CONTENT = np.random.default_rng(0).bytes(300_000)
 
 
@@ -320,7 +321,7 @@ def test_ctrl_c_keeps_the_part(server, path, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(checks, "sha256_of", lambda file: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(verify, "sha256_of", lambda file: (_ for _ in ()).throw(KeyboardInterrupt))
         quick([server.url()], path)
     quick([server.url()], path)
     assert path.read_bytes() == CONTENT
@@ -476,14 +477,12 @@ def test_what_is_honest_is_unpacked(tmp_path):
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
 def test_a_disk_that_becomes_full_in_unpacking(tmp_path, monkeypatch, number):
-    class Full(io.BytesIO):
-        def write(self, block):
-            raise OSError(number, os.strerror(number))
+    def full(source, target, *length):
+        raise OSError(number, os.strerror(number))
 
     archive = write_zip(tmp_path / "x.zip", ("a", b"x" * 1000, 0))
     (tmp_path / "set" / ".unpacking-x.zip").mkdir(parents=True)  # of a process that was killed
-    plain = Path.open
-    monkeypatch.setattr(Path, "open", lambda self, mode="r", **k: Full() if mode == "xb" else plain(self, mode, **k))
+    monkeypatch.setattr(shutil, "copyfileobj", full)  # zipfile writes with it
     said = "disk is full" if number == errno.ENOSPC else "Permission"
     refused(lambda: unpack.unpack(archive, tmp_path / "set"), tmp_path / "set", said)
     assert names(tmp_path / "set") == []
@@ -530,7 +529,7 @@ def run(server, archive, out, monkeypatch, capsys):
 
     def call(*arguments):
         try:
-            status = fetch.script("hand-keypoints", "", [*map(str, arguments), "--out", str(out)])
+            status = script.main(["hand-keypoints", *map(str, arguments), "--out", str(out)])
         except SystemExit as stop:
             status = stop.code
         said = capsys.readouterr()
@@ -593,7 +592,7 @@ def test_faults_take_one_line_and_a_status(run, server, out, monkeypatch):
     def fails(*words, arguments=("--yes",)):
         status, _, errors = run(*arguments)
         assert status == 1 and len(errors) == 1, errors
-        assert errors[0].startswith("download_hand_keypoints: ") and all(w in errors[0] for w in words), errors[0]
+        assert errors[0].startswith("download hand-keypoints: ") and all(w in errors[0] for w in words), errors[0]
         assert not (out / "images").exists() and "hand-keypoints.zip" not in names(out / "archives")
 
     server.acts = [("status", 404)]
@@ -625,7 +624,7 @@ def test_ctrl_c_ends_with_130(run, out, monkeypatch):
     assert status == 130 and len(errors) == 1 and "goes on" in errors[0]
     assert (out / "archives" / "hand-keypoints.zip.part").stat().st_size == 1000
     with monkeypatch.context() as patch:
-        patch.setattr(unpack, "_write", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(zipfile.ZipFile, "extract", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
         assert run("--yes")[0] == 130
     assert names(out) == ["archives"]
     assert run()[0] == 0  # nothing is left to fetch, so nothing is asked
@@ -636,13 +635,14 @@ def test_ctrl_c_in_a_process_of_its_own(server, archive, tmp_path):
     server.content = archive.read_bytes()
     server.acts = [("stall", 700)]
     code = (
-        "import dataclasses, sys; from handpose import fetch; from handpose.data import catalogue, dataset\n"
+        f"import dataclasses, sys; sys.path.insert(0, {str(SCRIPT.parent)!r})\n"
+        "import download; from handpose.data import catalogue, dataset\n"
         "entry = catalogue.SETS['hand-keypoints']\n"
         f"archive = dataset.Archive('hand-keypoints.zip', ({server.url('hand-keypoints.zip')!r},))\n"
         "catalogue.SETS['hand-keypoints'] = dataclasses.replace(entry, archives=(archive,))\n"
-        "sys.exit(fetch.script('hand-keypoints', ''))\n"
+        "sys.exit(download.main())\n"
     )
-    command = [sys.executable, "-c", code, "--yes", "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-c", code, "hand-keypoints", "--yes", "--out", str(tmp_path / "out")]
     part = tmp_path / "out" / "archives" / "hand-keypoints.zip.part"
 
     # A shell in the background hands down that Ctrl-C is to be ignored.
@@ -698,14 +698,14 @@ def test_several_files_by_hand(tmp_path, monkeypatch, capsys, out):
     write_zip(tmp_path / "whatever (1).zip", ("OneHand10K/Train/source/1.jpg", b"", 0), ("OneHand10K/Test/2", b"", 0))
     (tmp_path / "onehand10k_train.json").write_text("{}")
     arguments = ["--out", str(out), "--from", str(tmp_path / "whatever (1).zip")]
-    assert fetch.script("onehand10k", "", [*arguments, str(tmp_path / "onehand10k_train.json")]) == 1
+    assert script.main(["onehand10k", *arguments, str(tmp_path / "onehand10k_train.json")]) == 1
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 1 and "onehand10k_test.json" in errors[0] and "www.yangangwang.com" not in errors[0]
     assert "onehand10k_train.json:" not in errors[0] and (out / "annotations" / "onehand10k_train.json").exists()
     assert {"Train", "Test", "annotations"} < set(names(out))
-    assert fetch.script("onehand10k", "", ["--out", str(out), "--from", "some.json"]) == 1
+    assert script.main(["onehand10k", "--out", str(out), "--from", "some.json"]) == 1
     assert "which file" in capsys.readouterr().err
-    assert fetch.script("stb", "", ["--out", str(out / "stb")]) == 1
+    assert script.main(["stb", "--out", str(out / "stb")]) == 1
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 1 and "B6Random.zip, labels.zip" in errors[0] and not (out / "stb").exists()
 
@@ -715,60 +715,44 @@ def test_sequences_get_folders_of_their_own(tmp_path, capsys, out):
     inside = {"B1Counting": "BB_left_0.png", "B4Random": "B4Random/BB_left_0.png", "labels": "labels/x"}
     for name, inner in inside.items():
         write_zip(tmp_path / f"{name}.zip", (inner, b"", 0))
-    assert fetch.script("stb", "", ["--out", str(out), "--from", *map(str, tmp_path.glob("*.zip"))]) == 1
+    assert script.main(["stb", "--out", str(out), "--from", *map(str, tmp_path.glob("*.zip"))]) == 1
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 1 and "B1Random.zip" in errors[0] and "B1Counting.zip" not in errors[0]
     found = [p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file() and "archives" not in p.parts]
     assert sorted(found) == ["images/B1Counting/BB_left_0.png", "images/B4Random/BB_left_0.png", "labels/x"]
 
 
-def test_a_set_without_a_reader_is_no_error(tmp_path, monkeypatch):
-    write_set(tmp_path)
-    monkeypatch.setattr(data, "SOURCES", ("synthetic",))
-    assert "no reader" in checks.check_set("hand-keypoints", tmp_path)
-
-
-def test_headers_of_pictures(tmp_path):
-    rng = np.random.default_rng(3)
-    for ending in (".jpg", ".png"):
-        file = tmp_path / f"a{ending}"
-        cv2.imwrite(str(file), rng.integers(0, 256, (70, 90, 3), dtype=np.uint8))
-        assert picture_size(file) == (90, 70)
-        code = file.read_bytes()
-        for cut in (0, 1, 10, 25, 100, len(code) // 2, len(code) - 1):
-            file.write_bytes(code[:cut])
-            refused(lambda file=file: picture_size(file), file, "again")
-        file.write_bytes(code + b"\0" * 50)
-        assert picture_size(file) == (90, 70)
-    (tmp_path / "b.jpg").write_text("<html>")
-    refused(lambda: picture_size(tmp_path / "b.jpg"), "neither a JPEG nor a PNG")
-    refused(lambda: picture_size(tmp_path / "c.jpg"), "cannot be read")
-
-
-# The scripts and the catalogue
+# The script and the catalogue
 
 
 def words(text):
     return " ".join(text.split())
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.stem)
-def test_each_script_says_what_it_fetches(script, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", [str(script), "--help"])
+@pytest.mark.parametrize("name", catalogue.SETS)
+def test_each_set_has_a_page_of_help(name, monkeypatch, capsys):
     monkeypatch.delenv("HANDPOSE_DATA", raising=False)
     with pytest.raises(SystemExit) as stop:
-        runpy.run_path(str(script), run_name="__main__")
-    said = words(capsys.readouterr().out)
-    name = next(n for n in catalogue.SETS if n.replace("-", "_") == script.stem.removeprefix("download_"))
-    entry = catalogue.SETS[name]
+        script.main([name, "--help"])
+    said, entry = words(capsys.readouterr().out), catalogue.SETS[name]
     assert stop.value.code == 0
-    assert f"Licence: {entry.licence}" in said and f"Size: {checks.in_words(entry.bytes)}" in said
-    assert all(f"{folder}" in said for folder in entry.top) and "--yes" in said and "From:" in said
+    assert f"licence {entry.licence}" in said and in_words(entry.bytes) in said and "--yes" in said
+    assert all(folder in said for folder in entry.top) and words(entry.layout) in said and words(entry.manual) in said
+    assert f"data/{entry.place}" in words(said).replace(" ", "") and "from " in said
 
 
-def test_a_script_runs_on_its_own():
-    result = subprocess.run([sys.executable, SCRIPTS[-1], "--help"], capture_output=True, text=True, cwd=ROOT)
-    assert result.returncode == 0 and "Licence" in result.stdout and not result.stderr
+def test_the_script_runs_on_its_own():
+    result = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0 and not result.stderr
+    assert all(re.search(rf"^    {name}\s", result.stdout, re.M) for name in catalogue.SETS)
+    result = subprocess.run([sys.executable, SCRIPT, "mnist"], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 2 and "'mnist'" in result.stderr and "hand-keypoints" in result.stderr
+
+
+def test_what_no_program_can_fetch_is_told(out, capsys):
+    assert script.main(["massey", "--out", str(out)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "Massey University" in line and not out.exists()
 
 
 def test_the_catalogue_fits_the_readers(tmp_path):
@@ -789,8 +773,8 @@ def test_the_catalogue_fits_the_readers(tmp_path):
 
 def test_default_folder(monkeypatch):
     monkeypatch.delenv("HANDPOSE_DATA", raising=False)
-    assert fetch.default_folder(catalogue.find("massey")) == Path("data/massey-asl")
+    assert terms.default_folder(catalogue.find("massey")) == Path("data/massey-asl")
     monkeypatch.setenv("HANDPOSE_DATA", "somewhere")
-    assert fetch.default_folder(catalogue.find("stb")) == Path("somewhere/stb")
+    assert terms.default_folder(catalogue.find("stb")) == Path("somewhere/stb")
     ignored = (ROOT / ".gitignore").read_text().split()
     assert "/data/" in ignored and "data/" not in ignored  # the package has a folder of that name
