@@ -14,35 +14,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from labelling import HELP, Labelling, say
+from labelling.labels import Photos, say
+from labelling.window import HELP, Labelling, show
 
 from handpose import HandPose, files
-from handpose.apply.display import check_display, is_open
+from handpose.apply.display import check_display
 from handpose.apply.photos import list_photos, write_picture
 from handpose.data.readers import labelled, rwth
 from handpose.study.fingerspelling import in_turns
-
-
-def show(labelling: Labelling) -> None:
-    """The window, until q is pressed or it is closed; the labels are saved whatever ends it."""
-    events, title = [], "label_keypoints"
-    try:
-        cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
-        cv2.setMouseCallback(title, lambda *event: events.append(event[:4]))
-        changed = True
-        while not labelling.done:
-            if changed:
-                cv2.imshow(title, labelling.picture())
-            code = cv2.waitKeyEx(20)
-            if not is_open(title):
-                break
-            changed = bool(events) or code != -1
-            while events:
-                labelling.mouse(*events.pop(0))
-            if code != -1:
-                labelling.key(code)
-    finally:
-        labelling.save()
 
 
 def write_frames(samples: rwth.Rwth, folder: Path, number: int) -> list[Path]:
@@ -90,8 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.rwth:
             photos += write_frames(rwth.Rwth(asked.rwth), asked.out.with_suffix(".frames"), asked.frames)
         hp = None if asked.no_prediction else HandPose.from_pretrained(asked.weights)
-        labelling = Labelling(asked.out, photos, hp and (lambda image: next((h.keypoints for h in hp(image)), None)),
-                              asked.max_side)  # fmt: skip
+        guess = hp and (lambda image: next((hand.keypoints for hand in hp(image)), None))
+        labelling = Labelling(Photos(asked.out, photos, guess), asked.max_side)
         show(labelling)
     except KeyboardInterrupt:
         say("stopped; the same command goes on from here")
@@ -102,12 +81,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         say(error)
         status = 1
-    if labelling and labelling.unsaved:
+    if labelling and labelling.photos.unsaved:
         say(labelling.note)
         status = 1
     if labelling:
-        print(f"{asked.out}: photos with labels: {len(labelling.file.entries)}")
-    return status or int(bool(labelling and labelling.bad))
+        print(f"{asked.out}: photos with labels: {len(labelling.photos.file.entries)}")
+    return status or int(bool(labelling and labelling.photos.bad))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 
 import cv2
-import labelling as labelling_module
 import numpy as np
 import pytest
+from labelling.labels import DONE, Photos
+from labelling.view import BAR, CLOSEST
+from labelling.window import SAVE_EVERY, Labelling
 
 from handpose import data, files
 from handpose.data import DataError, SyntheticHands
@@ -48,6 +50,10 @@ def out(tmp_path):
     return tmp_path / "labels.json"
 
 
+def labelling_of(out, photos, predict=None, max_side=1000):
+    return Labelling(Photos(out, photos, predict), max_side)
+
+
 def screen(labelling, place):
     """The screen pixel that shows a place of the photo."""
     return tuple(int(v) for v in np.rint(labelling.view.to_screen(place)))
@@ -70,7 +76,7 @@ def keys(labelling, text):
 
 
 def points(labelling):
-    return labelling.past[-1].points
+    return labelling.state.points
 
 
 def placed(labelling):
@@ -78,7 +84,7 @@ def placed(labelling):
 
 
 def joint(labelling):
-    return labelling.past[-1].joint
+    return labelling.state.joint
 
 
 def saved(out):
@@ -94,12 +100,12 @@ def far_apart(count=21):
 
 
 def test_21_clicks_label_a_hand(photos, out, hands):
-    labelling = script.Labelling(out, photos)
+    labelling = labelling_of(out, photos)
     assert labelling.picture().shape == (1000, 936, 3) and labelling.picture().dtype == np.uint8
     for j, place in enumerate(hands[0].keypoints):
         assert joint(labelling) == j and placed(labelling) == list(range(j))
         click(labelling, place)
-    assert joint(labelling) == labelling_module.DONE
+    assert joint(labelling) == DONE
     # Within half a screen pixel of what was aimed at.
     assert np.abs(np.array(points(labelling)) - hands[0].keypoints).max() <= 0.5 / labelling.view.scale + 1e-6
     before = points(labelling)
@@ -113,11 +119,11 @@ def test_21_clicks_label_a_hand(photos, out, hands):
     assert (entry["width"], entry["height"]) == (128, 128) and len(saved(out)) == 1
     assert json.loads(out.read_text())["order"] == list(JOINTS)
     # The file is exact to half a screen pixel even where the photo is magnified most.
-    assert np.abs(np.array(entry["keypoints"]) - before).max() < 0.5 / labelling_module.CLOSEST / 2
+    assert np.abs(np.array(entry["keypoints"]) - before).max() < 0.5 / CLOSEST / 2
 
 
 def test_a_joint_is_dragged(photos, out):
-    labelling = script.Labelling(out, photos)
+    labelling = labelling_of(out, photos)
     for place in far_apart(3):
         click(labelling, place)
     end = click(labelling, far_apart()[1], to=(90, 90))
@@ -130,7 +136,7 @@ def test_a_joint_is_dragged(photos, out):
 
 
 def test_joints_that_lie_close_together(photos, out):
-    labelling = script.Labelling(out, photos)
+    labelling = labelling_of(out, photos)
     click(labelling, (60, 60))
     click(labelling, (60.5, 60.5))  # near the wrist, and yet the next joint
     assert placed(labelling) == [0, 1] and joint(labelling) == 2
@@ -144,16 +150,16 @@ def test_joints_that_lie_close_together(photos, out):
 
 
 def test_undo_and_redo_go_all_the_way(photos, out):
-    labelling = script.Labelling(out, photos)
-    steps = [labelling.past[-1]]
+    labelling = labelling_of(out, photos)
+    steps = [labelling.state]
     for j, place in enumerate(far_apart()):
         click(labelling, place)
         if j % 5 == 0:
             click(labelling, place, to=(place[0] + 6, place[1] + 3))  # one step, however many movements
         if j % 7 == 0:
             keys(labelling, "4x")
-        while len(steps) < len(labelling.past):
-            steps.append(labelling.past[len(steps)])
+        while len(steps) < len(labelling.photos.history.past):
+            steps.append(labelling.photos.history.past[len(steps)])
     assert len(steps) == 1 + 21 + 5 + 3
     for step in steps[-2::-1]:
         keys(labelling, "u")
@@ -178,7 +184,7 @@ def test_undo_and_redo_go_all_the_way(photos, out):
 
 
 def test_joints_that_are_not_visible(photos, out):
-    labelling = script.Labelling(out, photos)
+    labelling = labelling_of(out, photos)
     places = far_apart()
     click(labelling, places[0])
     labelling.mouse(RIGHT, *screen(labelling, places[0]))  # though the wrist is under the cursor: the next joint
@@ -187,9 +193,9 @@ def test_joints_that_are_not_visible(photos, out):
     assert placed(labelling) == [0] and joint(labelling) == 4
     for place in places[4:]:
         click(labelling, place)
-    assert joint(labelling) == labelling_module.DONE
+    assert joint(labelling) == DONE
     labelling.mouse(RIGHT, *screen(labelling, places[7]))  # now the one under the cursor
-    assert 7 not in placed(labelling) and joint(labelling) == labelling_module.DONE
+    assert 7 not in placed(labelling) and joint(labelling) == DONE
     keys(labelling, "us")
     assert placed(labelling) == [0, *range(4, 21)] and labelling.note == "saved"
     sample = Labelled(out)[0]
@@ -198,21 +204,21 @@ def test_joints_that_are_not_visible(photos, out):
 
 def test_presses_outside_the_photo_do_nothing(tmp_path, out):
     cv2.imwrite(str(tmp_path / "wide.png"), np.zeros((16, 400, 3), np.uint8))
-    labelling = script.Labelling(out, [tmp_path / "wide.png"], None, 500)
+    labelling = labelling_of(out, [tmp_path / "wide.png"], None, 500)
     height, width = labelling.picture().shape[:2]
-    assert width == 500 and height == 300 + labelling_module.BAR
+    assert width == 500 and height == 300 + BAR
     keys(labelling, "+++")
-    for y in (3, height - labelling_module.BAR - 3, height - 10):
+    for y in (3, height - BAR - 3, height - 10):
         for event in (DOWN, RIGHT):
             labelling.mouse(event, 250, y)
             labelling.mouse(UP, 250, y)
-            assert "outside" in labelling.note and len(labelling.past) == 1
+            assert "outside" in labelling.note and len(labelling.photos.history.past) == 1
     keys(labelling, "q")
     assert not out.exists()  # nothing was labelled
 
 
 def test_keys_choose_joints(photos, out):
-    labelling = script.Labelling(out, photos)
+    labelling = labelling_of(out, photos)
     for typed, chosen in (("2", 5), ("2", 6), ("222", 5), ("1", 1), ("5", 17), ("0", 0), ("\t", 1), ("\t\t", 3),
                           ("\b", 2), ("\b\b\b", 20), ("\t", 0)):  # fmt: skip
         keys(labelling, typed)
@@ -220,13 +226,13 @@ def test_keys_choose_joints(photos, out):
     for code in (0xFF09, 0x10000 | 0xFF09):  # with Shift held, or a lock on
         keys(labelling, [code])
     assert joint(labelling) == 2
-    before = labelling.past[-1]
+    before = labelling.state
     keys(labelling, [0xFFE1, 0xFFE5, 0, 0x00F1, 200, ord("9"), ord("v"), ord(" ")])  # no meaning
-    assert labelling.past[-1] == before and not labelling.unsaved
+    assert labelling.state == before and not labelling.photos.unsaved
 
 
 def test_help_is_drawn(photos, out):
-    labelling = script.Labelling(out, photos)
+    labelling = labelling_of(out, photos)
     plain = labelling.picture()
     for code in (ord("?"), F1, 0x700000, 0xF704):
         keys(labelling, [code])
@@ -249,7 +255,7 @@ def test_clicks_are_exact_under_zoom_and_pan(tmp_path, out, width, height):
     cv2.imwrite(str(tmp_path / "dots.png"), image)
     seen = 0
     for trial in range(30):
-        labelling = script.Labelling(out, [tmp_path / "dots.png"], None, 600)
+        labelling = labelling_of(out, [tmp_path / "dots.png"], None, 600)
         view, cell = labelling.view, cells[trial % 8]
         for _ in range(rng.integers(5, 20)):
             at = screen(labelling, cell + rng.normal(0, 1, 2))
@@ -258,7 +264,7 @@ def test_clicks_are_exact_under_zoom_and_pan(tmp_path, out, width, height):
             labelling.mouse(cv2.EVENT_MBUTTONDOWN, 100, 100)
             labelling.mouse(MOVE, 100 + int(rng.integers(-30, 30)), 100 + int(rng.integers(-30, 30)))
             labelling.mouse(cv2.EVENT_MBUTTONUP, 100, 100)
-        assert view.fit <= view.scale <= max(labelling_module.CLOSEST, view.fit)
+        assert view.fit <= view.scale <= max(CLOSEST, view.fit)
         where = view.to_screen(cell)
         reach = max(1, view.scale / 2) + 2
         others = [np.abs(view.to_screen(c) - where).max() for c in cells if (c != cell).any()]
@@ -279,7 +285,7 @@ def test_clicks_are_exact_under_zoom_and_pan(tmp_path, out, width, height):
 
 
 def test_zoom_keeps_what_is_under_the_cursor(photos, out):
-    labelling = script.Labelling(out, photos)
+    labelling = labelling_of(out, photos)
     view, at = labelling.view, (500, 430)
     place = view.to_photo(at)
     labelling.mouse(MOVE, *at)
@@ -288,7 +294,7 @@ def test_zoom_keeps_what_is_under_the_cursor(photos, out):
         assert view.to_photo(at) == pytest.approx(place)
     for _ in range(30):
         labelling.mouse(cv2.EVENT_MOUSEWHEEL, *at, 120 << 16)
-    assert view.scale == labelling_module.CLOSEST and view.to_photo(at) == pytest.approx(place)
+    assert view.scale == CLOSEST and view.to_photo(at) == pytest.approx(place)
     keys(labelling, "f")
     assert view.scale == view.fit and np.abs(view.origin).max() < 0.1
     labelling.mouse(cv2.EVENT_MOUSEWHEEL, *at, -(120 << 16))
@@ -303,20 +309,20 @@ def test_zoom_keeps_what_is_under_the_cursor(photos, out):
 
 
 def test_photos_are_gone_through_and_saved(photos, out):
-    labelling = script.Labelling(out, photos)
+    labelling = labelling_of(out, photos)
     keys(labelling, "p")
-    assert labelling.index == 0 and "first photo" in labelling.note and not out.exists()
+    assert labelling.photos.index == 0 and "first photo" in labelling.note and not out.exists()
     click(labelling, (40, 50))
     keys(labelling, "n")
-    assert labelling.index == 1 and set(saved(out)) == {"anna/0.png"}
+    assert labelling.photos.index == 1 and set(saved(out)) == {"anna/0.png"}
     click(labelling, (70, 30))
     keys(labelling, "p")
-    assert labelling.index == 0 and set(saved(out)) == {"anna/0.png", "ben/1.png"}
+    assert labelling.photos.index == 0 and set(saved(out)) == {"anna/0.png", "ben/1.png"}
     assert points(labelling)[0] == pytest.approx((40, 50), abs=0.1)
     keys(labelling, "u")  # steps of an earlier visit can still be undone
     assert placed(labelling) == []
     keys(labelling, "rnnn")
-    assert labelling.index == 2 and "last photo" in labelling.note
+    assert labelling.photos.index == 2 and "last photo" in labelling.note
     assert list(saved(out)) == ["anna/0.png", "ben/1.png", "ben/2.png"]
     assert saved(out)["ben/2.png"]["keypoints"] == [None] * 21 and saved(out)["ben/2.png"]["box"] is None
 
@@ -331,7 +337,7 @@ def test_a_guess_is_saved_only_when_taken(photos, out, hands):
         guess[3], guess[4] = np.nan, (130, 5)  # of no use
         return guess
 
-    labelling = script.Labelling(out, photos, predict)
+    labelling = labelling_of(out, photos, predict)
     assert np.array_equal(calls[0], hands[0].image)  # RGB
     assert placed(labelling) == [j for j in range(21) if j not in (3, 4)] and joint(labelling) == 3
     keys(labelling, "?\tp")
@@ -350,19 +356,19 @@ def test_a_guess_is_saved_only_when_taken(photos, out, hands):
     assert set(saved(out)) == {"anna/0.png", "ben/1.png"} and len(calls) == 2
     keys(labelling, "nnq")
     assert labelling.done and len(calls) == 3 and set(saved(out)) == {"anna/0.png", "ben/1.png"}  # seen, but not taken
-    again = script.Labelling(out, photos, lambda image: None)
-    assert again.index == 1 and joint(again) == 3  # not finished, as far as a file can tell
+    again = labelling_of(out, photos, lambda image: None)
+    assert again.photos.index == 1 and joint(again) == 3  # not finished, as far as a file can tell
     keys(again, "n")
-    assert again.index == 2 and placed(again) == []  # no hand was found
+    assert again.photos.index == 2 and placed(again) == []  # no hand was found
 
 
 def test_saved_after_every_few_changes(photos, out):
-    labelling = script.Labelling(out, photos)
+    labelling = labelling_of(out, photos)
     for j, place in enumerate(far_apart()):
         click(labelling, place)
-        if j + 1 >= labelling_module.SAVE_EVERY:  # then a killed session has lost the last few clicks at most
+        if j + 1 >= SAVE_EVERY:  # then a killed session has lost the last few clicks at most
             there = sum(point is not None for point in saved(out)["anna/0.png"]["keypoints"])
-            assert j + 1 - there < labelling_module.SAVE_EVERY
+            assert j + 1 - there < SAVE_EVERY
     labelling.save()
     click(labelling, far_apart()[2], to=(100, 120))
     labelling.save()
@@ -370,7 +376,7 @@ def test_saved_after_every_few_changes(photos, out):
 
 
 def test_it_goes_on_where_it_was_left(photos, out, tmp_path, monkeypatch):
-    labelling = script.Labelling(out, photos)
+    labelling = labelling_of(out, photos)
     keys(labelling, "n")
     for place in far_apart(4):
         click(labelling, place)
@@ -378,27 +384,27 @@ def test_it_goes_on_where_it_was_left(photos, out, tmp_path, monkeypatch):
     # Another session, from elsewhere and by other names: the same photos.
     monkeypatch.chdir(tmp_path / "ben")
     os.symlink(tmp_path, tmp_path / "link")
-    again = script.Labelling("../labels.json", [Path("../anna/0.png"), Path("1.png"), tmp_path / "link/ben/2.png"])
-    assert again.index == 1 and joint(again) == 4
+    again = labelling_of("../labels.json", [Path("../anna/0.png"), Path("1.png"), tmp_path / "link/ben/2.png"])
+    assert again.photos.index == 1 and joint(again) == 4
     assert np.array(points(again)[:4]) == pytest.approx(np.array(points(labelling)[:4]), abs=1e-3)
     for place in far_apart()[4:]:
         click(again, place)
     keys(again, "q")
     assert list(saved(out)) == ["anna/0.png", "ben/1.png"]
-    assert script.Labelling(out, photos).index == 2
-    third = script.Labelling(out, [photos[2]])
+    assert labelling_of(out, photos).photos.index == 2
+    third = labelling_of(out, [photos[2]])
     keys(third, "xq")
     assert list(saved(out)) == ["anna/0.png", "ben/1.png", "ben/2.png"]  # the others are kept
-    assert script.Labelling(out, photos).index == 2 and script.Labelling(out, photos[:2]).index == 1
+    assert labelling_of(out, photos).photos.index == 2 and labelling_of(out, photos[:2]).photos.index == 1
 
 
 def test_what_else_stands_in_an_entry_is_kept(photos, out):
-    labelling = script.Labelling(out, photos)
+    labelling = labelling_of(out, photos)
     keys(labelling, "s")
     content = json.loads(out.read_text())
     content["images"][0] |= {"shape": "a", "by": "Kim"}
     out.write_text(json.dumps(content))
-    labelling = script.Labelling(out, photos)
+    labelling = labelling_of(out, photos)
     click(labelling, (30, 40))
     keys(labelling, "q")
     assert saved(out)["anna/0.png"]["shape"] == "a" and saved(out)["anna/0.png"]["by"] == "Kim"
@@ -406,7 +412,7 @@ def test_what_else_stands_in_an_entry_is_kept(photos, out):
 
 
 def test_a_full_disk_costs_nothing_that_was_saved(photos, out, monkeypatch):
-    labelling = script.Labelling(out, photos)
+    labelling = labelling_of(out, photos)
     click(labelling, (40, 50))
     keys(labelling, "s")
     before = out.read_bytes()
@@ -419,7 +425,7 @@ def test_a_full_disk_costs_nothing_that_was_saved(photos, out, monkeypatch):
         click(labelling, place)
     assert "NOT SAVED" in labelling.note and "No space left" in labelling.note and out.read_bytes() == before
     keys(labelling, "n")  # goes on, and loses nothing
-    assert labelling.index == 1 and "NOT SAVED" in labelling.note and out.read_bytes() == before
+    assert labelling.photos.index == 1 and "NOT SAVED" in labelling.note and out.read_bytes() == before
     keys(labelling, "tq")
     assert not labelling.done and "NOT SAVED" in labelling.note
     assert sorted(f.name for f in out.parent.iterdir()) == ["anna", "ben", "labels.json"]
@@ -427,11 +433,11 @@ def test_a_full_disk_costs_nothing_that_was_saved(photos, out, monkeypatch):
     keys(labelling, "q")
     assert labelling.done and len([p for p in saved(out)["anna/0.png"]["keypoints"] if p]) == 9
     monkeypatch.setattr(files.os, "fsync", full)
-    labelling = script.Labelling(out, photos)
+    labelling = labelling_of(out, photos)
     keys(labelling, "xq")
     assert not labelling.done
     keys(labelling, "q")  # a second time: really
-    assert labelling.done and labelling.unsaved
+    assert labelling.done and labelling.photos.unsaved
 
 
 # The program
@@ -583,7 +589,7 @@ def test_without_a_display(photos, out, monkeypatch, capsys):
 
 
 def test_round_trip(photos, out, hands):
-    labelling = script.Labelling(out, photos)
+    labelling = labelling_of(out, photos)
     for hand in hands:
         for place, seen in zip(hand.keypoints, hand.visible, strict=True):
             if seen:
@@ -610,7 +616,7 @@ def test_a_photo_taken_upright_is_labelled_upright(tmp_path, out):
     code = cv2.imencode(".jpg", np.rot90(upright), [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
     note = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
     (tmp_path / "phone.jpg").write_bytes(code[:2] + b"\xff\xe1" + (len(note) + 2).to_bytes(2, "big") + note + code[2:])
-    labelling = script.Labelling(out, [tmp_path / "phone.jpg"])
+    labelling = labelling_of(out, [tmp_path / "phone.jpg"])
     click(labelling, (9, 14))
     keys(labelling, "q")
     entry = saved(out)["phone.jpg"]

@@ -1,0 +1,58 @@
+"""The part of a photo that is on the screen, and the map between pixels of the screen and of the photo."""
+
+import cv2
+import numpy as np
+
+BAR, CLOSEST = 64, 40  # height of the text below the photo; most screen pixels per pixel of the photo
+GREY = (48, 48, 48)
+
+
+class View:
+    """The part of a photo on the screen: `scale` screen pixels per pixel, from the corner `origin` on.
+
+    Pixel centres are at whole numbers in both, so the corner is half a pixel before the first centre.
+    """
+
+    def __init__(self, image: np.ndarray, max_side: int) -> None:
+        self.image, self.size, self.origin = image, np.array(image.shape[1::-1]), np.zeros(2)
+        self.small = 1, image  # scale, and the photo shrunk by it
+        room = np.array([max_side, max_side - BAR])
+        self.fit = self.scale = float((room / self.size).min())
+        self.canvas = np.maximum((self.size * self.fit).round().astype(int), np.minimum(room, (480, 300)))
+        self.move((0, 0))
+
+    def to_photo(self, at: tuple) -> np.ndarray:
+        """The place in the photo, (2,) pixels, under a pixel of the screen."""
+        return (np.array(at) + 0.5) / self.scale + self.origin - 0.5
+
+    def to_screen(self, place: tuple) -> np.ndarray:
+        """Where a place of the photo is on the screen, (2,) pixels."""
+        return (np.array(place) + 0.5 - self.origin) * self.scale - 0.5
+
+    def nearest(self, at: tuple) -> np.ndarray:
+        """The place in the photo that is on the screen nearest to the cursor."""
+        return self.to_photo(np.clip(at, 0, self.canvas - 1)).clip(-0.5, self.size - 0.5)
+
+    def move(self, by: tuple) -> None:
+        """Move over the photo by screen pixels, but not beyond its edge."""
+        room = self.canvas / self.scale
+        kept = np.clip(self.origin + np.array(by) / self.scale, 0, np.maximum(self.size - room, 0))
+        self.origin = np.where(self.size <= room, (self.size - room) / 2, kept)
+
+    def zoom(self, factor: float, at: tuple) -> None:
+        """Magnify; what is under the cursor stays there."""
+        place = self.to_photo(at)
+        self.scale = min(max(self.scale * factor, self.fit), max(CLOSEST, self.fit))
+        self.origin = place + 0.5 - (np.array(at) + 0.5) / self.scale
+        self.move((0, 0))
+
+    def draw(self) -> np.ndarray:
+        """The photo as it is on the screen, (h, w, 3) uint8, grey beside it."""
+        if self.small[0] != min(self.scale, 1):  # averaged first: the map below alone would skip pixels
+            size = np.maximum((self.size * min(self.scale, 1)).round().astype(int), 1)
+            self.small = min(self.scale, 1), cv2.resize(self.image, size.tolist(), interpolation=cv2.INTER_AREA)
+        small = self.small[1]
+        part = np.array(small.shape[1::-1]) / self.size
+        matrix = np.column_stack([np.diag(self.scale / part), self.scale * (0.5 / part - self.origin) - 0.5])
+        how = cv2.INTER_NEAREST if self.scale >= 4 else cv2.INTER_LINEAR
+        return cv2.warpAffine(small, matrix, self.canvas.tolist(), flags=how, borderValue=GREY)
