@@ -1,10 +1,13 @@
-"""Whether a window of OpenCV can be opened here, and whether it still is."""
+"""A window of OpenCV: whether one can be opened here, whether it still is, and one that shows frames."""
 
 import os
 import subprocess
 import sys
 
 import cv2
+import numpy as np
+
+TITLE = "handpose: q or Esc ends"
 
 
 def check_display() -> None:
@@ -24,3 +27,41 @@ def is_open(title: str) -> bool:
         return cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) >= 1
     except cv2.error:  # Qt, whose last window was closed
         return False
+
+
+class Window:
+    """Frames on the screen, one after the other.
+
+    Raises:
+        OSError: no window can be opened; the message says why.
+    """
+
+    def __init__(self) -> None:
+        check_display()
+        try:
+            cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
+        except cv2.error:
+            raise OSError("OpenCV cannot open a window; is it opencv-python, not -headless?") from None
+
+    def show(self, image: np.ndarray) -> bool:
+        """Show (H, W, 3) uint8 RGB; False when q or Esc was pressed or the window was closed."""
+        try:
+            cv2.imshow(TITLE, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+            key = cv2.waitKey(1)
+        except cv2.error:  # Qt, whose last window was closed
+            return False
+        return is_open(TITLE) and key & 0xFF not in (ord("q"), ord("Q"), 27)
+
+    @classmethod
+    def opened(cls, recording: bool) -> "Window | None":
+        """A window; None, with a line that says so, where there can be none and a file is written anyway.
+
+        Raises:
+            ValueError: there can be no window, and nothing is written.
+        """
+        try:
+            return cls()
+        except OSError as error:
+            if not recording:
+                raise ValueError(f"{error}; with --draw or --json a camera needs no window") from None
+            print(f"{error}: going on without a window; Ctrl-C ends it", file=sys.stderr)

@@ -62,6 +62,8 @@ def main(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from handpose.apply import photos, video
+    from handpose.apply.capture import Source
+    from handpose.apply.display import Window
     from handpose.book import figures
     from handpose.pipeline import read_image
     from handpose.train import records
@@ -82,14 +84,14 @@ def main(arguments: argparse.Namespace) -> int:
     taken = {Path(str(file)).resolve() for file in [*targets.values(), *dict(found)]}
     if arguments.json and Path(arguments.json).resolve() in taken:
         raise ValueError(f"--json {arguments.json}: would replace what is read or drawn; choose another name")
-    window = None if camera is None else video.Window.opened(recording=bool(arguments.draw or arguments.json))
+    window = None if camera is None else Window.opened(recording=bool(arguments.draw or arguments.json))
     hp = hand_pose(arguments)
     images, videos, status = [], [], 0
     try:
         for photo, _ in tqdm(found, disable=not several, unit="file"):
             try:
                 if photos.is_video(photo):
-                    source = video.Source(photo)
+                    source = Source(photo)
                     rows = [] if arguments.json else None
                     videos.append({"path": source.title, "fps": source.fps, "frames": rows})
                     video.follow(hp, source, rows, targets.get(photo), boxes, window)

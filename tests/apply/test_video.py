@@ -11,7 +11,7 @@ import pytest
 
 from handpose import HandPose, files
 from handpose.__main__ import main
-from handpose.apply import video
+from handpose.apply import capture, display, recording
 from handpose.data import DataError, SyntheticHands
 from handpose.pipeline import Hand
 
@@ -29,7 +29,7 @@ def write(path, frames, fps=25.0, code="mp4v"):
 
 
 def read(path):
-    return list(video.Source(path))
+    return list(capture.Source(path))
 
 
 def atoms(content):
@@ -146,16 +146,16 @@ def test_a_box_is_where_the_track_begins(clip, quick):
 @pytest.mark.parametrize(("width", "height"), [(63, 48), (64, 47), (9, 9), (640, 30)])
 @pytest.mark.parametrize("kind", [".mp4", ".mov", ".mkv"])
 def test_odd_sizes_lose_a_row_or_column(tmp_path, width, height, kind):
-    with video.filming(tmp_path / f"a{kind}", 30000 / 1001) as film:
+    with recording.filming(tmp_path / f"a{kind}", 30000 / 1001) as film:
         for _ in range(5):
             film(np.full((height, width, 3), 99, np.uint8))
     frames = read(tmp_path / f"a{kind}")
     assert len(frames) == 5 and frames[0].shape == (height // 2 * 2, width // 2 * 2, 3)
-    assert video.Source(tmp_path / f"a{kind}").fps == pytest.approx(29.97, abs=0.01)
+    assert capture.Source(tmp_path / f"a{kind}").fps == pytest.approx(29.97, abs=0.01)
 
 
 def test_frames_of_another_size_are_not_lost(tmp_path):
-    with video.filming(tmp_path / "a.mp4", 25) as film:
+    with recording.filming(tmp_path / "a.mp4", 25) as film:
         for side in (64, 64, 48, 80):
             film(np.full((side, 64, 3), 99, np.uint8))
     assert [frame.shape for frame in read(tmp_path / "a.mp4")] == [(64, 64, 3)] * 4
@@ -198,7 +198,7 @@ def test_what_the_file_says_of_itself_is_not_trusted(clip, quick, tmp_path, monk
 
 
 def test_frames_are_read_one_by_one(clip, quick):
-    frames = iter(video.Source(clip))
+    frames = iter(capture.Source(clip))
     assert next(frames).shape == (256, 256, 3) and iter(frames) is frames
 
 
@@ -213,7 +213,7 @@ def test_a_video_that_is_cut_off_is_kept_as_far_as_it_goes(clip, pictures, quick
         content = write(tmp_path / "whole.avi", pictures, code="MJPG").read_bytes()
     (tmp_path / f"whole.{kind}").write_bytes(content)
     (tmp_path / f"cut.{kind}").write_bytes(content[: len(content) // 2])
-    assert video.cut_off(tmp_path / f"cut.{kind}") is True and video.cut_off(tmp_path / f"whole.{kind}") is False
+    assert capture.cut_off(tmp_path / f"cut.{kind}") is True and capture.cut_off(tmp_path / f"whole.{kind}") is False
     assert main(["predict", str(tmp_path / f"whole.{kind}")]) == 0
     capsys.readouterr()
     out, drawn = tmp_path / "out.json", tmp_path / "out.mp4"
@@ -282,7 +282,7 @@ def test_a_full_disk(clip, quick, tmp_path, capsys):
 
 def test_a_video_that_opencv_cannot_write(tmp_path):
     words = r"a\.mp4: OpenCV cannot write such a video"
-    with pytest.raises(files.OutputError, match=words), video.filming(tmp_path / "a.mp4", 90000.5) as film:
+    with pytest.raises(files.OutputError, match=words), recording.filming(tmp_path / "a.mp4", 90000.5) as film:
         film(np.zeros((16, 16, 3), np.uint8))
     assert not list(tmp_path.iterdir())
 
@@ -318,7 +318,7 @@ class Camera:
         monkeypatch.setattr(cv2, "imshow", lambda title, image: self.shown.append(image))
         monkeypatch.setattr(cv2, "waitKey", lambda wait: self.keys.get(len(self.shown), -1))
         monkeypatch.setattr(cv2, "getWindowProperty", lambda title, what: float(len(self.shown) < self.closed))
-        monkeypatch.setattr(video.time, "monotonic", lambda: self.time)
+        monkeypatch.setattr(capture.time, "monotonic", lambda: self.time)
         monkeypatch.setattr(subprocess, "run", lambda *args, **options: subprocess.CompletedProcess(args, 0))
         monkeypatch.setenv("DISPLAY", ":7")
 
@@ -369,7 +369,7 @@ def test_a_camera_that_goes_away_or_is_not_there(monkeypatch, quick, pictures, t
 def test_a_camera_without_a_display(monkeypatch, quick, pictures, tmp_path, capsys):
     """A line and status 1 where nothing is to be written, else a line and work; Ctrl-C ends it."""
     camera = Camera(monkeypatch, pictures[0], frames=10**6)
-    monkeypatch.setattr(video.sys, "platform", "linux")
+    monkeypatch.setattr(display.sys, "platform", "linux")
     monkeypatch.setattr(cv2, "imshow", None)
     for set_up, words in (
         (lambda: monkeypatch.setattr(subprocess, "run", lambda *a, **o: subprocess.CompletedProcess(a, 1)), "headless"),
@@ -393,4 +393,4 @@ def test_a_camera_number_that_is_none(capsys):
     with pytest.raises(SystemExit):
         main(["predict", "--camera", "front"])
     with pytest.raises(DataError, match="cannot be read"):
-        video.Source(Path("/nowhere/clip.mp4"))
+        capture.Source(Path("/nowhere/clip.mp4"))

@@ -1,0 +1,77 @@
+"""Videos that are written: whole or not at all, and as far as they came when they are stopped."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from handpose import files
+from handpose.data import DataError
+
+
+class Film:
+    """A video that is being written; made at its first frame, whose size all have.
+
+    Args:
+        path: where; MPEG-4 pictures in the container that its name asks for. OpenCV leaves out an odd last row or
+            column.
+        fps: frames a second.
+    """
+
+    def __init__(self, path: Path, fps: float) -> None:
+        self.path, self.fps, self.writer, self.written = path, fps, None, 0
+
+    def add(self, image: np.ndarray) -> None:
+        """Append (H, W, 3) uint8 RGB. Raises OutputError when the disk does not take it."""
+        if self.writer is None:
+            self.size = image.shape[1::-1]
+            writer = cv2.VideoWriter(os.fspath(self.path), cv2.VideoWriter.fourcc(*"mp4v"), self.fps, self.size)
+            if not writer.isOpened():
+                raise files.OutputError("OpenCV cannot write such a video")
+            self.writer = writer
+        if image.shape[1::-1] != self.size:  # OpenCV would leave it out without a word
+            image = cv2.resize(image, self.size)
+        if self.writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR)) is False:  # None before OpenCV 5
+            raise files.OutputError("cannot be written; is the disk full?")
+        self.written += 1
+
+    def finish(self) -> None:
+        """Raises OutputError when not all frames are in the file: OpenCV itself reports nothing."""
+        if self.writer is not None:
+            self.writer.release()
+            again = cv2.VideoCapture(os.fspath(self.path))
+            count = again.get(cv2.CAP_PROP_FRAME_COUNT)
+            again.release()
+            if count < self.written:
+                raise files.OutputError("cannot be written; is the disk full?")
+
+
+@contextlib.contextmanager
+def filming(path: Path | None, fps: float) -> Iterator[Callable | None]:
+    """A function that appends a frame to a video; None without a path.
+
+    The video has a temporary name until the end of the block. Ctrl-C and a source that ends too early also end it: what
+    was done takes hours to do again, or cannot be filmed again.
+    """
+    if path is None:
+        yield None
+        return
+    ended = None
+    try:
+        with files.writing(path) as unfinished:
+            film = Film(unfinished, fps)
+            try:
+                yield film.add
+            except (KeyboardInterrupt, DataError) as error:
+                if not film.written:
+                    raise
+                ended = error
+            finally:
+                film.finish()
+    except files.OutputError as error:
+        raise files.OutputError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+    if ended:
+        raise ended
