@@ -11,6 +11,7 @@ import numpy as np
 
 MARGIN = 1.25  # crop side over the side of the square around the key-points
 PAPER_NOISE = 8 / 256  # "variance of 8 pixels" read as a standard deviation, as a part of the crop's side
+GREY = 127  # around pictures that are not square
 
 
 def check_box(box: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -145,3 +146,14 @@ def take(image: np.ndarray, box: np.ndarray, size: int, *, margin: float = MARGI
     centre, side = square(box, margin=margin)
     matrix = affine(centre, side, size)
     return Crop(cut(image, matrix, size), matrix)
+
+
+def letterbox(image: np.ndarray, size: int) -> tuple[np.ndarray, float]:
+    """A picture (H, W, 3) uint8 shrunk or enlarged to fit the top left of a grey square, and the factor (Chapter 3)."""
+    height, width = image.shape[:2]
+    factor = size / max(height, width)
+    new = max(1, round(width * factor)), max(1, round(height * factor))
+    out = np.full((size, size, 3), GREY, np.uint8)
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    out[: new[1], : new[0]] = cv2.resize(image, new, interpolation=how)
+    return out, factor

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from handpose.crop import letterbox
 from handpose.posenet import TABLE1
 from handpose.skeleton import tight_box
 
@@ -23,9 +24,7 @@ SIDES = ((0.09, 0.13), (0.19, 0.27), (0.38, 0.52), (0.66, 0.86))  # of each map'
 RATIOS = (0.4, 0.75, 1.35)  # width over height
 VARIANCES = (0.1, 0.2)  # SSD's scale of the offsets: of the centre, of the size
 MATCH = 0.5  # an anchor with at least this IoU is a positive
-NEGATIVES = 3  # hard negatives for every positive
-EMPTY = 12  # hard negatives in a picture without a hand
-GREY = 127  # around pictures that are not square
+NEGATIVES, EMPTY = 3, 12  # hard negatives for every positive; in a picture without a hand
 BODY = 0.1  # flesh reaches past the joints: the detector's box is the key-points' plus this part a side
 
 
@@ -46,8 +45,8 @@ class HandDecNet(nn.Module):
         self.options = dict(width=width)
 
         def block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-            return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1), nn.ReLU(inplace=True),
-                                 nn.BatchNorm2d(outputs))  # fmt: skip
+            convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1)
+            return nn.Sequential(convolution, nn.ReLU(inplace=True), nn.BatchNorm2d(outputs))
 
         layers, inputs = [], 3
         for row in range(1, 11):
@@ -210,28 +209,14 @@ class DetectionLoss(nn.Module):
         goals = [b[c[h]] for b, c, h in zip(boxes, chosen, hand, strict=True) if len(b)]
         goal = torch.cat([*goals, self.default.new_zeros(0, 4)])
         own = self.default.expand(len(logits), -1, -1)[hand]
-        parts = {
-            "class": wrong[counted].sum() / positives,
-            "box": F.smooth_l1_loss(offsets.float()[hand], encode(goal, own), reduction="sum") / positives,
-        }
-        return parts["class"] + parts["box"], parts
-
-
-def letterbox(image: np.ndarray, size: int = SIZE) -> tuple[np.ndarray, float]:
-    """A picture (H, W, 3) uint8 shrunk or enlarged to fit the top left of a grey square; and the factor."""
-    height, width = image.shape[:2]
-    factor = size / max(height, width)
-    new = max(1, round(width * factor)), max(1, round(height * factor))
-    out = np.full((size, size, 3), GREY, np.uint8)
-    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    out[: new[1], : new[0]] = cv2.resize(image, new, interpolation=how)
-    return out, factor
+        kind = wrong[counted].sum() / positives
+        place = F.smooth_l1_loss(offsets.float()[hand], encode(goal, own), reduction="sum") / positives
+        return kind + place, {"class": kind, "box": place}
 
 
 @torch.inference_mode()
 def detect(
-    net: HandDecNet, images: list[np.ndarray], *, threshold: float, overlap: float = 0.45, size: int = SIZE,
-    most: int = 20,
+    net: HandDecNet, images: list[np.ndarray], *, threshold: float, overlap=0.45, size: int = SIZE, most: int = 20
 ) -> list[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
     """Boxes of the hands in pictures, best first.
 
@@ -245,17 +230,14 @@ def detect(
     Returns:
         For each picture boxes (n, 4) float32 in its pixels, clipped to it, and confidences (n,) float32.
     """
-    device = next(net.parameters()).device
-    default, found = _kept_anchors(size), []
+    device, default, found = next(net.parameters()).device, _kept_anchors(size), []
     for image in images:
         small, factor = letterbox(image, size)
         logits, offsets = net(torch.from_numpy(small).to(device).permute(2, 0, 1)[None].float() / 255)
         scores = logits[0].sigmoid().cpu()
         kept = (scores >= threshold).nonzero()[:, 0]
-        boxes = decode(offsets[0].cpu()[kept], default[kept]).numpy()
-        boxes = (boxes + 0.5) / factor - 0.5
-        limit = np.array(image.shape[1::-1] * 2) - 0.5
-        boxes = np.clip(boxes, -0.5, limit).astype(np.float32)
+        boxes = (decode(offsets[0].cpu()[kept], default[kept]).numpy() + 0.5) / factor - 0.5
+        boxes = np.clip(boxes, -0.5, np.array(image.shape[1::-1] * 2) - 0.5).astype(np.float32)
         chosen = suppress(boxes, scores[kept].numpy(), overlap)[:most]
         found.append((boxes[chosen], scores[kept].numpy()[chosen]))
     return found

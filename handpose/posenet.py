@@ -62,6 +62,24 @@ class Add(nn.Module):
         return a + b
 
 
+def _layer(row: int, inputs: int, outputs: int, norm_after_relu: bool) -> nn.Module:
+    """A row of Table 1 with so many channels."""
+    name, kernel, *_ = TABLE1[row]
+    if name == "maxpool":
+        module = nn.MaxPool2d(2)
+    else:
+        conv = nn.Conv2d(inputs, outputs, kernel, padding=(kernel[0] // 2, kernel[1] // 2))
+        relu, norm = nn.ReLU(inplace=True), nn.BatchNorm2d(outputs)
+        if name == "conv":
+            module = conv
+        elif name == "Conv+relu":
+            module = nn.Sequential(conv, relu)
+        else:
+            module = nn.Sequential(conv, *((relu, norm) if norm_after_relu else (norm, relu)))
+    module.row = row
+    return module
+
+
 class PoseEstimationNet(nn.Module):
     """Score maps of 21 key-points from a square crop of one hand (section 3.2, Table 1; Chapter 5).
 
@@ -109,20 +127,7 @@ class PoseEstimationNet(nn.Module):
             return TABLE1[row][2] if row in (11, 19, 20, 21) else round(TABLE1[row][2] * width)
 
         def layer(row: int, inputs: int) -> nn.Module:
-            name, kernel, *_ = TABLE1[row]
-            if name == "maxpool":
-                module = nn.MaxPool2d(2)
-            else:
-                conv = nn.Conv2d(inputs, channels(row), kernel, padding=(kernel[0] // 2, kernel[1] // 2))
-                relu, norm = nn.ReLU(inplace=True), nn.BatchNorm2d(channels(row))
-                if name == "conv":
-                    module = conv
-                elif name == "Conv+relu":
-                    module = nn.Sequential(conv, relu)
-                else:
-                    module = nn.Sequential(conv, *((relu, norm) if norm_after_relu else (norm, relu)))
-            module.row = row
-            return module
+            return _layer(row, inputs, channels(row), norm_after_relu)
 
         def block(row: int) -> nn.Module:
             if control:

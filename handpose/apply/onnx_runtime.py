@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from handpose import detector, skeleton
+from handpose.crop import GREY
 from handpose.posenet import STRIDE
 
 FORM = "handpose.onnx/1"  # what the metadata call themselves
@@ -27,7 +28,7 @@ ANEW = "make it anew with: python -m handpose export"
 LARGEST = 2048  # pixels of an input's side; a file that asks for more is not one of ours
 #: What a detector's outputs mean. A file that was made with other settings cannot be read by this version.
 DETECTOR = {"strides": list(detector.STRIDES), "sides": [list(s) for s in detector.SIDES],
-            "ratios": list(detector.RATIOS), "variances": list(detector.VARIANCES), "grey": detector.GREY,
+            "ratios": list(detector.RATIOS), "variances": list(detector.VARIANCES), "grey": GREY,
             "body": detector.BODY}  # fmt: skip
 
 

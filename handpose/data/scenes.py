@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from handpose import crop, data
+from handpose.crop import GREY
 from handpose.data import augment, crops
 from handpose.data.readers.wild import Wild
 from handpose.data.synthetic import background
-from handpose.detector import BODY, GREY, SIZE, body_box
+from handpose.detector import BODY, SIZE, body_box
 
 SPLITS = {"train": 0, "val": 1, "test": 2}
 MOST = 4  # hands in a scene

@@ -3,9 +3,7 @@
 Chapter 3 shows the scores, Chapter 12 says which function made them.
 """
 
-import contextlib
 import dataclasses
-import io
 import itertools
 from collections.abc import Sequence
 
@@ -19,59 +17,10 @@ from handpose.crop import MARGIN
 from handpose.data import scenes
 from handpose.data.readers.asl_letters import AslLetters
 from handpose.pipeline import THRESHOLD
+from handpose.study.average_precision import Found, average_precision, with_interval
 from handpose.train import evaluate
 
 LOWEST = 0.01  # boxes below are left out of average precision
-Found = list[tuple[np.ndarray, np.ndarray]]  # boxes (n, 4) and confidences (n,) of each picture
-
-
-def average_precision(found: Found, boxes: Sequence[np.ndarray]) -> dict:
-    """COCO's average precision of boxes, by pycocotools.
-
-    Args:
-        found: what `detector.detect` gave, with a threshold near 0.
-        boxes: the true boxes (n, 4) of each picture.
-
-    Returns:
-        ``ap50`` (IoU 0.5), ``ap`` (mean over IoU 0.5 to 0.95), and ``precision50`` at recall 0, 0.01, ..., 1.
-    """
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    def extent(box: np.ndarray) -> list[float]:
-        return [float(v) for v in (*box[:2], *(box[2:] - box[:2]))]
-
-    true = [{"image_id": i, "bbox": extent(b), "area": float(np.prod(b[2:] - b[:2])), "iscrowd": 0, "category_id": 1}
-            for i, many in enumerate(boxes) for b in many]  # fmt: skip
-    mine = [{"image_id": i, "bbox": extent(b), "score": float(s), "category_id": 1}
-            for i, (many, scores) in enumerate(found) for b, s in zip(many, scores, strict=True)]  # fmt: skip
-    if not mine or not true:
-        return {"ap50": 0.0, "ap": 0.0, "precision50": [0.0] * 101}
-    truth = COCO()
-    truth.dataset = {"images": [{"id": i} for i in range(len(boxes))], "categories": [{"id": 1}],
-                     "annotations": [a | {"id": k} for k, a in enumerate(true, 1)]}  # fmt: skip
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth.createIndex()
-        judge = COCOeval(truth, truth.loadRes(mine), "bbox")
-        judge.params.areaRng, judge.params.areaRngLbl = judge.params.areaRng[:1], ["all"]
-        judge.evaluate()
-        judge.accumulate()
-    precision = judge.eval["precision"][:, :, 0, 0, -1]  # (IoU thresholds, recalls)
-    return {"ap50": float(precision[0].mean()), "ap": float(precision.mean()),
-            "precision50": [round(float(p), 4) for p in precision[0]]}  # fmt: skip
-
-
-def with_interval(found: Found, boxes: Sequence[np.ndarray], groups: Sequence[str], *, repeats: int = 200) -> dict:
-    """`average_precision` with 95 % intervals, drawing whole groups of pictures with replacement."""
-    names, index = np.unique(np.asarray(groups), return_inverse=True)
-    members, rng, draws = [np.flatnonzero(index == k) for k in range(len(names))], np.random.default_rng(0), []
-    for _ in range(repeats):
-        drawn = np.concatenate([members[k] for k in rng.integers(len(names), size=len(names))])
-        scores = average_precision([found[i] for i in drawn], [boxes[i] for i in drawn])
-        draws.append((scores["ap50"], scores["ap"]))
-    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
-    whole = average_precision(found, boxes)
-    return whole | {"intervals": {k: [float(a), float(b)] for k, a, b in zip(("ap50", "ap"), low, high, strict=True)}}
 
 
 def best(found: Found, boxes: Sequence[np.ndarray], threshold: float = THRESHOLD) -> dict:

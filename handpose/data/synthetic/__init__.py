@@ -15,8 +15,9 @@ from handpose.data.sample import Sample
 from handpose.data.synthetic import background as backgrounds
 from handpose.data.synthetic.alphabet import GERMAN_ALPHABET, VIEWS
 from handpose.data.synthetic.anatomy import ANGLES, LIMITS, Identity, Pose, joints, random_identity
+from handpose.data.synthetic.camera import Camera
 from handpose.data.synthetic.effects import camera_effects, ground_shadow, motion
-from handpose.data.synthetic.render import Camera, Drawing, Light, draw
+from handpose.data.synthetic.render import Drawing, Light, draw
 from handpose.data.synthetic.shapes import SHAPES, mix, random_pose, shape
 from handpose.skeleton import tight_box
 

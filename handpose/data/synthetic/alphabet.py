@@ -12,7 +12,7 @@ The shapes themselves, as joint angles, stand in ``shapes.py`` under the same na
 The database that the paper uses shows 35 signs; J, Z and the three umlauts move, and are left out here.
 """
 
-from handpose.data.synthetic.render import Camera
+from handpose.data.synthetic.camera import Camera
 
 #: name: (what the hand does, seen by the person it is shown to; source)
 DESCRIPTIONS = {

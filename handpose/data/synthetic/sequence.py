@@ -15,8 +15,9 @@ from handpose.data.readers import stb
 from handpose.data.synthetic import _compose, random_light
 from handpose.data.synthetic.anatomy import Identity, Pose, joints, random_identity
 from handpose.data.synthetic.background import clutter
+from handpose.data.synthetic.camera import Camera
 from handpose.data.synthetic.collision import penetration
-from handpose.data.synthetic.render import Camera, Drawing, Light, draw
+from handpose.data.synthetic.render import Drawing, Light, draw
 from handpose.data.synthetic.shapes import mix, random_pose, shape
 
 KEY = 30  # frames from one key pose to the next, about a second
