@@ -1,6 +1,7 @@
 """Files are written whole or not at all: under a temporary name first, then renamed."""
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,3 +45,9 @@ def check(path: str | os.PathLike) -> None:
         probe.unlink()
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def write_json(path: str | os.PathLike, content: dict) -> None:
+    """Write a JSON file, whole or not at all. Raises OutputError, see `writing`."""
+    with writing(path) as unfinished:
+        unfinished.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from handpose import files
 from handpose.data.common import DataError, make_sample, read_image, read_json
 from handpose.data.sample import Sample
 from handpose.skeleton import JOINTS, NUM_JOINTS, tight_box
-from handpose.train import records
 
 FORMAT = "handpose.keypoints/1"
 SPLITS = ("train", "val", "all")
@@ -151,7 +151,7 @@ class LabelFile:
         Raises:
             handpose.files.OutputError: the folder or disk does not take it; what was there is untouched.
         """
-        records.write_json(self.file, {"format": FORMAT, "order": list(JOINTS), "images": list(self.entries.values())})
+        files.write_json(self.file, {"format": FORMAT, "order": list(JOINTS), "images": list(self.entries.values())})
 
 
 class Labelled:
