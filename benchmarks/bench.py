@@ -22,7 +22,7 @@ import reading  # noqa: E402
 import steps  # noqa: E402
 import timing  # noqa: E402
 
-from handpose import devices
+from handpose import devices  # noqa: E402
 from handpose.train import records  # noqa: E402
 from handpose.train.loop import keep_freed_memory  # noqa: E402
 

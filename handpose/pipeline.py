@@ -89,7 +89,7 @@ class HandPose:
             threshold, second_look: as for `HandPose`.
 
         Raises:
-            handpose.apply.onnx_runtime.OnnxError: a file is missing or cannot be used, or ONNX Runtime is not installed.
+            handpose.apply.onnx_runtime.OnnxError: a file is missing or cannot be used, or there is no ONNX Runtime.
             ValueError: a threshold outside 0 to 1, or fewer threads than one.
         """
         nets = onnx_runtime.load(folder, threads=threads)

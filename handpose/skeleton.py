@@ -27,7 +27,7 @@ BONES = tuple((PARENT[j], j) for j in range(1, NUM_JOINTS))
 INDEX_MCP, INDEX_PIP = 5, 6
 
 #: The Stereo Hand Pose benchmark lists the palm's centre, then each finger from base to tip, little finger first:
-#: ``canonical = stb[..., STB_ORDER, :]``. Joint 0 stays the palm's centre; see `handpose.data.readers.stb.wrist_from_palm`.
+#: ``canonical = stb[..., STB_ORDER, :]``. Joint 0 stays the palm's centre; see `wrist_from_palm` of its reader.
 STB_ORDER = (0,) + tuple(4 * (4 - f) + k for f in range(5) for k in (1, 2, 3, 4))
 
 #: Rendered Hand Pose lists, of each hand, the wrist, then each finger from tip to base, thumb first:

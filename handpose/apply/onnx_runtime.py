@@ -1,4 +1,4 @@
-"""Networks in ONNX files, run by ONNX Runtime and called like their originals. `handpose.apply.export` writes the files.
+"""Networks in ONNX files, run by ONNX Runtime and called like their originals; `export` writes the files.
 
 Each file carries in its metadata, as one line of JSON, all else that is needed: the kind of network, the size of its
 input, the letters or the anchors, licence and hash of the weights, and a hash of what stands before the metadata,

@@ -1,6 +1,6 @@
 """Hands in COCO's form: OneHand10K, CMU Panoptic, COCO-WholeBody, and MMPose's conversions of FreiHAND and RHD.
 
-Each set, and each part of it, is one JSON file; `handpose.data.readers.coco_json` reads it and says what stands in it. The
+Each set, and each part of it, is one JSON file; `coco_json` beside this module reads it and says what stands in it. The
 pictures lie where the archives of the set put them.
 
 The joints stand in the canonical order, except those converted from Rendered Hand Pose, which keep that set's own
