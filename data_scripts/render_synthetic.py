@@ -15,7 +15,6 @@ picture shows does not depend on the number of processes.
 import argparse
 import contextlib
 import hashlib
-import itertools
 import json
 import multiprocessing
 import os
@@ -26,134 +25,20 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import lru_cache
 from multiprocessing import connection
 from pathlib import Path
 from typing import NoReturn
 
 import cv2
-import numpy as np
+from rendering import hand_keypoints, stereo
+from rendering.writing import write
 from tqdm import tqdm
 
-from handpose import data, files
+from handpose import files
 from handpose.data import synthetic
-from handpose.data.readers import stb
-from handpose.data.readers.hand_keypoints import PART_STARTS, VAL_STARTS
-from handpose.data.sample import Sample
 
-LAYOUTS = ("hand-keypoints", "stb")
+LAYOUTS = {"hand-keypoints": hand_keypoints, "stb": stereo}
 MANIFEST = "rendered.json"  # what the folder's pictures are; a folder without it is not written to
-VAL_PART = 0.1  # of the pictures in the hand-keypoints layout
-
-
-# One file
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    with files.writing(path) as unfinished:
-        unfinished.write_bytes(content)
-
-
-def encoded(kind: str, image: np.ndarray, *options: int) -> bytes:
-    """(H, W, 3) uint8 RGB as the content of a .jpg or .png file."""
-    return cv2.imencode(kind, image[..., ::-1], options)[1].tobytes()
-
-
-# The Hand Keypoints layout
-
-
-def ids(split: str) -> Iterator[int]:
-    """The ids that the block split counts as "train" (30,300 of them) or "val" (without end)."""
-    ends = dict(zip("AB", list(PART_STARTS.values())[1:], strict=True))
-    for part in "BCA":  # the largest ranges first, so that a small set lies in one
-        if split == "train":
-            yield from range(max(PART_STARTS[part], 1), VAL_STARTS[part])
-        elif part == "B":
-            yield from range(VAL_STARTS[part], ends[part])
-        elif part == "C":
-            yield from itertools.count(VAL_STARTS[part])
-
-
-def hand_keypoints_tasks(number: int) -> list[tuple[str, int, int]]:
-    """(split, index in its stream, id) of every picture."""
-    held_back = round(VAL_PART * number) if number > 1 else 0
-    tasks = [("train", i, id) for i, id in zip(range(number - held_back), ids("train"), strict=False)]
-    if len(tasks) < number - held_back:
-        room = int(len(tasks) / (1 - VAL_PART))
-        raise files.OutputError(f"--number {number} is too many: the layout's block split has ids for about {room}")
-    return tasks + [("val", i, id) for i, id in zip(range(held_back), ids("val"), strict=False)]
-
-
-def label_line(sample: Sample) -> str:
-    """``class cx cy w h (x y v) * 21`` as parts of the picture; v: 2 seen, 1 hidden by the hand itself, 0 outside."""
-    height, width = sample.image.shape[:2]
-    x0, y0, x1, y1 = (np.nan_to_num(sample.box) + 0.5) / [width, height, width, height]
-    numbers = [(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0]
-    for point, visible, hidden in zip(sample.keypoints, sample.visible, sample.occluded, strict=True):
-        numbers += [*((point + 0.5) / [width, height]), 2 - int(hidden)] if visible else [0, 0, 0]
-    return "0 " + " ".join(f"{n:.7g}" for n in numbers) + "\n"
-
-
-def hand_keypoints_files(out: Path, task: tuple) -> list[Path]:
-    """The picture, which is written last, so that a picture has its label."""
-    split, _, id = task
-    return [out / "images" / split / f"IMG_{id:08d}.jpg"]
-
-
-@lru_cache(maxsize=4)
-def stream(seed: int, split: str, size: int) -> synthetic.SyntheticHands:
-    """The rendered hands that `handpose.data.open("synthetic")` gives, at another size."""
-    settings = {k: v for k, v in data.SYNTHETIC[split].items() if k != "length"}
-    return synthetic.SyntheticHands(seed, split, **(settings | {"size": size}))
-
-
-def draw_hand_keypoints(out: Path, settings: dict, task: tuple) -> None:
-    split, index, id = task
-    sample = stream(settings["seed"], split, settings["size"])[index]
-    write(out / "labels" / split / f"IMG_{id:08d}.txt", label_line(sample).encode())
-    write(hand_keypoints_files(out, task)[0], encoded(".jpg", sample.image, cv2.IMWRITE_JPEG_QUALITY, 95))
-
-
-# The Stereo Hand Pose layout
-
-
-def stb_tasks(number: int) -> list[tuple[str, int]]:
-    """(sequence, frame) of every pair of pictures."""
-    return [(name, frame) for name in stb.SEQUENCES for frame in range(number)]
-
-
-def stb_files(out: Path, task: tuple) -> list[Path]:
-    """The left and the right picture."""
-    return [out / "images" / task[0] / f"{view}_{task[1]}.png" for view in ("BB_left", "BB_right")]
-
-
-@lru_cache(maxsize=2)
-def stereo_sequence(seed: int, name: str, frames: int):
-    """A whole sequence's motion; kept, because its frames come one after the other."""
-    from handpose.data.synthetic.sequence import StereoSequence
-
-    return StereoSequence(seed, name, frames)
-
-
-def draw_stb(out: Path, settings: dict, task: tuple) -> None:
-    sequence = stereo_sequence(settings["seed"], task[0], settings["number"])
-    for file in stb_files(out, task):
-        if not file.exists():
-            image = sequence.picture(task[1], file.stem.rsplit("_", 1)[0])
-            write(file, encoded(".png", image, cv2.IMWRITE_PNG_COMPRESSION, 3))
-
-
-def stb_labels(out: Path, settings: dict) -> None:
-    """All label files. They come last: without them a reader sees that pictures are still being drawn."""
-    from scipy.io import savemat
-
-    for name in stb.SEQUENCES:
-        file = out / "labels" / f"{name}_BB.mat"
-        if not file.exists():
-            para = stereo_sequence(settings["seed"], name, settings["number"]).hand_para()
-            with files.writing(file) as unfinished, open(unfinished, "wb") as stream:
-                savemat(stream, {"handPara": para})
 
 
 # Processes
@@ -162,7 +47,7 @@ def stb_labels(out: Path, settings: dict) -> None:
 def work(job: tuple) -> None:
     """Draw one task; runs in a process of its own."""
     out, settings, task = job
-    (draw_stb if settings["layout"] == "stb" else draw_hand_keypoints)(out, settings, task)
+    LAYOUTS[settings["layout"]].draw(out, settings, task)
 
 
 def start_worker() -> None:
@@ -280,17 +165,17 @@ def main(arguments: list[str] | None = None) -> int:
         settings["size"] = asked.size
     settings["renderer"] = renderer_version()
     try:
-        is_stb = asked.layout == "stb"
-        tasks = stb_tasks(asked.number) if is_stb else hand_keypoints_tasks(asked.number)
+        layout, is_stb = LAYOUTS[asked.layout], asked.layout == "stb"
+        tasks = layout.tasks(asked.number)
         claim(asked.out, settings)
-        paths = stb_files if is_stb else hand_keypoints_files
-        jobs = [(asked.out, settings, task) for task in tasks if not all(f.exists() for f in paths(asked.out, task))]
+        missing = [task for task in tasks if not all(f.exists() for f in layout.paths(asked.out, task))]
+        jobs = [(asked.out, settings, task) for task in missing]
         bar = tqdm(total=len(tasks), initial=len(tasks) - len(jobs), unit="frame" if is_stb else "picture")
         with bar, contextlib.closing(draw_all(jobs, asked.workers)) as drawn:
             for _ in drawn:
                 bar.update()
         if is_stb:
-            stb_labels(asked.out, settings)
+            stereo.labels(asked.out, settings)
         tidy(asked.out)
     except (files.OutputError, OSError) as error:
         print(f"render_synthetic: {error}", file=sys.stderr)

@@ -81,11 +81,11 @@ def test_hand_keypoints_layout_reads_back(yolo):
 
 
 def test_ids_keep_to_the_block_split():
-    tasks = script.hand_keypoints_tasks(30000)
+    tasks = script.hand_keypoints.tasks(30000)
     assert len({number for _, _, number in tasks}) == 30000
     assert all(block_split(number) == split for split, _, number in tasks[::7])
     with pytest.raises(files.OutputError, match="33"):
-        script.hand_keypoints_tasks(40000)
+        script.hand_keypoints.tasks(40000)
 
 
 def test_killed_midway_it_goes_on(tmp_path, yolo):
