@@ -1,4 +1,4 @@
-"""Photographs labelled by hand: the JSON file that ``data_scripts/label_keypoints.py`` writes.
+"""Photographs labelled by hand: the JSON file that ``data_scripts/label_keypoints.py`` writes::
 
     {"format": "handpose.keypoints/1",
      "order": ["wrist", "thumb CMC", ...],
