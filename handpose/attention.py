@@ -37,7 +37,14 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def attend_fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """The same output as `attend`, from PyTorch's fused kernel, which never stores the weights."""
+    """The same output as `attend`, from PyTorch's fused kernel, which never stores the weights.
+
+    Args:
+        q, k, v: (B, H, L, D).
+
+    Returns:
+        The output (B, H, L, D).
+    """
     return F.scaled_dot_product_attention(q, k, v)
 
 

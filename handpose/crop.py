@@ -66,7 +66,8 @@ def affine(centre: np.ndarray, side: float, size: int, *, rotation: float = 0.0,
     """The map from the picture to a crop of `size` x `size` pixels.
 
     Args:
-        centre, side: the square in the picture, pixels.
+        centre: (2,) of the square in the picture, pixels.
+        side: of the square, pixels of the picture.
         size: pixels of the crop's side.
         rotation: radians; the hand turns clockwise on the screen.
         flip: mirror left and right, after the rotation. Joint indices stay; a left hand becomes a right one.
@@ -89,7 +90,7 @@ def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def invert(matrix: np.ndarray) -> np.ndarray:
-    """The map back from the crop to the picture."""
+    """The map back from the crop to the picture, (2, 3), of a map `matrix` (2, 3)."""
     return cv2.invertAffineTransform(matrix)
 
 
@@ -142,7 +143,14 @@ class Crop:
 
 
 def take(image: np.ndarray, box: np.ndarray, size: int, *, margin: float = MARGIN) -> Crop:
-    """The crop around a box, as evaluation and prediction make it: no noise, no rotation."""
+    """The crop around a box, as evaluation and prediction make it: no noise, no rotation.
+
+    Args:
+        image: (H, W, C) uint8.
+        box: (4,) tight box, pixels of the picture.
+        size: side of the crop in pixels.
+        margin: factor on the side of the square around the box.
+    """
     centre, side = square(box, margin=margin)
     matrix = affine(centre, side, size)
     return Crop(cut(image, matrix, size), matrix)

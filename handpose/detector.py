@@ -132,7 +132,7 @@ def match(boxes: Tensor, default: Tensor, threshold: float = MATCH) -> Tensor:
 
 
 def solid(boxes: Tensor) -> Tensor:
-    """Boxes at least one pixel wide and high, about the same centres."""
+    """Boxes (..., 4) in pixels, made at least one pixel wide and high about the same centres; (..., 4)."""
     centre, extent = (boxes[..., :2] + boxes[..., 2:]) / 2, (boxes[..., 2:] - boxes[..., :2]).clamp(min=1)
     return torch.cat([centre - extent / 2, centre + extent / 2], -1)
 
@@ -146,7 +146,10 @@ def encode(boxes: Tensor, default: Tensor) -> Tensor:
 
 
 def decode(offsets: Tensor, default: Tensor) -> Tensor:
-    """The inverse of `encode`; growth is limited to a factor of 16, so that no offset overflows."""
+    """The inverse of `encode`: offsets (..., 4) from anchors (..., 4) as boxes (..., 4) in pixels.
+
+    Growth is limited to a factor of 16, so that no offset overflows.
+    """
     own, centre = default[..., 2:] - default[..., :2], (default[..., :2] + default[..., 2:]) / 2
     centre = centre + offsets[..., :2] * VARIANCES[0] * own
     extent = own * (offsets[..., 2:] * VARIANCES[1]).clamp(-2.8, 2.8).exp()
@@ -161,7 +164,7 @@ def body_box(points: np.ndarray, visible: np.ndarray | None = None) -> np.ndarra
 
 
 def joint_box(box: np.ndarray) -> np.ndarray:
-    """The inverse of `body_box`: the box of the key-points within a detector's box."""
+    """The inverse of `body_box`: the box (..., 4) of the key-points within a detector's box (..., 4), pixels."""
     box = np.asarray(box, np.float32)
     extra = BODY / (1 + 2 * BODY) * (box[..., 2:] - box[..., :2])
     return np.concatenate([box[..., :2] + extra, box[..., 2:] - extra], -1)
@@ -188,11 +191,12 @@ class DetectionLoss(nn.Module):
         """The loss of a batch.
 
         Args:
-            logits: (B, A). offsets: (B, A, 4).
-            boxes: the hands of each picture, (n, 4) each; n may be 0.
+            logits: (B, A).
+            offsets: (B, A, 4).
+            boxes: the hands of each picture, (n, 4) pixels each; n may be 0.
 
         Returns:
-            Total, and its parts ``{"class", "box"}``.
+            Total, and its parts ``{"class", "box"}``, each a scalar, ().
         """
         chosen = torch.stack([match(b, self.default) for b in boxes])  # (B, A)
         hand = chosen >= 0

@@ -52,6 +52,7 @@ class Concat(nn.Module):
     """Row 12: feature maps side by side along the channels (Chapter 12)."""
 
     def forward(self, *maps: Tensor) -> Tensor:
+        """Maps (B, C1, h, w), (B, C2, h, w), ... as one (B, C1 + C2 + ..., h, w)."""
         return torch.cat(maps, dim=1)
 
 
@@ -59,6 +60,7 @@ class Add(nn.Module):
     """Row 17: the sum of two maps, the table's only residual connection (Chapter 12)."""
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Two maps (B, C, h, w) as their sum (B, C, h, w)."""
         return a + b
 
 

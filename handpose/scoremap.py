@@ -23,12 +23,12 @@ def sigma_in_cells(cells: float, spread: float = PAPER_SPREAD) -> float:
 
 
 def to_cells(points: Tensor, stride: float = 8) -> Tensor:
-    """Pixels of the crop to cells; both count centres at whole numbers."""
+    """Points (..., 2) from pixels of the crop to cells, (..., 2); both count centres at whole numbers."""
     return (points + 0.5) / stride - 0.5
 
 
 def to_pixels(points: Tensor, stride: float = 8) -> Tensor:
-    """Cells to pixels of the crop."""
+    """Points (..., 2) from cells to pixels of the crop, (..., 2)."""
     return (points + 0.5) * stride - 0.5
 
 

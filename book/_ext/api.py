@@ -2,8 +2,8 @@
 
 * ``{api} PAGE`` writes a page's sections, one a module, through autodoc; ``{api-offered}`` lists what `handpose` itself
   offers. What is public is `symbols.py`'s to say.
-* In docstrings, "Chapter 4" becomes a link, and so does a name in `backticks`. Comments behind the fields of a dataclass
-  become their descriptions. An entry that leaves its chapter to its module gets a line with the link.
+* In docstrings, "Chapter 4" becomes a link, and so does a name in `backticks`. Comments behind the fields of a
+  dataclass become their descriptions. An entry that leaves its chapter to its module gets a line with the link.
 * In chapters, the first `metrics.pck` or `PoseLoss` in backticks becomes a link to its entry. The notebooks stay as
   they are: the link is made on the built page.
 """
@@ -58,15 +58,11 @@ def entry_of(span: str, known: dict[str, object]) -> str | None:
 def lines_of(entry: symbols.Entry) -> list[str]:
     """The entry as reStructuredText."""
     if entry.kind != "data":
-        return [f".. {DIRECTIVES[entry.kind]}:: {entry.name}", "   :members:", ""]
-    value = repr(entry.value)
+        members = ["   :members:", "   :special-members: __call__"] if entry.kind == "class" else []
+        return [f".. {DIRECTIVES[entry.kind]}:: {entry.name}", *members, ""]
+    value, (module, _, name) = repr(entry.value), entry.name.rpartition(".")
     shown = [f"   :value: {value}"] if len(value) <= LONGEST_VALUE else []
-    return [f".. py:data:: {entry.name}", *shown, "", f"   {linked(entry.comment, {})}", ""]
-
-
-def autodoc_options(lines: list[str]) -> list[str]:
-    """Functions have no members to list."""
-    return [line for i, line in enumerate(lines) if not (line == "   :members:" and "autofunction" in lines[i - 1])]
+    return [f".. py:data:: {name}", f"   :module: {module}", *shown, "", f"   {linked(entry.comment, {})}", ""]
 
 
 class Api(SphinxDirective):
@@ -81,7 +77,7 @@ class Api(SphinxDirective):
             file = name.replace(".", "/")
             body = [f".. automodule:: {name}", "", f"`Source of {name} <../_modules/{file}.html>`__", ""]
             for entry in found:
-                body += autodoc_options(lines_of(entry))
+                body += lines_of(entry)
             text += [f"# `{name.removeprefix('handpose.')}`", "", "````{eval-rst}", *body, "````", ""]
         place = nodes.section()
         self.state.nested_parse(StringList(text, self.env.docname), 0, place, match_titles=True)
@@ -89,14 +85,14 @@ class Api(SphinxDirective):
 
 
 class Offered(SphinxDirective):
-    """The names that stand in `handpose` itself, with their first sentences."""
+    """The names that stand in `handpose` itself, with the first paragraphs of their docstrings."""
 
     def run(self):
         package = importlib.import_module("handpose")
         text = ["````{eval-rst}"]
         for name in package.__all__:
             value = getattr(package, name)
-            summary = re.split(r"(?<=[.:])\s|\n\n", inspect.getdoc(value))[0].replace("\n", " ")
+            summary = inspect.getdoc(value).split("\n\n")[0].replace("\n", " ")
             if known := targets().get(id(value)):
                 role = "mod" if inspect.ismodule(value) else "obj"
                 text += [f":py:{role}:`handpose.{name} <{known}>`", f"   {linked(summary, {})}"]
@@ -154,7 +150,7 @@ def mend_docstring(app, what, name, value, options, lines):
     own = symbols.chapters_of("\n".join(lines))
     if dataclasses.is_dataclass(value) and isinstance(value, type):
         fields = {key: comment for key, comment in symbols.field_comments(value).items() if comment}
-        lines += ["", "Attributes:", *(f"    {key}: {comment}" for key, comment in fields.items())] if fields else []
+        lines += ["", "Fields:", *(f"    {key}: {comment}" for key, comment in fields.items())] if fields else []
     lines[:] = linked("\n".join(lines), local).split("\n")
     if what in ("function", "class") and not own and (found := chapters_for(value)):
         roles = [chapter_role(number, f"Chapter {number}") for number in found]

@@ -97,10 +97,11 @@ def modules_of(package: str) -> list:
     for part in pkgutil.iter_modules(room.__path__, package + "."):
         if part.name.rpartition(".")[2].startswith("_") or part.name in PAGES.values():
             continue
-        if not part.ispkg:
-            found.append(importlib.import_module(part.name))
-        elif package != "handpose" and hasattr(importlib.import_module(part.name), "__all__"):
-            found.append(importlib.import_module(part.name))
+        if part.ispkg and package == "handpose":
+            continue  # a room
+        module = importlib.import_module(part.name)
+        if not part.ispkg or hasattr(module, "__all__"):
+            found.append(module)
     return found
 
 

@@ -104,7 +104,7 @@ def describe(kind: str, net: nn.Module, size: int, weights: Path) -> dict:
 
 
 def difference(net: nn.Module, other: nn.Module, example: torch.Tensor) -> float:
-    """Largest difference between the outputs of two networks.
+    """Largest difference between the outputs of two networks for an input `example` (B, ...), as both take it.
 
     Raises:
         OnnxError: it is more than rounding makes.

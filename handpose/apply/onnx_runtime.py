@@ -75,7 +75,15 @@ class Network(nn.Module):
         self._try()
 
     def forward(self, inputs: Tensor) -> list[Tensor] | Tensor:
-        """Maps of every stage; or logits and offsets; or the logits of the letters."""
+        """What the original returns, by the kind of network.
+
+        Args:
+            inputs: (B, 3, S, S) float in [0, 1]; of the classifier, key-points (B, 21, 2).
+
+        Returns:
+            "pose": maps of every stage, (B, 21, S/8, S/8) each; "detector": logits (B, A) and offsets (B, A, 4);
+            "gesture": logits (B, labels).
+        """
         name = self.session.get_inputs()[0].name
         found = [torch.from_numpy(f) for f in self.session.run(None, {name: np.ascontiguousarray(inputs)})]
         return found[0] if self.kind == "gesture" else found

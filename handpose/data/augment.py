@@ -19,6 +19,8 @@ from handpose.crop import MARGIN
 
 @dataclass(frozen=True)
 class Crop:
+    """The crop that the network is trained on (Chapter 7)."""
+
     size: int = 256  # pixels of the crop's side
     noise: float = 8 / 256  # standard deviation of the centre's shift per axis, as a part of the crop's side
 
@@ -49,25 +51,31 @@ class Random:
         self.large = self.small if self.device.type == "cpu" else torch.Generator(self.device).manual_seed(step)
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        """Numbers between `low` and `high`; a tensor of any shape asked for."""
         return (low + (high - low) * torch.rand(shape, generator=self.small)).to(self.device)
 
     def normal(self, scale: float, *shape: int) -> Tensor:
+        """Normal numbers with the standard deviation `scale`; a tensor of any shape asked for."""
         return (scale * torch.randn(shape, generator=self.small)).to(self.device)
 
     def number(self, low: float, high: float) -> float:
+        """One number between `low` and `high`, on no device."""
         return low + (high - low) * torch.rand((), generator=self.small).item()
 
     def chance(self, probability: float, *shape: int) -> Tensor:
+        """True with a probability; a bool tensor of any shape asked for."""
         return (torch.rand(shape, generator=self.small) < probability).to(self.device)
 
     def some(self, probability: float, size: int) -> Tensor:
-        """Indices of those that were chosen; counted here, so that no device is waited for."""
+        """Indices (n,) of those of `size` that were chosen; counted here, so that no device is waited for."""
         return (torch.rand(size, generator=self.small) < probability).nonzero()[:, 0].to(self.device)
 
     def index(self, size: int, *shape: int) -> Tensor:
+        """Whole numbers from 0 to below `size`; a tensor of any shape asked for."""
         return torch.randint(size, shape, generator=self.small).to(self.device)
 
     def pixels(self, *shape: int) -> Tensor:
+        """Normal numbers with standard deviation 1, drawn on the device itself; a tensor of any shape asked for."""
         return torch.randn(shape, generator=self.large, device=self.device)
 
 

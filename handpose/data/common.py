@@ -60,7 +60,7 @@ def read_json(file: Path, *, missing: str = "", damaged: str = "") -> object:
 
 
 def numbers(value: object, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Nested lists as an array of integers or floats of this shape; None where they are anything else."""
+    """Nested lists as an array of integers or floats, shaped as `shape` says; None where they are anything else."""
     try:
         array = np.array(value)
     except ValueError:  # lists of different lengths
@@ -69,7 +69,7 @@ def numbers(value: object, shape: tuple[int, ...]) -> np.ndarray | None:
 
 
 def read_square(file: Path, side: int) -> np.ndarray:
-    """A picture of a set whose pictures all are side x side pixels; see `read_image`.
+    """A picture (side, side, 3) uint8 RGB of a set whose pictures all are side x side pixels; see `read_image`.
 
     Raises:
         DataError: also for another size, for which the set's labels would not hold.
@@ -97,7 +97,7 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
 
 
 def decode_image(data: bytes, name: str) -> np.ndarray:
-    """The same from bytes in memory; `name` appears in errors."""
+    """The same as `read_image`, (H, W, 3) uint8 RGB, from bytes in memory; `name` appears in errors."""
     if not data:
         raise DataError(f"{name}: the file is empty")
     if data[:2] == b"\xff\xd8" and not _jpeg_ends(data):
@@ -134,7 +134,14 @@ def _jpeg_ends(data: bytes) -> bool:
 
 
 def make_sample(image: np.ndarray, points: np.ndarray, labelled: np.ndarray, **known) -> Sample:
-    """A Sample from a picture and its labels; `visible` and `box` follow from them."""
+    """A Sample from a picture and its labels; `visible` and `box` follow from them.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        points: (21, 2) pixels of the picture, canonical order.
+        labelled: (21,) bool: the joints that have a label.
+        known: further fields of `Sample`.
+    """
     points = np.asarray(points, np.float32)
     height, width = image.shape[:2]
     x, y = points[:, 0], points[:, 1]

@@ -165,7 +165,7 @@ def backgrounds(samples, size: int, *, limit: int = 400, seed: int = 0) -> Tenso
 
 @functools.lru_cache(maxsize=1)
 def drawn_backgrounds(size: int, *, number: int = 150, seed: int = 0) -> Tensor:
-    """Drawn scenes without a hand in the foreground, in the same form as `backgrounds`."""
+    """Drawn scenes without a hand in the foreground, (number, S, S, 3) uint8, in the same form as `backgrounds`."""
     from handpose.data.synthetic import background  # here, because it is not needed to cut photographs
 
     side = kept_side(size)

@@ -45,7 +45,7 @@ class Picture:
 
 
 def ellipses(boxes: np.ndarray) -> np.ndarray:
-    """(n, 21, 2) points of the ellipse in each box: about what a hand fills, when only its box is known."""
+    """(n, 21, 2) points, in pixels, of the ellipse in each box (n, 4): what a hand fills if only its box is known."""
     angle = np.arange(21) / 20 * 2 * np.pi
     middle, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
     circle = np.stack([np.cos(angle), np.sin(angle)], -1)
@@ -53,7 +53,10 @@ def ellipses(boxes: np.ndarray) -> np.ndarray:
 
 
 def outline(points: np.ndarray, visible: np.ndarray) -> np.ndarray:
-    """(21, 2) the visible key-points moved outwards until their extent is the body box; others lie on one of these."""
+    """The visible key-points of (21, 2), in pixels, moved outwards until their extent is the body box; (21, 2).
+
+    Those that are not visible lie on one of these.
+    """
     points = np.where(visible[:, None], points, points[visible][0])
     middle = (points.min(0) + points.max(0)) / 2
     return (middle + (1 + 2 * BODY) * (points - middle)).astype(np.float32)
@@ -179,7 +182,8 @@ def batch(
     at the bottom, in grey, as pictures that are not square do.
 
     Args:
-        images: (B, S, S, 3) uint8. outlines: (n, 21, 2) each, see `Picture`.
+        images: (B, S, S, 3) uint8.
+        outlines: (n, 21, 2) pixels each, see `Picture`.
         how: `rotation` (0: nothing is turned), `scale`, `stretch`, `flip`, the colours and `cutout` are used.
 
     Returns:

@@ -43,6 +43,8 @@ class Network:
 
 @dataclass(frozen=True)
 class Loss:
+    """The arguments of `handpose.losses.PoseLoss` (Chapter 7)."""
+
     alpha: float = 0.7
     spread: float = 30 / 256  # r of exp(-d^2 / r^2), as a part of the crop's side
     every_stage: bool = True  # False: only the last stage's maps are compared with the target

@@ -30,6 +30,7 @@ def rank() -> int:
 
 
 def is_first() -> bool:
+    """Whether this process is the one that writes and reports."""
     return rank() == 0
 
 
@@ -112,7 +113,7 @@ def any_of(asked: bool, place: torch.device) -> bool:
 
 
 def mean(value: Tensor) -> Tensor:
-    """The mean of a number over all processes."""
+    """The mean of a number (a tensor of any shape) over all processes, of the same shape as `value`."""
     if ranks() == 1:
         return value
     value = value.clone()

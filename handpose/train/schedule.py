@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 @dataclass(frozen=True)
 class Schedule:
-    """How many steps of how many samples, and at which rate."""
+    """How many steps of how many samples, and at which rate (Chapter 7)."""
 
     kind: str = "paper"  # "paper", "one-cycle" or "stable"
     steps: int = 30_000  # of "stable": at most so many

@@ -12,7 +12,6 @@ import nbformat
 import pytest
 import yaml
 
-from tests import browser
 from tools import book, notebooks
 
 ROOT = notebooks.ROOT
@@ -139,20 +138,6 @@ def test_repository_is_small():
 # The built pages
 
 
-@pytest.fixture(scope="session")
-def trouble() -> str | None:
-    """What went wrong when the book was built, which is done first when it is not up to date; None if nothing did."""
-    return book.build()
-
-
-@pytest.fixture(scope="session")
-def site(trouble) -> Path:
-    """The folder of the built book."""
-    if trouble:
-        pytest.skip("the book was not built")
-    return book.INDEX.parent
-
-
 def test_book_builds_without_warnings(trouble):
     if trouble:
         pytest.fail(trouble, pytrace=False)
@@ -226,14 +211,6 @@ def test_no_links_are_dead(site):
                 if target not in anchors:
                     anchors[target] = set(re.findall(r"""\bid="([^"]+)\"""", target.read_text(encoding="utf-8")))
                 assert html.unescape(anchor) in anchors[target], f"{name}: {address} has no such anchor"
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    if browser.PATH is None:
-        pytest.skip("no chromium on the PATH: the pages are not opened in a browser")
-    with browser.Browser() as opened:
-        yield opened
 
 
 # A page takes seconds to open: width and colours are tried together, not each with each.

@@ -6,24 +6,21 @@ names a symbol by using it in a cell, or in `backticks`: with its module, or alo
 A class, and what `handpose` itself offers, names its chapter; a function may leave that to its module.
 """
 
-import ast
 import importlib
 import inspect
-import re
+import pkgutil
 import sys
 
-from tests.conftest import ROOT
+from book._ext import symbols
+from book._ext.symbols import chapters_of, used
 
 EXEMPT = {  # modules that no chapter teaches
-    "checkpoint": "what training.Run writes",
-    "checks": "behind `handpose data check`, which Chapter 11 shows",
+    "checkpoint": "what a training writes",
     "capture": "frames of videos and cameras",
     "config": "TOML into dataclasses; what can be set stands in the files",
-    "datasets": "behind `handpose data`, which Chapter 11 shows",
     "devices": "picks a processor",
     "display": "a window, where one can be opened",
     "distributed": "glue to PyTorch; Chapter 13 says what it computes",
-    "doctor": "for bug reports",
     "exercises": "behind `make class`",
     "export": "ONNX files; a command",
     "figures": "draws the book's own figures",
@@ -31,7 +28,6 @@ EXEMPT = {  # modules that no chapter teaches
     "onnx_runtime": "the networks in ONNX's runtime, in place of the package's",
     "paper": "numbers only",
     "photos": "files of `handpose predict`",
-    "predict": "a command",
     "pretrained": "files of weights",
     "recording": "videos that are written",
     "records": "files of results",
@@ -39,90 +35,46 @@ EXEMPT = {  # modules that no chapter teaches
     "video": "hands followed through a film",
 }
 # Symbols that wait for their sentence in a chapter. An entry whose sentence is there must go.
-WAITING = {}
-CELL = re.compile(r"^```\{code-cell\}.*?\n(.*?)^```", re.M | re.S)
-HEAD = re.compile(r"\A(?:---\n.*?^---\n|(?::[^\n]*\n)+)", re.M | re.S)  # a cell's tags and metadata
+WAITING = {
+    f"handpose.{name}"
+    for name in (
+        "train.loop.Sampler",
+        "train.loop.watched",
+        "train.loop.keep_freed_memory",
+        "study.detection.Looks",
+        "study.detection.recall",
+        "study.detection.recall_by_size",
+        "study.detection.turn",
+    )
+}
+ROOMS = ("handpose", "handpose.train", "handpose.apply", "handpose.study", "handpose.book")
+DATA = ("handpose.data", "handpose.data.synthetic", "handpose.data.augment")
 
 
 def taught() -> dict[str, object]:
     """The modules whose symbols count, by the name under which a chapter uses them."""
-    names = [path.stem for path in (ROOT / "handpose").glob("*.py") if not path.stem.startswith("_")]
-    names = sorted(set(names) - set(EXEMPT)) + ["data", "data.synthetic"]
-    return {name.split(".")[-1]: importlib.import_module(f"handpose.{name}") for name in names}
+    names = [
+        f"{room}.{part.name}"
+        for room in ROOMS
+        for part in pkgutil.iter_modules(importlib.import_module(room).__path__)
+        if not part.ispkg and not part.name.startswith("_") and part.name not in EXEMPT
+    ]
+    return {name.split(".")[-1]: importlib.import_module(name) for name in (*names, *DATA)}
 
 
 def public(module) -> dict[str, object]:
     """Functions and classes of a module by their full name."""
-    own = [name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
-    found = {name: getattr(module, name) for name in getattr(module, "__all__", own) if not name.startswith("_")}
-    return {
-        f"{module.__name__}.{name}": value
-        for name, value in found.items()
-        if inspect.isfunction(value) or (inspect.isclass(value) and not issubclass(value, BaseException))
-    }
+    return {entry.name: entry.value for entry in symbols.public(module) if entry.kind in ("function", "class")}
 
 
 MODULES = taught()
 SYMBOLS = {name: value for module in MODULES.values() for name, value in public(module).items()}
 OFFERED = list(public(importlib.import_module("handpose")).values())
-
-
-def along(dotted: str, names: dict[str, object]) -> list[object]:
-    """What a dotted name such as ``metrics.pck`` passes on its way, beginning with one of the names."""
-    first, *rest = dotted.split(".")
-    found = [names[first]] if first in names else []
-    for part in rest if found else ():
-        if not hasattr(found[-1], part):
-            break
-        found.append(getattr(found[-1], part))
-    return found
-
-
-def dotted(node: ast.AST) -> str:
-    if isinstance(node, ast.Attribute):
-        return f"{dotted(node.value)}.{node.attr}"
-    return node.id if isinstance(node, ast.Name) else "?"
-
-
-def brought(module: str, name: str) -> object:
-    """What ``from module import name`` gives."""
-    found = importlib.import_module(module)
-    return getattr(found, name) if hasattr(found, name) else importlib.import_module(f"{module}.{name}")
-
-
-def used(text: str) -> list[object]:
-    """What the cells of a chapter use of the package."""
-    tree = ast.parse("\n".join(HEAD.sub("", cell) for cell in CELL.findall(text)))
-    names: dict[str, object] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {a.name: importlib.import_module(a.name) for a in node.names if a.name == "handpose"}
-        elif isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "handpose":
-            names |= {a.asname or a.name: brought(node.module, a.name) for a in node.names}
-    places = {dotted(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute | ast.Name)}
-    return [value for place in places for value in along(place, names)]
+NAMES = MODULES | {"handpose": importlib.import_module("handpose")} | symbols.telling(SYMBOLS)
 
 
 def named(text: str) -> list[object]:
-    """What a chapter names in backticks: `metrics.pck`, `handpose.metrics.pck`, or `PoseLoss` and `unit_length` alone.
-
-    A single small word alone, such as `read`, may be anything and does not count.
-    """
-    alone: dict[str, list[object]] = {}
-    for name, value in SYMBOLS.items():
-        last = name.split(".")[-1]
-        if not last.islower() or "_" in last:
-            alone.setdefault(last, []).append(value)
-    alone = {name: values for name, values in alone.items() if all(v is values[0] for v in values)}
-    names = MODULES | {"handpose": importlib.import_module("handpose")} | {name: v[0] for name, v in alone.items()}
-    spans = re.findall(r"`([^`\n]+)`", CELL.sub("", text))
-    return [value for span in spans for value in along(re.match(r"[\w.]*", span)[0], names)]
-
-
-def chapters_of(text: str | None) -> set[int]:
-    """The chapters that a docstring names: "Chapter 4", "Chapters 5 and 12"."""
-    lists = re.findall(r"\bChapters?\s+(\d+(?:(?:,|\s+and|,\s+and)\s+\d+)*)", text or "")
-    return {int(number) for numbers in lists for number in re.findall(r"\d+", numbers)}
+    return symbols.named(text, NAMES)
 
 
 def fault(symbol, module_doc: str, explained: dict[int, list[object]]) -> str | None:
@@ -140,7 +92,7 @@ def fault(symbol, module_doc: str, explained: dict[int, list[object]]) -> str | 
 
 
 def test_every_symbol_is_explained_in_the_chapter_that_its_docstring_names():
-    texts = {int(p.name[:2]): p.read_text("utf-8") for p in (ROOT / "book" / "source").glob("[0-9]*.md")}
+    texts = {number: path.read_text("utf-8") for number, path in symbols.chapters().items()}
     explained = {number: used(text) + named(text) for number, text in texts.items()}
     found = {
         name: fault(value, sys.modules[name.rpartition(".")[0]].__doc__, explained) for name, value in SYMBOLS.items()
@@ -151,7 +103,7 @@ def test_every_symbol_is_explained_in_the_chapter_that_its_docstring_names():
 
 
 def test_exemptions_are_of_modules_that_are_there():
-    there = {path.stem for path in (ROOT / "handpose").glob("*.py")}
+    there = {part.name for room in ROOMS for part in pkgutil.iter_modules(importlib.import_module(room).__path__)}
     assert set(EXEMPT) <= there and set(WAITING) <= set(SYMBOLS)
 
 

@@ -21,7 +21,7 @@ VAL_SUBJECT = "5"  # the hand kept for validation
 
 
 def mask_of(image: np.ndarray) -> np.ndarray:
-    """255 on the hand, 0 on the black around it, soft at the edge.
+    """For a picture (H, W, 3) uint8, (H, W) uint8: 255 on the hand, 0 on the black around it, soft at the edge.
 
     The rim, a mixture of skin and black left by JPEG and by the cutting out, would show as a dark line on any
     other background, so three pixels are taken off. Small dark specks within the hand are filled.

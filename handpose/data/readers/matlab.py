@@ -23,7 +23,7 @@ LARGEST = 1 << 30  # bytes; no label file unpacks to more
 
 
 def load(file: Path, name: str) -> np.ndarray | None:
-    """A variable's value as SciPy gives it; None if there is no such variable.
+    """A variable's value as SciPy gives it, an array of any shape; None if there is no such variable.
 
     Raises:
         ValueError: it cannot be read, is damaged, or holds no plain arrays; one line says why.

@@ -108,7 +108,10 @@ def read_frame(file: Path, number: int) -> np.ndarray:
 
 
 def fit(image: np.ndarray, stretch: bool = True) -> np.ndarray:
-    """A picture at 320x320: stretched, as the paper resizes, or letterboxed on black with its proportions kept."""
+    """A picture (H, W, 3) uint8 at 320x320, (320, 320, 3) uint8.
+
+    It is stretched, as the paper resizes, or letterboxed on black with its proportions kept.
+    """
     if stretch:
         return cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
     height, width = image.shape[:2]

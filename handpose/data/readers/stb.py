@@ -61,7 +61,7 @@ def wrist_from_palm(points: np.ndarray, rule: str) -> np.ndarray:
             "middle" (middle finger's, 2.2) or "mean" (of the four fingers', 2.25; both in later code).
 
     Returns:
-        a copy with another joint 0. The rules differ, and the benchmark itself gives none.
+        (..., 21, 3), a copy with another joint 0. The rules differ, and the benchmark itself gives none.
 
     Raises:
         DataError: an unknown rule.
