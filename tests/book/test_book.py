@@ -218,7 +218,7 @@ SHAPES = pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)]
 
 
 @SHAPES
-@pytest.mark.parametrize("name", [*DOCUMENTS, "search", "genindex"])
+@pytest.mark.parametrize("name", [*DOCUMENTS, "search", "genindex", "_modules/handpose/data/readers/hand_keypoints"])
 def test_page_in_a_browser(site, chromium, name, width, dark):
     page = chromium.open(site / (name + ".html"), width=width, dark=dark)
     asked = [address for address in page.requests if not address.startswith(("file:", "data:", "blob:", "about:"))]
