@@ -22,7 +22,7 @@ import reading  # noqa: E402
 import steps  # noqa: E402
 import timing  # noqa: E402
 
-from handpose import devices  # noqa: E402
+from handpose import devices, files  # noqa: E402
 from handpose.train import records  # noqa: E402
 from handpose.train.loop import keep_freed_memory  # noqa: E402
 
@@ -73,7 +73,7 @@ def main() -> int:
         for key, value in found[name].items():
             print(f"  {key.replace('_', ' '):45}{value:12.3f}")
         if chosen.json:
-            records.write_json(Path(chosen.json), found)
+            files.write_json(Path(chosen.json), found)
     return 0
 
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from handpose import devices
+from handpose import devices, files
 from handpose.train import config, records, train
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,7 +37,7 @@ def main() -> int:
                 print(name, rows[-1], flush=True)
     about = {"commit": records.commit(), "versions": records.versions(device), "data": source,
              "steps": settings.schedule.steps, "images": record["images"], "runs": found}  # fmt: skip
-    records.write_json(ROOT / "book" / "results" / "speed" / "halves.json", about)
+    files.write_json(ROOT / "book" / "results" / "speed" / "halves.json", about)
     return 0
 
 

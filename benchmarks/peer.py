@@ -28,7 +28,7 @@ import peer_scores as scores
 import timing
 import torch
 
-from handpose import HandPose, data, devices, pretrained
+from handpose import HandPose, data, devices, files, pretrained
 from handpose.apply.tracking import Tracker
 from handpose.data import scenes
 from handpose.data.readers.asl_letters import AslLetters
@@ -236,7 +236,7 @@ def main() -> int:
                 record["results"][name], record["commits"][name] = task(), record["commit"]
                 print(f"\n{name}\n{json.dumps(record['results'][name], indent=1)}", flush=True)
                 if file:
-                    records.write_json(file, record)
+                    files.write_json(file, record)
     except ValueError as error:  # DataError included
         print(f"error: {error}", file=sys.stderr)
         return 1

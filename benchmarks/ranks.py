@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from handpose import devices
+from handpose import devices, files
 from handpose.train import records
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,7 +52,7 @@ def main() -> int:
             print(f"{name:32}{found[name]['images_a_second']:7.1f} images/s, loss {losses[-1]:.3f}")
     about = {"commit": records.commit(), "versions": records.versions(devices.choose("cpu")), "ways": found,
              "torch": str(torch.__version__)}  # fmt: skip
-    records.write_json(ROOT / "book" / "results" / "speed" / "ranks.json", about)
+    files.write_json(ROOT / "book" / "results" / "speed" / "ranks.json", about)
     return 0
 
 

@@ -8,7 +8,7 @@ Writes book/results/curves/NAME.json, numbers alone: no picture of a person is i
 import sys
 from pathlib import Path
 
-from handpose import data, devices, pretrained
+from handpose import data, devices, files, pretrained
 from handpose.train import evaluate, records
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +27,7 @@ def main() -> int:
         found = evaluate.score(net, cut, intervals=False)
         about = {"data": name, "split": split, "images": found["images"], "weights": pretrained.bundled().name}
         file = ROOT / "book" / "results" / "curves" / f"{name}.json"
-        records.write_json(file, records.about("curves", name, 0, device) | about | {"curves": found["curves"]})
+        files.write_json(file, records.about("curves", name, 0, device) | about | {"curves": found["curves"]})
         print(f"{file}: {found['images']} hands")
     return 0
 

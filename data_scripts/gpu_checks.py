@@ -22,7 +22,8 @@ from gpu_work import SCALES, Work, settings, speed
 
 import handpose
 from handpose import data, devices, pretrained
-from handpose.train import config, evaluate, loop, records
+from handpose.train import config, evaluate, records
+from handpose.train.monitor import Interrupted
 
 #: Seconds after which a check with a process of its own has failed, by scale.
 ALONE_SECONDS = {"full": 45, "tiny": 120}
@@ -190,7 +191,7 @@ def attempt(name: str, work: Work, of_child: subprocess.Popen | None, until: flo
                 raise Failed(last_line(errors))
             found = json.loads(last_line(said))
         found = {"ok": True, **found}
-    except (KeyboardInterrupt, loop.Interrupted):  # the time is over
+    except (KeyboardInterrupt, Interrupted):  # the time is over
         raise
     except subprocess.TimeoutExpired:
         found = {"ok": False, "error": f"not done after {ALONE_SECONDS[work.scale]} seconds"}

@@ -32,7 +32,9 @@ from gpu_work import SCALES, Copies, settings
 
 from handpose import data, devices, files, metrics, pretrained
 from handpose.data import crops
-from handpose.train import checkpoint, config, evaluate, loop, records
+from handpose.train import config, evaluate, records, train
+from handpose.train.checkpoint import TrainingError
+from handpose.train.monitor import Interrupted
 
 TABLE = Path(__file__).resolve().parent / "experiments" / "best-scale.toml"
 METHODS = ("msahp", "none", "conv-ops")
@@ -83,7 +85,7 @@ class Gpu:
 
     def write(self) -> None:
         self.report["calls"][-1]["seconds"] = round(time.monotonic() - self.began, 1)
-        records.write_json(self.results / "report.json", self.report)
+        files.write_json(self.results / "report.json", self.report)
 
     def check(self, names: list[str]) -> None:
         """The checks that have not passed on this device; without "train" there is no speed to plan with."""
@@ -121,11 +123,11 @@ class Gpu:
         folder = self.out / name
         self.say(f"{name}: {chosen.schedule.steps} steps of {chosen.schedule.batch}")
         if not (folder / "record.json").exists():
-            loop.Run(
+            train(
                 chosen, [self.place(s) for s in sources], folder, validate=self.place("hand-keypoints"),
                 init=init, device=str(self.device), resume=(folder / "checkpoint.pt").exists(), kept=self.kept,
                 progress=False,
-            ).train()  # fmt: skip
+            )  # fmt: skip
         record = data.common.read_json(folder / "record.json")
         net, _ = pretrained.load(folder / "weights.safetensors", self.device)
         predicted = {test: evaluate.predict(net, cut) for test, cut in self.cuts.items()}
@@ -136,7 +138,7 @@ class Gpu:
                    "history": run_experiments.thin(record["history"]),
                    "elsewhere": {test: evaluate.score(net, cut) for test, cut in self.cuts.items()
                                  if test != "hand-keypoints/val"}}  # fmt: skip
-        records.write_json(self.results / f"{name}.json", record)
+        files.write_json(self.results / f"{name}.json", record)
         found = {"hand-keypoints/val": record, **record["elsewhere"]}
         self.say(f"{name}: PCK at 0.2 of s, 0.1 of the box: " + ", ".join(
             f"{test} {one['metrics']['pck_bone']['0.2']:.3f} {one['metrics']['pck_box']['0.1']:.3f}"
@@ -148,7 +150,7 @@ class Gpu:
         rates, plan = self.report["checks"]["train"].get("steps_per_second"), self.report["plan"]
         if "best" not in plan:
             if not rates:
-                raise checkpoint.TrainingError("nothing can be trained here: see the check named train")
+                raise TrainingError("nothing can be trained here: see the check named train")
             small, large = min(rates, key=int), max(rates, key=int)
             batch = large if rates[large] >= LARGER * rates[small] else small
             steps = int(SLACK * rates[batch] * (SHARE * self.left() - self.scoring))
@@ -208,7 +210,7 @@ def main() -> int:
         if not arguments.minutes > 0:
             raise ValueError(f"--minutes {arguments.minutes}: it must be more than 0")
         return work(Gpu(arguments), arguments.checks.split(","))
-    except (ValueError, checkpoint.TrainingError) as error:
+    except (ValueError, TrainingError) as error:
         print(f"gpu_run: {error}", file=sys.stderr)
         return 1
 
@@ -225,7 +227,7 @@ def work(gpu: Gpu, names: list[str]) -> int:
         gpu.prepare()
         if gpu.best() and gpu.compare():
             gpu.say("done")
-    except (KeyboardInterrupt, loop.Interrupted) as error:
+    except (KeyboardInterrupt, Interrupted) as error:
         gpu.say(f"stopped; call it again with the same --out to go on {f'({error})' if str(error) else ''}")
     finally:
         timer.cancel()

@@ -10,7 +10,7 @@ import torch
 
 from handpose import data, pretrained
 from handpose.data import packed
-from handpose.train import config, loop
+from handpose.train import config, train
 
 #: What differs from the configuration `best`, by scale: nothing, or for trying the script out.
 SCALES = {
@@ -58,8 +58,8 @@ class Work:
         short = dataclasses.replace(short, evaluate_every=steps, checkpoint_every=max(1, steps // 3))
         if not measured:  # drawing scenes takes seconds, and each process would do it anew
             short = dataclasses.replace(short, augment=dataclasses.replace(short.augment, background=0.0))
-        return loop.Run(short, [self.hands], self.folder / name, device=str(self.device), resume=resume,
-                            progress=False).train()  # fmt: skip
+        return train(short, [self.hands], self.folder / name, device=str(self.device), resume=resume,
+                     progress=False)  # fmt: skip
 
     def weights(self, name: str) -> bytes:
         return (self.folder / name / "weights.safetensors").read_bytes()

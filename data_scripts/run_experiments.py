@@ -26,7 +26,7 @@ import torch
 
 from handpose import data, files, metrics, pretrained
 from handpose.study import analysis
-from handpose.train import config, evaluate, records, train
+from handpose.train import config, evaluate, train
 from handpose.train.checkpoint import TrainingError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -97,7 +97,7 @@ def execute(table: dict, run: dict, seed: int, out: Path, results: Path, device:
     record |= {"experiment": table["name"], "method": run["method"], "init": run.get("init")}
     record["history"] = thin(record["history"])
     results.mkdir(parents=True, exist_ok=True)
-    records.write_json(results / f"{run['method']}-s{seed}.json", record)
+    files.write_json(results / f"{run['method']}-s{seed}.json", record)
 
 
 def thin(history: list[dict]) -> list[dict]:
@@ -129,7 +129,7 @@ def compare(table: dict, out: Path, results: Path) -> None:
                     entry["sets"][name][stage]["hidden"] = hidden
         found.append(entry)
     if found:
-        records.write_json(results / "comparisons.json", {"experiment": table["name"], "comparisons": found})
+        files.write_json(results / "comparisons.json", {"experiment": table["name"], "comparisons": found})
 
 
 def attempt(table: dict, run: dict, seed: int, out: Path, results: Path, device: str | None) -> int:

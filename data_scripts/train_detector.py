@@ -164,7 +164,7 @@ def finish(arguments: argparse.Namespace, state: TrainState, counts: dict[str, i
         "seconds": round(state.seconds, 1), "params": sum(p.numel() for p in net.parameters()),
         "gmac": round(records.macs(net, size) / 1e9, 4), "history": state.history,
     }  # fmt: skip
-    records.write_json(out / "record.json", record | detection.score_everywhere(net))
+    files.write_json(out / "record.json", record | detection.score_everywhere(net))
     (out / "checkpoint.pt").unlink(missing_ok=True)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from gesture_bundle import bundle
 
-from handpose import data, devices, gesturenet, pretrained
+from handpose import data, devices, files, gesturenet, pretrained
 from handpose.data.readers.labelled import LabelFile
 from handpose.data.synthetic.letters import RenderedAlphabet
 from handpose.study import fingerspelling
@@ -168,7 +168,7 @@ def main() -> int:
         found = EXPERIMENTS[chosen.experiment](chosen)
         about["seconds"] = round(time.monotonic() - began, 1)
         (chosen.results / "gestures").mkdir(parents=True, exist_ok=True)
-        records.write_json(chosen.results / "gestures" / f"{chosen.experiment}.json", about | found)
+        files.write_json(chosen.results / "gestures" / f"{chosen.experiment}.json", about | found)
     except (ValueError, TrainingError) as error:
         print(f"train_gestures: {error}", file=sys.stderr)
         return 1

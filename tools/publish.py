@@ -13,8 +13,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from handpose import data, pretrained
-from handpose.train import evaluate, records
+from handpose import data, files, pretrained
+from handpose.train import evaluate
 
 ROOT = Path(__file__).resolve().parent.parent
 ELSEWHERE = {
@@ -57,7 +57,7 @@ def publish(folder: Path) -> None:
     shutil.copyfile(folder / "weights.safetensors", pretrained.bundled(record["bundled"]))
     pretrained.bundled(record["bundled"]).chmod(0o644)
     record_file(record).parent.mkdir(parents=True, exist_ok=True)
-    records.write_json(record_file(record), record)
+    files.write_json(record_file(record), record)
 
 
 def score_rendered() -> None:
@@ -65,7 +65,7 @@ def score_rendered() -> None:
         net, size = pretrained.load(pretrained.bundled(name))
         cut = evaluate.cut(data.open("synthetic", "test"), size, progress=True)
         record["elsewhere"]["synthetic/test"] = evaluate.score(net, cut)
-        records.write_json(record_file(record), record)
+        files.write_json(record_file(record), record)
 
 
 def sets(record: dict) -> dict[str, dict]:

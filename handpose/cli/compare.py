@@ -22,7 +22,6 @@ def main(arguments: argparse.Namespace) -> int:
     """Score, print, and write what is asked for."""
     from handpose import files
     from handpose.study import compare
-    from handpose.train import records
 
     if arguments.json:
         files.check(arguments.json)
@@ -40,5 +39,5 @@ def main(arguments: argparse.Namespace) -> int:
         if min(pair["seeds"]) < compare.FEWEST:
             print(f"{'':32}fewer than {compare.FEWEST} seeds of each: luck of the training is not ruled out")
     if arguments.json:
-        records.write_json(Path(arguments.json), found)
+        files.write_json(Path(arguments.json), found)
     return 0

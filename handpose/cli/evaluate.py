@@ -31,7 +31,7 @@ def main(arguments: argparse.Namespace) -> int:
     from handpose import data, devices, files, pretrained
     from handpose.detector import HandDecNet
     from handpose.study import fingerspelling
-    from handpose.train import evaluate, records
+    from handpose.train import evaluate
 
     if arguments.json:
         files.check(arguments.json)
@@ -49,14 +49,13 @@ def main(arguments: argparse.Namespace) -> int:
     } | evaluate.score(net, cut)  # fmt: skip
     print_scores(found)
     if arguments.json:
-        records.write_json(Path(arguments.json), found)
+        files.write_json(Path(arguments.json), found)
     return 0
 
 
 def letters_read(arguments: argparse.Namespace, score: dict) -> int:
     """Print and write what `main` found of letters."""
-    from handpose import pretrained
-    from handpose.train import records
+    from handpose import files, pretrained
 
     low, high = score["interval"]
     print(f"{score['signs']} signs, read by a GestureNet that learned from {score['learned_from']} others")
@@ -70,7 +69,7 @@ def letters_read(arguments: argparse.Namespace, score: dict) -> int:
                  "weights": Path(arguments.weights or pretrained.bundled()).name,
                  "metrics": {"wer": score["wer"]}, "intervals": {"wer": score["interval"]}}  # fmt: skip
         more = {key: score[key] for key in ("persons", "skipped", "learned_from")}
-        records.write_json(Path(arguments.json), found | more)
+        files.write_json(Path(arguments.json), found | more)
     return 0
 
 

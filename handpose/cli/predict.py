@@ -66,7 +66,6 @@ def main(arguments: argparse.Namespace) -> int:
     from handpose.apply.display import Window
     from handpose.book import figures
     from handpose.pipeline import read_image
-    from handpose.train import records
 
     camera, boxes = arguments.camera, None
     if (camera is None) == (not arguments.photos):
@@ -114,5 +113,5 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.json:
         kinds = {"videos" if photos.is_video(photo) else "images" for photo, _ in found}
         found_all = {"images": images, "videos": videos}
-        records.write_json(Path(arguments.json), {k: v for k, v in found_all.items() if k in kinds})
+        files.write_json(Path(arguments.json), {k: v for k, v in found_all.items() if k in kinds})
     return status

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from handpose import data, devices, gesturenet, metrics, posenet, pretrained
+from handpose import data, devices, files, gesturenet, metrics, posenet, pretrained
 from handpose.detector import HandDecNet
 from handpose.study import fingerspelling, paper
 from handpose.train import config, evaluate, records, train
@@ -40,7 +40,7 @@ def write_record(results: Path, name: str, seed: int, device: str | None, found:
     """One record, with what it was made by."""
     about = records.about("reproduce", name, seed, devices.choose(device))
     file = results / "reproduce" / f"{name}.json"
-    records.write_json(file, about | found)
+    files.write_json(file, about | found)
     print(f"record: {file}")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from handpose import data, devices, pretrained
+from handpose import data, devices, files, pretrained
 from handpose.data import augment, crops
 from handpose.losses import PoseLoss
 from handpose.train import checkpoint, distributed, evaluate, records, schedule
@@ -255,6 +255,6 @@ def _finish(plan: Plan, state: TrainState, held_out: dict, about: dict, progress
     if others:
         record["elsewhere"] = dict(zip(plan.watch, others, strict=True))
     record["history"] = state.history
-    records.write_json(plan.out / "record.json", record)
+    files.write_json(plan.out / "record.json", record)
     plan.checkpoint.unlink(missing_ok=True)
     return record

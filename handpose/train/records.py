@@ -1,6 +1,5 @@
 """Records: what was run, on what, with which result; one JSON file a run."""
 
-import json
 import math
 import platform
 import subprocess
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import handpose
-from handpose import devices, files
+from handpose import devices
 from handpose.attention import SelfAttention2d
 from handpose.train.config import Config
 
@@ -44,12 +43,6 @@ def about(experiment: str, method: str, seed: int, device: torch.device) -> dict
     known = versions(device)
     return {"experiment": experiment, "method": method, "seed": seed, "commit": commit(),
             "device": known["device"], "threads": known["threads"], "versions": known}  # fmt: skip
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Write a JSON file, whole or not at all."""
-    with files.writing(path) as unfinished:
-        unfinished.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def method(config: Config) -> str:

@@ -38,10 +38,10 @@ EXEMPT = {  # modules that no chapter teaches
 WAITING = {
     f"handpose.{name}"
     for name in (
-        "train.loop.Sampler",
-        "train.loop.watched",
+        "train.pose.watched",
+        "train.pose.Plan",
         "train.loop.keep_freed_memory",
-        "study.detection.Looks",
+        "study.detection.QuickScores",
         "study.detection.recall",
         "study.detection.recall_by_size",
         "study.detection.turn",

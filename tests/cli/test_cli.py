@@ -10,7 +10,7 @@ import pytest
 from handpose import __main__ as command
 from handpose.__main__ import main
 from handpose.data import SyntheticHands
-from handpose.train import loop
+from handpose.train.monitor import Interrupted
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +192,7 @@ def test_help_and_wrong_usage():
 
 
 def test_an_interrupted_run_and_ctrl_c_end_with_130(monkeypatch, capsys):
-    for error, words in ((loop.Interrupted("saved at step 3"), "saved at step 3"), (KeyboardInterrupt(), "stopped")):
+    for error, words in ((Interrupted("saved at step 3"), "saved at step 3"), (KeyboardInterrupt(), "stopped")):
 
         def interrupted(*_, error=error):
             raise error
