@@ -61,7 +61,7 @@ def train(work: Work) -> dict:
     return {"steps_per_second": found}
 
 
-def evaluate(work: Work) -> dict:
+def score(work: Work) -> dict:
     """The network that `train` left gives the same key-points as on the processor."""
     cut = evaluate.cut(data.open(work.hands, "val"), settings(work.scale).crop.size)
     file = work.folder / "rate" / "weights.safetensors"
@@ -165,7 +165,7 @@ def compiled(work: Work) -> dict:
     return found
 
 
-CHECKS = {"device": about, "train": train, "evaluate": evaluate, "predict": predict, "bfloat16": bfloat16,
+CHECKS = {"device": about, "train": train, "evaluate": score, "predict": predict, "bfloat16": bfloat16,
           "resume": resume, "torchrun": torchrun, "compile": compiled}  # fmt: skip
 ALONE = ("resume", "torchrun", "compile")
 
