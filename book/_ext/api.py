@@ -78,7 +78,7 @@ class Api(SphinxDirective):
             body = [f".. automodule:: {name}", "", f"`Source of {name} <../_modules/{file}.html>`__", ""]
             for entry in found:
                 body += lines_of(entry)
-            text += [f"# `{name.removeprefix('handpose.')}`", "", "````{eval-rst}", *body, "````", ""]
+            text += [f"# `{name.rpartition('.')[2]}`", "", "````{eval-rst}", *body, "````", ""]
         place = nodes.section()
         self.state.nested_parse(StringList(text, self.env.docname), 0, place, match_titles=True)
         return place.children

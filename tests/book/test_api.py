@@ -20,8 +20,8 @@ ENTRIES = symbols.entries()
 CODE = [entry for entry in ENTRIES if entry.kind != "data"]
 ARRAY = re.compile(r"\b(ndarray|Tensor)\b")
 SHAPE = re.compile(
-    r"\((?:[\w.*/+ -]+,)[\w.*/+, -]*\)|\(\.\.\.|\(\)|\bshaped (?:as|like)\b|\b(?:any|same) shape\b"
-    r"|\b[Aa]s (?:for|in|of) `"
+    r"\((?:[\w.*/+ -]+,)[\w.*/+, -]*\)|\(\.\.\.|\(\)|\bshaped (?:as|like)\b"
+    r"|\b(?:any|same) shape\b|\b[Aa]s (?:for|in|of) `"
 )
 UNIT = re.compile(
     r"\b(pixels?|px|cells?|mm|millimet\w+|metres?|radians?|degrees?|unit\w*|fractions?|shares?|logits?|uint8|bool"
