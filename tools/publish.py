@@ -1,6 +1,6 @@
 """Turn a finished run into bundled weights: its record, its card, and the numbers that the README quotes.
 
-    python tools/publish.py runs/laptop-s0     publish a run (needs the data sets it is scored on)
+    python tools/publish.py runs/pose laptop   publish a run under a name (needs the data sets it is scored on)
     python tools/publish.py --rendered         score the bundled weights anew on rendered hands, after the renderer changed
     python tools/publish.py                    write the card and the README anew from the records
 
@@ -14,20 +14,15 @@ import sys
 from pathlib import Path
 
 from handpose import data, files, pretrained
+from handpose.study import turned
 from handpose.train import evaluate
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tools.cards import card_of
+
 ROOT = Path(__file__).resolve().parent.parent
-ELSEWHERE = {
-    "asl-letters/all": ("asl-letters", "all"),
-    "massey/val": ("massey", "val"),
-    "synthetic/test": ("synthetic", "test"),
-}
-NAMES = {
-    "validation": "`hand-keypoints`, block validation (labels by MediaPipe)",
-    "asl-letters/all": "`asl-letters`, all three folders, never trained on (across domains)",
-    "massey/val": "`massey`, hand 5, kept out of training",
-    "synthetic/test": "rendered hands, test stream (the embedded test set)",
-}
+ELSEWHERE = ("asl-letters/all", "wild/val", "massey/val", "synthetic/test")
+BEFORE = ("experiment", "steps", "batch", "seconds", "data", "before")  # what is kept of the run that a run began from
 
 
 def record_file(record: dict) -> Path:
@@ -44,18 +39,26 @@ def published(method: str | None = None) -> dict[str, dict]:
     return found
 
 
-def publish(folder: Path) -> None:
+def publish(folder: Path, name: str) -> None:
+    """Bundle the weights of a run under a name, in place of those of that name, from which it may have begun."""
     record = json.loads((folder / "record.json").read_text())
+    record |= {"bundled": name, "batch": record.get("batch") or record["config"]["schedule"]["batch"]}
+    old = published().get(name)
+    if record.get("init"):
+        record |= {"init": Path(record["init"]).name, "before": old and {k: old[k] for k in BEFORE if k in old}}
     if record["method"] != "handdecnet":  # train_detector.py has scored its network everywhere
         net, size = pretrained.load(folder / "weights.safetensors")
         record["elsewhere"] = {}
-        for name, (source, split) in ELSEWHERE.items():
-            print(f"scoring on {name}", flush=True)
+        for place in ELSEWHERE:
+            print(f"scoring on {place}", flush=True)
+            source, _, split = place.partition("/")
             cut = evaluate.cut(data.open(source, split), size, progress=True)
-            record["elsewhere"][name] = evaluate.score(net, cut)
-    record["bundled"] = record["experiment"]
-    shutil.copyfile(folder / "weights.safetensors", pretrained.bundled(record["bundled"]))
-    pretrained.bundled(record["bundled"]).chmod(0o644)
+            record["elsewhere"][place] = evaluate.score(net, cut)
+        record["turned"] = {"wild/val": turned.score(net, size, data.open("wild", "val"))}
+    if old and record_file(old) != record_file(record):
+        files.write_json(record_file(old), {k: v for k, v in old.items() if k != "bundled"})
+    shutil.copyfile(folder / "weights.safetensors", pretrained.bundled(name))
+    pretrained.bundled(name).chmod(0o644)
     record_file(record).parent.mkdir(parents=True, exist_ok=True)
     files.write_json(record_file(record), record)
 
@@ -68,170 +71,19 @@ def score_rendered() -> None:
         files.write_json(record_file(record), record)
 
 
-def sets(record: dict) -> dict[str, dict]:
-    """Scores by the set they were made on; the parts of the validation set follow it."""
-    found = {NAMES["validation"]: record}
-    for part, scores in record.get("parts", {}).items():
-        found[f"- its part {part}"] = scores
-    return found | {NAMES[name]: scores for name, scores in record["elsewhere"].items()}
-
-
-def table(record: dict) -> str:
-    """Scores with their 95 % intervals, as a Markdown table."""
-
-    def cell(scores: dict, key: str, t: str) -> str:
-        value, (low, high) = scores.get("metrics", scores)[key][t], scores["intervals"][key][t]
-        return f"{value:.3f} ({low:.2f}-{high:.2f})"
-
-    columns = [("pck_bone", t) for t in ("0.15", "0.2", "0.25", "0.3")] + [("pck_box", "0.1")]
-    lines = [
-        "| set | hands | " + " | ".join(f"{t} of {'s' if k == 'pck_bone' else 'the box'}" for k, t in columns) + " |"
-    ]
-    lines.append("|---" * (len(columns) + 2) + "|")
-    for name, scores in sets(record).items():
-        cells = [cell(scores, key, t) for key, t in columns]
-        lines.append(f"| {name} | {scores['images']} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def card(name: str, record: dict) -> str:
-    """The card of one file of weights."""
-    sources, minutes = ", ".join(f"`{s}`" for s in record["data"]), record["seconds"] / 60
-    shares = record["config"]["balance"]
-    total = sum(shares[s] for s in record["data"])
-    mixture = ", ".join(f"{100 * shares[s] / total:.0f} % `{s}`" for s in record["data"])
-    return f"""# {name}.safetensors
-
-PoseEstimationNet with one attention block after row 10, at {record["config"]["network"]["width"]:g} of the paper's width, for
-crops of {record["config"]["crop"]["size"]} pixels: {record["params"]:,} parameters, {record["gmac"]:.2f} GMAC a hand.
-
-**Use.** For reading this book, for teaching and for research: key-points of one hand in a photograph, given a box around it.
-Not for commercial use (see the licence), not for identifying or judging people, and not where a wrong point does harm.
-
-**Licence.** CC BY-NC-SA 4.0 (`LICENSE` beside this file), because of the data: "Hand Keypoints" (CC BY-NC-SA 4.0; credit 11k Hands,
-2000 Hand Gestures, Gesture Recognition), Massey University's ASL images (Barczak et al. 2011, offered for research), rendered hands.
-
-**Training.** `python -m handpose train --config {record["config"]["name"]} --data {",".join(record["data"])} --seed {record["seed"]}`:
-{record["steps"]:,} steps of {record["config"]["schedule"]["batch"]}, {minutes:.0f} minutes ({record["device"]}; torch {record["versions"]["torch"]}; commit {record["commit"]}).
-Sources: {sources}, `train` split each (block split; Massey hands 1-4); each batch holds on average {mixture}, cut-outs and
-rendered hands put on other backgrounds.
-
-**Scores.** PCK with 95 % bootstrap intervals by group (blocks of 25 ids, letters, persons); box of the key-points; "s" is the
-index finger's proximal bone. Labels of the photographs were made by trackers, so scores on them are agreement with a tracker.
-
-{table(record)}
-
-**Known faults.** Fists and hands that cover their own fingers; hands seen end-on; the other hand in the picture; photographs unlike
-the training set: compare the rows above. A point is always given, also where there is no hand: look at the scores.
-"""
-
-
-def detector_card(name: str, record: dict) -> str:
-    """The card of the detector's weights."""
-    threshold, before = record["threshold"], record["before"]
-    minutes = (before["seconds"] + record["seconds"]) / 60
-    lines = ["| set | pictures | hands | AP at IoU 0.5 | AP 0.5 to 0.95 |", "|---|---|---|---|---|"]
-    for place, scores in record["precision"].items():
-        cells = []
-        for key in ("ap50", "ap"):
-            low, high = scores["intervals"][key]
-            cells.append(f"{scores[key]:.3f} ({low:.2f}-{high:.2f})")
-        lines.append(f"| {place} | {scores['pictures']} | {scores['hands']} | " + " | ".join(cells) + " |")
-    lines += [
-        "",
-        "| `hand-keypoints` val | pictures | recall at IoU 0.5 | IoU of the surest box |",
-        "|---|---|---|---|",
-    ]
-    for part, scores in record["one_labelled"].items():
-        lines.append(f"| part {part} | {scores['pictures']} | {scores['recall50']:.3f} | {scores['top1_iou']:.3f} |")
-    lines += ["", "| pictures without a hand | pictures | false alarms a picture |", "|---|---|---|"]
-    for place, scores in record["empty"].items():
-        lines.append(f"| {place} | {scores['pictures']} | {scores['false_alarms_per_picture']:.3f} |")
-    table = "\n".join(lines)
-    return f"""# {name}.safetensors
-
-HandDecNet, an SSD for hands in pictures of any size, shrunk to 256 pixels: {record["params"]:,} parameters, {record["gmac"]:.2f} GMAC a picture.
-
-**Use.** Finds the hands for PoseEstimationNet. For reading this book, for teaching and for research; not for commercial use (see the
-licence), not for watching people, and not where a missed hand does harm.
-
-**Licence.** CC BY-NC-SA 4.0 (`LICENSE` beside this file), because of the data: "Hand Keypoints" (CC BY-NC-SA 4.0; credit 11k Hands,
-2000 Hand Gestures, Gesture Recognition), Massey University's ASL images (Barczak et al. 2011, offered for research), American Sign
-Language Letters (D. Lee 2020, public domain), rendered hands.
-
-**Training.** `python data_scripts/train_detector.py --seed {record["seed"]}`, first {before["steps"]:,} steps of {before["batch"]} at {before["size"]} pixels
-(`--size {before["size"]} --steps {before["steps"]}`), then {record["steps"]:,} of {record["batch"]} at {record["size"]} (`--init`, `--steps {record["steps"]}`): {minutes:.0f} minutes
-({record["device"]}; torch {record["versions"]["torch"]}).
-
-**Scores**, at the default confidence of {threshold} where one is needed; 95 % bootstrap intervals by letter or by 25 scenes.
-The `asl-letters` test photographs show the same person as those it learned from. On `hand-keypoints` one hand a picture is labelled.
-
-{table}
-
-**Known faults.** Hands smaller than a tenth of the picture; hands that overlap; a face or a foot may pass for a hand.
-"""
-
-
-def gestures_card(name: str, record: dict) -> str:
-    """The card of the reader of letters."""
-
-    def cell(entry: dict) -> str:
-        low, high = entry["interval"]
-        return f"{entry['wer']:.3f} ({low:.2f}-{high:.2f})"
-
-    lines = ["| who is read | signs | key-points found | a tracker's key-points |", "|---|---|---|---|"]
-    for person, entry in record["persons"].items():
-        lines.append(f"| {person} | {entry['found']['signs']} | {cell(entry['found'])} | {cell(entry['tracker'])} |")
-    far = record["asl-letters"]
-    lines.append(
-        f"| `asl-letters`, box given | {far['box given']['signs']} | {cell(far['box given'])} | {cell(far['tracker'])} |"
-    )
-    lines.append(f"| `asl-letters`, end to end | {far['end to end']['signs']} | {cell(far['end to end'])} | |")
-    table = "\n".join(lines)
-    errors, wrong = record["errors"], [f"{a or 'nothing'} for {b}" for b, a, _ in record["misread"]["end to end"][:6]]
-    median, decile = (100 * sum(errors[k]) / len(errors[k]) for k in ("median", "ninth_decile"))
-    return f"""# {name}.safetensors
-
-GestureNet in its sound reading, {record["params"]:,} parameters: {len(record["labels"])} shapes of the hand from 21 key-points. They are the digits and
-letters of the American finger alphabet: {", ".join(record["labels"])}. What is written with a stroke is one shape with two meanings.
-
-**Use.** To show what a chain of detector, key-points and reader does, in this book and in teaching. **It reads single held hand
-shapes and nothing else**: it does not read signs that move, words, or any sign language, and it names a shape for every hand, also
-where none is meant. Not for commercial use (see the licence), not for judging people, and not where a wrong letter does harm.
-
-**Licence.** CC BY-NC-SA 4.0 (`LICENSE` beside this file), because it learned from points that the bundled pose network gives, and from
-these sets: Massey University's ASL images (Barczak et al. 2011, offered for research), five hands; Sign Language Digits (A. Mavi 2020,
-CC BY-SA 4.0), digits by 218 students; ASLAlphabets (keptsecret, Apache-2.0), letters by one person.
-
-**Training.** `python data_scripts/train_gestures.py bundle`: {sum(record["learned_from"].values()):,} hands, each with the key-points that the bundled pose network finds and with
-a tracker's, to which errors of the pose network are added, taken from {record["errors"]["hands"]:,} hands held out from its training (a joint's median is {median:.1f} % of
-the longer side of the hand's box, its ninth decile {decile:.1f} %, mean over joints). All are turned, stretched, shaken and mirrored
-({record["device"]}; torch {record["versions"]["torch"]}; commit {record["commit"]}).
-
-**Scores.** Word error rates (one minus the accuracy), with 95 % Wilson intervals that take the pictures for independent. Everybody is
-read by a classifier that has not learned from them; `asl-letters` (val and test) is another person, from whom nothing was learned here.
-j and z, which move, are left out. `aslalpha` is the person of the letters. The pose network may know the hands in the first rows; the detector has seen `asl-letters`.
-
-{table}
-
-**Known faults.** A fist is many letters (a, e, m, n, s, t). Most often misread end to end: {", ".join(wrong)}.
-"""
-
-
-def card_of(name: str, record: dict) -> str:
-    """The card of any bundled file."""
-    return {"handdecnet": detector_card, "bundle": gestures_card}.get(record["method"], card)(name, record)
-
-
 def readme_numbers(record: dict) -> dict[str, str]:
     """What the README quotes, by the name of its place."""
-    val, far = record["metrics"], record["elsewhere"]["asl-letters/all"]["metrics"]
+
+    def both(scores: dict) -> str:
+        found = scores["metrics"]
+        bone, box = (100 * found[kind][t] for kind, t in (("pck_bone", "0.2"), ("pck_box", "0.1")))
+        return f"{bone:.0f} % at 0.2 of s and {box:.0f} % at 0.1 of the box"
+
     return {
         "scores": (
-            f"in-domain, PCK is {100 * val['pck_bone']['0.2']:.0f} % at 0.2 of the index finger's bone and "
-            f"{100 * val['pck_box']['0.1']:.0f} % at 0.1 of the hand's box (`hand-keypoints`, block validation, labels made by "
-            f"MediaPipe); across domains {100 * far['pck_bone']['0.2']:.0f} % and {100 * far['pck_box']['0.1']:.0f} % "
-            "(`asl-letters`, never trained on)"
+            f"in-domain, PCK is {both(record)} (`hand-keypoints`, block validation, labels made by MediaPipe; s is the "
+            "index finger's first bone, the box is the hand's); across domains, it is "
+            f"{both(record['elsewhere']['asl-letters/all'])} (`asl-letters`, never trained on)"
         )
     }
 
@@ -255,6 +107,6 @@ def write() -> None:
 if __name__ == "__main__":
     if sys.argv[1:] == ["--rendered"]:
         score_rendered()
-    elif len(sys.argv) > 1:
-        publish(Path(sys.argv[1]))
+    elif len(sys.argv) == 3:
+        publish(Path(sys.argv[1]), sys.argv[2])
     write()
