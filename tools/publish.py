@@ -1,7 +1,7 @@
 """Turn a finished run into bundled weights: its record, its card, and the numbers that the README quotes.
 
     python tools/publish.py runs/pose laptop   publish a run under a name (needs the data sets it is scored on)
-    python tools/publish.py --rendered         score the bundled weights anew on rendered hands, after the renderer changed
+    python tools/publish.py --rendered         score the bundled weights anew, after the renderer changed
     python tools/publish.py                    write the card and the README anew from the records
 
 No number is typed: card and README are made from the record, and a test compares them.
