@@ -9,7 +9,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from handpose import skeleton
+
 MARGIN = 1.25  # crop side over the side of the square around the key-points
+WRIST, MIDDLE = 0, 9  # the joints between which the palm lies: its direction is the hand's
 PAPER_NOISE = 8 / 256  # "variance of 8 pixels" read as a standard deviation, as a part of the crop's side
 GREY = 127  # around pictures that are not square
 
@@ -142,18 +145,49 @@ class Crop:
         return apply(invert(self.matrix), points)
 
 
-def take(image: np.ndarray, box: np.ndarray, size: int, *, margin: float = MARGIN) -> Crop:
-    """The crop around a box, as evaluation and prediction make it: no noise, no rotation.
+def take(image: np.ndarray, box: np.ndarray, size: int, *, margin: float = MARGIN, angle: float = 0.0) -> Crop:
+    """The crop around a box, as evaluation and prediction make it: no noise.
 
     Args:
         image: (H, W, C) uint8.
-        box: (4,) tight box, pixels of the picture.
+        box: (4,) tight box, pixels of the picture, turned about its own centre by `angle`.
         size: side of the crop in pixels.
         margin: factor on the side of the square around the box.
+        angle: radians clockwise; the crop shows a hand that is turned so far upright.
     """
     centre, side = square(box, margin=margin)
-    matrix = affine(centre, side, size)
+    matrix = affine(centre, side, size, rotation=-angle)
     return Crop(cut(image, matrix, size), matrix)
+
+
+def angle_of(points: np.ndarray) -> np.ndarray:
+    """How far hands (..., 21, 2) are turned from upright, (...,): radians clockwise, from -pi to pi.
+
+    Upright, the base of the middle finger lies straight above the wrist.
+    """
+    x, y = np.moveaxis(points[..., MIDDLE, :] - points[..., WRIST, :], -1, 0).astype(np.float64)
+    return np.arctan2(x, -y)
+
+
+def upright_box(points: np.ndarray, box: np.ndarray | None = None) -> tuple[np.ndarray, float]:
+    """The tight box of a hand's key-points along the hand's own axes, for `take`.
+
+    Args:
+        points: (21, 2) pixels.
+        box: (4,) in which the hand was looked for. The centre is then midway between its centre and the key-points':
+            what is wrong with the one is seldom wrong with the other.
+
+    Returns:
+        Box (4,) float32, to be turned about its own centre by the angle, radians clockwise.
+    """
+    angle = float(angle_of(points))
+    turn = affine((0, 0), 1, 1, rotation=-angle)  # about the origin
+    upright = skeleton.tight_box(apply(turn, points))
+    centre = apply(invert(turn), (upright[:2] + upright[2:]) / 2)
+    if box is not None:
+        centre = (centre + (box[:2] + box[2:]) / 2) / 2
+    half = (upright[2:] - upright[:2]) / 2
+    return np.concatenate([centre - half, centre + half]).astype(np.float32), angle
 
 
 def letterbox(image: np.ndarray, size: int) -> tuple[np.ndarray, float]:

@@ -8,15 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from handpose import crop, devices, gesturenet, pretrained, skeleton
-from handpose.apply import onnx_runtime
+from handpose import tiles as closer
+from handpose.confidence import Confidence, bundled
 from handpose.data.common import DataError, read_image
-from handpose.detector import HandDecNet, detect, joint_box
+from handpose.detector import HandDecNet, detect, joint_box, suppress
 from handpose.posenet import PoseEstimationNet
 from handpose.train import evaluate
 
 SMALLEST = 8  # pixels; no 21 joints can be told apart in less
 
-THRESHOLD = 0.5  # the detector's least confidence for a hand to be reported
+THRESHOLD = 0.5  # least confidence of a hand to be reported
+SAME_HAND = 0.5  # IoU of the extents of two hands' key-points from which on they are one hand, detected twice
+#: A hand is cut out anew where the first pass sees it turned by more than this (radians from upright) or where its
+#: mean score is less. On `wild/val` both together keep all but 0.3 points of what a second pass for every hand gives
+#: at any angle, and leave seven in ten of the upright hands with one pass.
+TURNED, UNSURE = np.deg2rad(40), 0.55
 
 
 @dataclass
@@ -26,7 +32,7 @@ class Hand:
     keypoints: np.ndarray  # (21, 2) float32
     scores: np.ndarray  # (21,) float32: sigmoid of the last score map's peak
     box: np.ndarray  # (4,) float32: the detector's box less its margin, so tight around the key-points; or as given
-    score: float  # the detector's confidence; 1.0 for a given box
+    score: float  # how likely it is a hand, by detector and key-points (`handpose.confidence`); 1.0 for a given box
     gesture: tuple[str, float] | None = None  # (label, probability); None without a reader, or where none can be read
 
 
@@ -37,8 +43,11 @@ class HandPose:
         net: the pose network.
         size: side in pixels of the crops it was trained on.
         detector: the network that finds hands; without one, boxes must be given.
-        threshold: least confidence of the detector, 0 to 1; lower finds more hands and more that are none.
-        second_look: cut a detected hand out anew around the key-points that the first look found, and estimate again.
+        threshold: least confidence of a detected hand, 0 to 1; lower finds more hands and more that are none.
+        refine: where the first pass sees a hand turned, or is unsure of it, cut it out anew, upright and around its
+            first key-points, and keep that pass where its scores are higher.
+        tiles: where no hand is found in the whole picture, look again at four overlapping quarters of it.
+        confidence: of detector and key-points; None for that of the bundled networks.
         reader: names the hand shape from the key-points; without one, `Hand.gesture` stays None.
 
     Raises:
@@ -47,24 +56,26 @@ class HandPose:
 
     def __init__(
         self, net: PoseEstimationNet, size: int, detector: HandDecNet | None = None, *,
-        threshold: float = THRESHOLD, second_look: bool = False, reader: gesturenet.GestureNet | None = None,
+        threshold: float = THRESHOLD, refine: bool = True, tiles: bool = True, confidence: Confidence | None = None,
+        reader: gesturenet.GestureNet | None = None,
     ) -> None:  # fmt: skip
         if not 0 <= threshold <= 1:  # NaN included
             raise ValueError(f"threshold {threshold}: a confidence lies between 0 and 1")
         self.net, self.size, self.detector = net.eval(), size, detector and detector.eval()
-        self.threshold, self.second_look, self.reader = threshold, second_look, reader
+        self.threshold, self.refine, self.tiles, self.reader = threshold, refine, tiles, reader
+        self.confidence = bundled() if confidence is None else confidence
 
     @classmethod
     def from_pretrained(
         cls, weights: str | os.PathLike | None = None, *, device: str | None = None, threshold: float = THRESHOLD,
-        second_look: bool = False,
+        refine: bool = True, tiles: bool = True,
     ) -> "HandPose":  # fmt: skip
         """The bundled weights, or those of a file, and the bundled detector and reader of letters.
 
         Args:
             weights: a ``.safetensors`` file of the pose network, or None for the bundled weights.
             device: "cpu", "cuda", ...; None chooses CUDA, then MPS, then CPU.
-            threshold, second_look: as for `HandPose`.
+            threshold, refine, tiles: as for `HandPose`.
 
         Raises:
             handpose.pretrained.WeightsError: the file cannot be used.
@@ -73,84 +84,142 @@ class HandPose:
         place = devices.choose(device)
         finder, _ = pretrained.load(None, place, kind=HandDecNet)
         reader, _ = pretrained.load(None, kind=gesturenet.GestureNet)  # small: always on the processor
-        return cls(*pretrained.load(weights, place), finder, threshold=threshold, second_look=second_look,
-                   reader=reader)  # fmt: skip
+        return cls(*pretrained.load(weights, place), finder, threshold=threshold, refine=refine,
+                   tiles=tiles, reader=reader)  # fmt: skip
 
     @classmethod
     def from_onnx(
         cls, folder: str | os.PathLike, *, threads: int | None = None, threshold: float = THRESHOLD,
-        second_look: bool = False,
+        refine: bool = True, tiles: bool = True,
     ) -> "HandPose":  # fmt: skip
         """The networks of a folder that ``python -m handpose export`` wrote, run by ONNX Runtime on the processor.
 
         Args:
             folder: with ``detector.onnx``, ``pose.onnx`` and ``gesture.onnx``.
             threads: of ONNX Runtime; None for as many as PyTorch uses.
-            threshold, second_look: as for `HandPose`.
+            threshold, refine, tiles: as for `HandPose`.
 
         Raises:
             handpose.apply.onnx_runtime.OnnxError: a file is missing or cannot be used, or there is no ONNX Runtime.
             ValueError: a threshold outside 0 to 1, or fewer threads than one.
         """
+        from handpose.apply import onnx_runtime  # here: ONNX Runtime need not be installed
+
         nets = onnx_runtime.load(folder, threads=threads)
-        return cls(nets["pose"], nets["pose"].size, nets["detector"], threshold=threshold, second_look=second_look,
-                   reader=nets["gesture"])  # fmt: skip
+        return cls(nets["pose"], nets["pose"].size, nets["detector"], threshold=threshold, refine=refine,
+                   tiles=tiles, reader=nets["gesture"])  # fmt: skip
 
     def __call__(
-        self, image: np.ndarray | str | os.PathLike, boxes: Sequence[Sequence[float]] | None = None
-    ) -> list[Hand]:
+        self, image: np.ndarray | str | os.PathLike, boxes: Sequence[Sequence[float]] | None = None, *,
+        angles: Sequence[float] | None = None, tiles: bool | None = None,
+    ) -> list[Hand]:  # fmt: skip
         """Key-points of each hand.
 
         Args:
             image: (H, W, 3) uint8 RGB, or the path of a picture (its EXIF rotation is applied).
             boxes: one (x0, y0, x1, y1) a hand, pixels of the upright picture, tight around the hand. None lets the
                 detector look for hands.
+            angles: how far the hand in each box is turned from upright, radians clockwise, where that is known; the
+                box is then turned about its own centre by so much (`crop.upright_box` makes such). These hands are
+                cut out upright at once, and there is no refinement pass.
+            tiles: for this picture; None: as for all.
 
         Returns:
             One `Hand` per box, in their order; or per hand found, surest first, which may be none.
 
         Raises:
             handpose.data.DataError: the picture cannot be read or has the wrong form.
-            ValueError: a box is empty, not finite, in the wrong order, or outside the picture; or there are neither
-                boxes nor a detector.
+            ValueError: a box is empty, not finite, in the wrong order, or outside the picture; there are neither
+                boxes nor a detector; or the angles are not as many finite numbers as there are boxes.
         """
         if isinstance(image, str | os.PathLike):
             image = read_image(image)
         image = check_image(image)
-        # PyTorch's threads spin on for a while after each step, on cores that ONNX Runtime wants.
-        onnx = isinstance(self.net, onnx_runtime.Network)
-        with devices.one_thread() if onnx else contextlib.nullcontext():
-            return self._find(image, boxes)
-
-    def _find(self, image: np.ndarray, boxes: Sequence[Sequence[float]] | None) -> list[Hand]:
-        """`__call__` on a picture that was checked."""
-        height, width = image.shape[:2]
-        if boxes is None:
-            if self.detector is None:
-                raise ValueError("this HandPose has no detector: give it one, or give boxes=[(x0, y0, x1, y1)]")
-            ((found, sure),) = detect(self.detector, [image], threshold=self.threshold)
-            checked = list(joint_box(found))
-        else:
-            if len(boxes) and np.ndim(boxes[0]) == 0 and not isinstance(boxes[0], str):
-                raise ValueError("boxes is a list of boxes: write boxes=[(x0, y0, x1, y1)]")
-            checked = [crop.check_box(box, width, height) for box in boxes]
-            sure = np.ones(len(checked))
-        if not checked:
-            return []
-        points, scores = self._estimate(image, checked)
-        if boxes is None and self.second_look:
-            points, scores = self._estimate(image, list(skeleton.tight_box(points)))
-        hands = [Hand(*hand) for hand in zip(points, scores, checked, sure.tolist(), strict=True)]
+        # PyTorch's threads spin on for a while after each step, on cores that another runtime wants.
+        with devices.one_thread() if getattr(self.net, "has_own_threads", False) else contextlib.nullcontext():
+            if boxes is None:
+                hands = self._find(image, self.tiles if tiles is None else tiles, angles)
+            else:
+                hands = self._given(image, boxes, angles)
         if self.reader is not None:
             for hand in hands:
                 hand.gesture = gesturenet.name(self.reader, hand.keypoints)
         return hands
 
-    def _estimate(self, image: np.ndarray, boxes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def _given(self, image: np.ndarray, boxes: Sequence[Sequence[float]], angles: Sequence[float] | None) -> list[Hand]:
+        """A hand for every given box."""
+        if len(boxes) and np.ndim(boxes[0]) == 0 and not isinstance(boxes[0], str):
+            raise ValueError("boxes is a list of boxes: write boxes=[(x0, y0, x1, y1)]")
+        checked = [crop.check_box(box, image.shape[1], image.shape[0]) for box in boxes]
+        if angles is not None:
+            angles = check_angles(angles, len(checked))
+        if not checked:
+            return []
+        found = self._estimate(image, checked, angles)
+        points, scores = self._refined(image, checked, *found) if self.refine and angles is None else found
+        return [Hand(*hand, 1.0) for hand in zip(points, scores, checked, strict=True)]
+
+    def _find(self, image: np.ndarray, tiles: bool, angles: Sequence[float] | None) -> list[Hand]:
+        """The hands that the detector finds, in the whole picture or, if there are none, in its quarters."""
+        if angles is not None:
+            raise ValueError("angles belong to boxes: give boxes=[(x0, y0, x1, y1)] as well")
+        if self.detector is None:
+            raise ValueError("this HandPose has no detector: give it one, or give boxes=[(x0, y0, x1, y1)]")
+        floor = self.confidence.floor(self.threshold)
+        (found,) = detect(self.detector, [image], threshold=floor)
+        hands = self._judged(image, *found)
+        if not hands and tiles:
+            hands = self._judged(image, *closer.detect(self.detector, image, threshold=floor))
+        return hands
+
+    def _judged(self, image: np.ndarray, found: np.ndarray, detected: np.ndarray) -> list[Hand]:
+        """Of detections those that are hands, with the key-points' word: each once, surest first."""
+        if not len(found):
+            return []
+        boxes = list(joint_box(found))
+        points, scores = self._estimate(image, boxes)
+        if self.refine:
+            points, scores = self._refined(image, boxes, points, scores)
+        sure = self.confidence(detected, scores.mean(1))
+        kept = [i for i in suppress(skeleton.tight_box(points), sure, SAME_HAND) if sure[i] >= self.threshold]
+        return [Hand(points[i], scores[i], boxes[i], float(sure[i])) for i in kept]
+
+    def _estimate(
+        self, image: np.ndarray, boxes: Sequence[np.ndarray], angles: Sequence[float] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Key-points (n, 21, 2) in the picture's pixels and scores (n, 21), all hands in one batch."""
-        taken = [crop.take(image, box, self.size) for box in boxes]
+        angles = [0.0] * len(boxes) if angles is None else angles
+        taken = [crop.take(image, box, self.size, angle=angle) for box, angle in zip(boxes, angles, strict=True)]
         points, scores = evaluate.estimate(self.net, np.stack([t.image for t in taken]))
         return np.stack([t.to_picture(p) for t, p in zip(taken, points[-1], strict=True)]), scores[-1]
+
+    def _refined(
+        self, image: np.ndarray, boxes: list[np.ndarray], points: np.ndarray, scores: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The refinement pass: what `_estimate` gave, or where a second pass on the upright hand is surer, that."""
+        again = np.flatnonzero((abs(crop.angle_of(points)) > TURNED) | (scores.mean(1) < UNSURE))
+        if not len(again):
+            return points, scores
+        upright = [crop.upright_box(points[i], boxes[i]) for i in again]
+        new_points, new_scores = self._estimate(image, *zip(*upright, strict=True))
+        better = new_scores.mean(1) > scores[again].mean(1)
+        points[again[better]], scores[again[better]] = new_points[better], new_scores[better]
+        return points, scores
+
+
+def check_angles(angles: Sequence[float], number: int) -> np.ndarray:
+    """The angles of given boxes as float64 (n,).
+
+    Raises:
+        ValueError: another number of them, or an angle that is no finite number.
+    """
+    try:
+        found = np.asarray(angles, np.float64)
+    except (TypeError, ValueError):
+        found = np.array(np.nan)
+    if found.shape != (number,) or not np.isfinite(found).all():
+        raise ValueError(f"angles {angles!r}: as many finite numbers are needed as there are boxes, {number}")
+    return found
 
 
 def check_image(image: np.ndarray) -> np.ndarray:

@@ -88,3 +88,31 @@ def test_degenerate_box_gives_a_crop():
     """All key-points in one place: a side of one pixel, not a division by zero."""
     taken = crop.take(np.zeros((50, 50, 3), np.uint8), np.array([20, 20, 20, 20.0]), 64)
     assert taken.image.shape == (64, 64, 3) and np.isfinite(taken.to_picture(np.zeros((21, 2)))).all()
+
+
+@pytest.mark.parametrize("degrees", [0, 30, -90, 170])
+def test_upright_box(degrees):
+    """A turned hand's box along its axes is the upright one, about the turned centre; and its crop is upright."""
+    points = rng_points()
+    points[[0, 9]] = [[100, 140], [100, 90]]  # wrist, and straight above it the base of the middle finger
+    assert crop.angle_of(points) == pytest.approx(0, abs=1e-6)
+    turn = crop.affine((80, 120), 64, 64, rotation=np.deg2rad(degrees))
+    box, angle = crop.upright_box(crop.apply(turn, points))
+    assert np.rad2deg(angle) == pytest.approx(degrees, abs=0.01)
+    tight = np.concatenate([points.min(0), points.max(0)])
+    assert np.allclose(box[2:] - box[:2], tight[2:] - tight[:2], atol=0.01)
+    centre = (tight[:2] + tight[2:]) / 2
+    assert np.allclose((box[:2] + box[2:]) / 2, crop.apply(turn, centre), atol=0.01)
+    taken = crop.take(np.zeros((200, 200, 3), np.uint8), box, 64, angle=angle)
+    plain = crop.take(np.zeros((200, 200, 3), np.uint8), tight, 64)
+    shown, expected = crop.apply(taken.matrix, crop.apply(turn, points)), crop.apply(plain.matrix, points)
+    assert np.allclose(shown, expected, atol=0.02)
+    assert np.allclose(taken.to_picture(shown), crop.apply(turn, points), atol=0.01)
+
+
+def test_upright_box_lies_between_the_key_points_and_the_box():
+    points = rng_points()
+    own, angle = crop.upright_box(points)
+    moved, same = crop.upright_box(points, own + [10, -6, 10, -6])
+    assert np.allclose(moved, own + [5, -3, 5, -3], atol=0.01) and angle == same
+    assert np.isfinite(crop.upright_box(np.full((21, 2), 7.0))[0]).all()  # a hand without a direction

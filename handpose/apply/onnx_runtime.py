@@ -53,6 +53,8 @@ class Network(nn.Module):
         OnnxError: not a whole file of this kind, or ONNX Runtime is not installed.
     """
 
+    has_own_threads = True  # beside PyTorch's
+
     def __init__(self, raw: bytes, kind: str, *, threads: int | None = None) -> None:
         super().__init__()
         try:

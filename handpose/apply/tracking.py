@@ -9,16 +9,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from handpose import skeleton
+from handpose import crop, skeleton
 from handpose.detector import iou
 from handpose.pipeline import SMALLEST, Hand, HandPose
 
 #: Frames from one look of the detector to the next: at 30 frames a second a hand that comes in is missing for a third
 #: of a second at most, and a detector that takes as long as the key-points adds a tenth to the work.
 EVERY = 10
-#: Mean score below which a hand may be lost. Nine in ten places without a hand score less, also when followed for
-#: five frames; of the labelled hands of parts C, A and B none, a tenth and a quarter do, and are looked for anew.
-LEAST = 0.5
+CLOSER = 5  # frames at least from one closer look, at the four quarters of a picture without a hand, to the next
+#: Confidence by the key-points alone below which a followed hand may be lost; a mean score of 0.5 with the first
+#: weights. It is low, because most places with a hand in one frame hold one in the next.
+LEAST = 0.2
 #: Boxes are so much larger than the key-points' extent: estimates err inwards, and boxes would shrink frame by frame.
 MARGIN = 1.05
 STEADY = 0.7  # part of the last box in the next one; errors in one frame's key-points then move it little
@@ -41,28 +42,38 @@ class _Track:
 
     number: int  # 1, 2, ... in the order of appearance
     hand: Hand  # of the last frame
-    cut: np.ndarray  # (4,) the box that it was found with
+    cut: np.ndarray  # (4,) the box that it was found with, turned about its centre by its angle of then
     unseen: float = 0  # looks of the detector in a row that passed it over; -inf: the box was given, so never mind
 
     def place(self) -> np.ndarray:
         """(4,): the key-points' extent."""
         return skeleton.tight_box(self.hand.keypoints)
 
-    def next_box(self) -> np.ndarray:
-        """(4,): where to look for it in the next frame."""
-        place = self.place()
-        middle, half = (place[:2] + place[2:]) / 2, (place[2:] - place[:2]) / 2 * MARGIN
-        return STEADY * self.cut + (1 - STEADY) * np.concatenate([middle - half, middle + half])
+    def next_box(self) -> tuple[np.ndarray, float]:
+        """Where to look for it in the next frame, and turned how far: box (4,) along the hand's axes, and radians."""
+        box, angle = crop.upright_box(self.hand.keypoints)
+        return STEADY * self.cut + (1 - STEADY) * _grown(box), angle
+
+
+def _first_cut(hand: Hand) -> np.ndarray:
+    """(4,): the box to look for a hand in that was just detected, or given."""
+    return _grown(crop.upright_box(hand.keypoints, hand.box)[0])
+
+
+def _grown(box: np.ndarray) -> np.ndarray:
+    middle, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2 * MARGIN
+    return np.concatenate([middle - half, middle + half])
 
 
 class Tracker:
     """Hands of a video, frame by frame: ``tracker(image)`` in place of ``hp(image)`` (Chapter 3).
 
     The detector looks at the first frame, at every frame while there is no hand, at every tenth one, and where a hand
-    may be lost: its mean score is low, or it has jumped, left the picture, halved, doubled or shrunk to nothing.
+    may be lost: its key-points' scores are low, or it has jumped, left the picture, halved, doubled or shrunk to
+    nothing. In between a hand is cut out where it was, and upright by its last angle: one pass of the pose network.
 
     Args:
-        hp: a `HandPose`, or whatever is called like one.
+        hp: a `HandPose`, or whatever is called like one and has its `confidence`.
 
     Attributes:
         numbers: of the hands last returned, one each; a hand keeps its number while it is followed.
@@ -71,6 +82,7 @@ class Tracker:
 
     def __init__(self, hp: HandPose) -> None:
         self.hp, self.tracks, self.count, self.age, self.looked = hp, [], 0, 0, False
+        self.since_closer = CLOSER
 
     @property
     def numbers(self) -> list[int]:
@@ -84,13 +96,14 @@ class Tracker:
             boxes: start with the hands in these boxes, as for `HandPose`.
 
         Returns:
-            Those that were there first come first. `Hand.score` is the detector's when it last saw the hand, 1.0 for
-            a given box; `Hand.box` is the detector's box or, where it did not look, the key-points' extent.
+            Those that were there first come first. `Hand.score` is that of the frame in which the detector last saw
+            the hand, 1.0 for a given box; `Hand.box` is the detector's box or, where it did not look, the key-points'
+            extent.
 
         Raises:
             ValueError: as `HandPose`; a frame that is no picture, or a given box that cannot be used.
         """
-        self.looked, self.age = False, self.age + 1
+        self.looked, self.age, self.since_closer = False, self.age + 1, self.since_closer + 1
         if boxes is not None:
             hands, self.tracks = self.hp(image, boxes=boxes), []
             for hand in hands:
@@ -108,22 +121,23 @@ class Tracker:
 
     def _begin(self, hand: Hand, unseen: float = 0) -> None:
         self.count += 1
-        self.tracks.append(_Track(self.count, hand, np.asarray(hand.box, np.float32), unseen))
+        self.tracks.append(_Track(self.count, hand, _first_cut(hand), unseen))
 
     def _follow(self, image: np.ndarray) -> list[_Track]:
         """Move all tracks on by a frame; those that may be lost are taken out and returned."""
         size = np.array(image.shape[1::-1])
-        middles = [_centre_and_side(track.next_box())[0] for track in self.tracks]
+        middles = [_centre_and_side(track.next_box()[0])[0] for track in self.tracks]
         inside = [(middle > 0).all() and (middle < size).all() for middle in middles]
         lost = [track for track, fine in zip(self.tracks, inside, strict=True) if not fine]
         tracks = [track for track, fine in zip(self.tracks, inside, strict=True) if fine]
-        boxes, self.tracks = [track.next_box() for track in tracks], []
-        for old, box, hand in zip(tracks, boxes, self.hp(image, boxes=boxes) if boxes else [], strict=True):
+        boxes, angles = ([track.next_box()[k] for track in tracks] for k in (0, 1))
+        self.tracks, found = [], self.hp(image, boxes=boxes, angles=angles) if boxes else []
+        for old, box, hand in zip(tracks, boxes, found, strict=True):
             new = _Track(old.number, hand, box, old.unseen)
             new.hand = replace(hand, box=new.place(), score=old.hand.score)
             (middle, side), (before, side_before) = _centre_and_side(new.place()), _centre_and_side(old.place())
             fine = (
-                hand.scores.mean() >= LEAST
+                self.hp.confidence.of_keypoints(hand.scores.mean()) >= LEAST
                 and (middle > 0).all() and (middle < size).all()
                 and np.abs(middle - before).max() < side_before / 2
                 and max(side_before / 2, SMALLEST) < side < 2 * side_before
@@ -135,12 +149,14 @@ class Tracker:
         """Let the detector look: tracks start anew from what it finds, others begin, and lost ones end."""
         self.looked, self.age = True, 0
         known, followed, self.tracks = [*self.tracks, *lost], list(self.tracks), []
-        for hand in self.hp(image):
+        closer = self.since_closer >= CLOSER
+        self.since_closer = 0 if closer else self.since_closer
+        for hand in self.hp(image, tiles=None if closer else False):
             shared = [max(_overlap(t.place(), hand.box), _overlap(t.place(), skeleton.tight_box(hand.keypoints)))
                       for t in known]  # fmt: skip
             if shared and max(shared) > SAME_PLACE:
                 old = known.pop(int(np.argmax(shared)))
-                self.tracks.append(_Track(old.number, hand, np.asarray(hand.box, np.float32), min(old.unseen, 0)))
+                self.tracks.append(_Track(old.number, hand, _first_cut(hand), min(old.unseen, 0)))
             else:
                 self._begin(hand)
         for track in followed:

@@ -32,8 +32,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--threshold", type=float, default=THRESHOLD, metavar="T",
                          help=f"least confidence of a hand, 0 to 1 (default: {THRESHOLD}); lower finds more hands, and "
                               "more that are none")  # fmt: skip
-    command.add_argument("--second-look", action="store_true",
-                         help="cut each hand out anew around its key-points, and estimate again")  # fmt: skip
+    command.add_argument("--no-refine", dest="refine", action="store_false",
+                         help="one pass for every hand; else one that is turned, or that the network is unsure of, is "
+                              "cut out upright around its key-points and estimated again")  # fmt: skip
+    command.add_argument("--no-tiles", dest="tiles", action="store_false",
+                         help="where the whole picture shows no hand, do not look again at four quarters of it for "
+                              "small hands; in videos every few frames")  # fmt: skip
     command.add_argument("--json", metavar="F", help='write key-points and scores to this file: {"images": [{"path", '
                          '"hands"}]}, and of videos {"videos": [{"path", "fps", "frames": [{"frame", "hands"}]}]}, '
                          'where a hand has its number as "track" and fps may be null')  # fmt: skip
@@ -49,7 +53,7 @@ def hand_pose(arguments: argparse.Namespace) -> "HandPose":
     """The pipeline that `predict` is asked for."""
     from handpose.pipeline import HandPose
 
-    look = {"threshold": arguments.threshold, "second_look": arguments.second_look}
+    look = {"threshold": arguments.threshold, "refine": arguments.refine, "tiles": arguments.tiles}
     if arguments.onnx is None:
         return HandPose.from_pretrained(arguments.weights, device=arguments.device, **look)
     if arguments.device not in (None, "cpu"):

@@ -12,6 +12,7 @@ import pytest
 from handpose import HandPose, files
 from handpose.__main__ import main
 from handpose.apply import capture, display, recording
+from handpose.confidence import Confidence
 from handpose.data import DataError, SyntheticHands
 from handpose.pipeline import Hand
 
@@ -71,9 +72,9 @@ class Quick:
     """In place of HandPose: one hand in the middle, and what `at` does at a frame."""
 
     def __init__(self, at=None):
-        self.at, self.frames, self.boxes = at or {}, 0, []
+        self.at, self.frames, self.boxes, self.confidence = at or {}, 0, [], Confidence(0, 1, 0, alone=(-11, 20))
 
-    def __call__(self, image, boxes=None):
+    def __call__(self, image, boxes=None, *, angles=None, tiles=None):
         self.at.get(self.frames, lambda: None)()
         self.frames += 1
         self.boxes.append(boxes)

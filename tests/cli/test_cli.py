@@ -17,8 +17,8 @@ from handpose.train.monitor import Interrupted
 def photos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("photos")
     hands = SyntheticHands(split="test")
-    for i in range(3):
-        cv2.imwrite(str(folder / f"hand{i}.jpg"), hands[i].image[..., ::-1])
+    for i, k in enumerate((0, 2, 3)):
+        cv2.imwrite(str(folder / f"hand{i}.jpg"), hands[k].image[..., ::-1])
     return folder
 
 
@@ -94,15 +94,19 @@ def test_a_picture_without_a_hand_is_no_error(photos, tmp_path, capsys):
     assert [len(image["hands"]) for image in json.loads(out.read_text())["images"]] == [0, 1]
 
 
-def test_threshold_and_second_look_reach_the_pipeline(photos, tmp_path):
-    found = {}
-    for more in ((), ("--threshold", "1"), ("--second-look",)):
-        arguments = ["predict", str(photos / "hand0.jpg"), "--json", str(tmp_path / "x.json"), "--device", "cpu"]
-        assert main([*arguments, *more]) == 0
-        found[more] = json.loads((tmp_path / "x.json").read_text())["images"][0]["hands"]
-    assert len(found[()]) == 1 and found["--threshold", "1"] == []
-    assert found[()][0]["box"] == found["--second-look",][0]["box"]
-    assert found[()][0]["keypoints"] != found["--second-look",][0]["keypoints"]
+def test_threshold_and_refine_reach_the_pipeline(photos, tmp_path):
+    found, (x0, y0, x1, y1) = {}, (40, 50, 200, 220)
+    turned = tmp_path / "turned.png"  # upside down, so that the pass that is refused would be made
+    cv2.imwrite(str(turned), cv2.imread(str(photos / "hand0.jpg"))[::-1, ::-1])
+    for more in ((), ("--threshold", "1"), ("--no-refine",)):
+        arguments = ["predict", str(photos / "hand0.jpg"), str(turned), "--json", str(tmp_path / "x.json")]
+        box = () if "--threshold" in more else (f"--box={255 - x1},{255 - y1},{255 - x0},{255 - y0}",)
+        assert main([*arguments, "--device", "cpu", *more, *box]) == 0
+        found[more] = [image["hands"] for image in json.loads((tmp_path / "x.json").read_text())["images"]]
+    assert found["--threshold", "1"] == [[], []]
+    (refined,), (once,) = found[()][1], found["--no-refine",][1]
+    assert refined["box"] == once["box"] and refined["keypoints"] != once["keypoints"]
+    assert np.mean(refined["scores"]) > np.mean(once["scores"])
 
 
 def test_one_bad_photo_does_not_stop_the_rest(photos, tmp_path, capsys):
