@@ -32,7 +32,7 @@ from handpose import HandPose, data, devices, files, pretrained
 from handpose.apply.tracking import Tracker
 from handpose.data import scenes
 from handpose.data.readers.asl_letters import AslLetters
-from handpose.detector import body_box
+from handpose.detector import keypoints_to_box
 from handpose.train import records
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -134,7 +134,9 @@ def on_drawn_boxes(engines: dict[str, Callable]) -> dict:
     """Hands found where people drew the boxes, on pictures that the detector has not learned from."""
     pictures = [p for split in ("val", "test") for p in scenes.labelled(AslLetters(None, split, min_score=0.0))]
     images = [picture.image for picture in pictures]
-    found = {n: scores.in_drawn_boxes(pictures, engine(images).points, body_box) for n, engine in engines.items()}
+    found = {
+        n: scores.in_drawn_boxes(pictures, engine(images).points, keypoints_to_box) for n, engine in engines.items()
+    }
     return {"pictures": len(pictures), "hands": sum(len(p.boxes) for p in pictures), "found": found}
 
 
@@ -195,7 +197,7 @@ def begin(file: Path | None, peer: dict, keep: bool) -> dict:
     """
     kinds = pretrained.DEFAULT, pretrained.DETECTOR, pretrained.GESTURES
     weights = {name: hashlib.sha256(pretrained.bundled(name).read_bytes()).hexdigest() for name in kinds}
-    record = records.about("peer", "peer", 0, torch.device("cpu")) | {"weights": weights, "peer": peer}
+    record = records.read_metadata("peer", "peer", 0, torch.device("cpu")) | {"weights": weights, "peer": peer}
     record |= {"commits": {}, "results": {}}  # a measurement made anew alone may be of another commit
     if keep and file and file.exists():
         before = json.loads(file.read_text(encoding="utf-8"))

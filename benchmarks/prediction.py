@@ -12,7 +12,7 @@ from handpose import HandPose, cpm, crop, detector, devices, gesturenet, pretrai
 from handpose.apply import export
 from handpose.data import SyntheticHands
 from handpose.pipeline import Hand
-from handpose.train import evaluate
+from handpose.posenet import predict_crops
 
 
 def network(device: torch.device, repeats: int, limit: dict) -> dict:
@@ -23,8 +23,8 @@ def network(device: torch.device, repeats: int, limit: dict) -> dict:
     rng = np.random.default_rng(0)
     one, many = (rng.integers(0, 255, (n, size, size, 3), dtype=np.uint8) for n in (1, 32))
     taken = timing.alternate(
-        repeats, device, one=lambda: evaluate.estimate(net, one), many=lambda: evaluate.estimate(net, many),
-        cpm_one=lambda: evaluate.estimate(rival, one), cpm_many=lambda: evaluate.estimate(rival, many),
+        repeats, device, one=lambda: predict_crops(net, one), many=lambda: predict_crops(net, many),
+        cpm_one=lambda: predict_crops(rival, one), cpm_many=lambda: predict_crops(rival, many),
     )  # fmt: skip
     least = timing.floor(net, size, limit, training=False)
     return {
@@ -44,12 +44,12 @@ def pipeline(device: torch.device, repeats: int) -> dict:
     photo = cv2.resize(SyntheticHands(split="test")[3].image, (640, 480))
     hp = HandPose.from_pretrained(device=device.type)
     (hand,) = hp(photo)
-    one = crop.take(photo, hand.box, hp.size).image[None]
+    one = crop.crop_box(photo, hand.box, hp.size).image[None]
     tasks = frames(hp, photo, hand) | {
         "letterbox": lambda: detector.letterbox(photo),
         "detector": lambda: detector.detect(hp.detector, [photo], threshold=hp.threshold),
-        "cut": lambda: crop.take(photo, hand.box, hp.size),
-        "pose": lambda: evaluate.estimate(hp.net, one),
+        "cut": lambda: crop.crop_box(photo, hand.box, hp.size),
+        "pose": lambda: predict_crops(hp.net, one),
         "gesture": lambda: gesturenet.name(hp.reader, hand.keypoints),
     }
     found = {name: 1e3 * timing.alternate(repeats, device, task=task)["task"] for name, task in tasks.items()}
@@ -68,7 +68,7 @@ def frames(hp: HandPose, photo: np.ndarray, hand: Hand) -> dict[str, Callable]:
     square, _ = detector.letterbox(photo)
     place = next(hp.net.parameters()).device
     whole, cut = (torch.from_numpy(p).to(place).permute(2, 0, 1)[None].float() / 255
-                  for p in (square, crop.take(photo, hand.box, hp.size).image))  # fmt: skip
+                  for p in (square, crop.crop_box(photo, hand.box, hp.size).image))  # fmt: skip
     finder, pose = (torch.inference_mode()(net) for net in (hp.detector, hp.net))
     return {
         "whole": lambda: hp(photo),

@@ -29,7 +29,7 @@ def data_sources(repeats: int) -> dict:
         from handpose.data.readers.hand_keypoints import HandKeypoints
 
         photos = HandKeypoints(place)
-        tasks["read"] = lambda: evaluate.cut(photos, 128, limit=16)
+        tasks["read"] = lambda: evaluate.crop_dataset(photos, 128, limit=16)
     taken = timing.alternate(repeats, cpu, **tasks)
     found = {f"drawn_hands_per_second_{size}": 8 / taken[f"drawn_{size}"] for size in sets}
     found |= {"drawn_hands_per_second_128_by_processes": drawn_by_processes(), "processes": drawing.cores()}
@@ -43,7 +43,7 @@ def drawn_by_processes() -> float:
         os.environ["HANDPOSE_CACHE"] = folder  # nothing is there yet
         try:
             start = time.perf_counter()
-            crops.build("synthetic", SyntheticHands(size=128, length=DRAWN, seed=2), 128, progress=False)
+            crops.load_crops("synthetic", SyntheticHands(size=128, length=DRAWN, seed=2), 128, progress=False)
             return DRAWN / (time.perf_counter() - start)
         finally:
             os.environ.pop("HANDPOSE_CACHE")

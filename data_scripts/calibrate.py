@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from handpose import HandPose, confidence, data, pretrained, skeleton
 from handpose.data import scenes
-from handpose.detector import HandDecNet, iou, joint_box
+from handpose.detector import HandDecNet, box_to_keypoint_extent, iou
 from handpose.pipeline import THRESHOLD
 from handpose.train import records
 
@@ -55,7 +55,7 @@ def look(hp: HandPose, limit: int) -> dict[str, np.ndarray]:
     rows, shown = [], []
     for number, (name, every, picture) in enumerate(tqdm(pictures(limit), unit="picture")):
         shown.append((name, picture.group, len(picture.boxes)))
-        true, taken = torch.from_numpy(joint_box(picture.boxes)).reshape(-1, 4), set()
+        true, taken = torch.from_numpy(box_to_keypoint_extent(picture.boxes)).reshape(-1, 4), set()
         for hand in hp(picture.image):  # surest first, so that of two on one hand the second is the wrong one
             own = torch.from_numpy(skeleton.tight_box(hand.keypoints))[None]
             overlap = iou(own, true)[0] if len(true) else torch.zeros(1)

@@ -20,14 +20,14 @@ def main() -> int:
     net, size = pretrained.load(None, device)
     for name, split in SETS.items():
         try:
-            cut = evaluate.cut(data.open(name, split), size, progress=True)
+            cut = evaluate.crop_dataset(data.open(name, split), size, progress=True)
         except data.DataError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
-        found = evaluate.score(net, cut, intervals=False)
+        found = evaluate.evaluate(net, cut, intervals=False)
         about = {"data": name, "split": split, "images": found["images"], "weights": pretrained.bundled().name}
         file = ROOT / "book" / "results" / "curves" / f"{name}.json"
-        files.write_json(file, records.about("curves", name, 0, device) | about | {"curves": found["curves"]})
+        files.write_json(file, records.read_metadata("curves", name, 0, device) | about | {"curves": found["curves"]})
         print(f"{file}: {found['images']} hands")
     return 0
 

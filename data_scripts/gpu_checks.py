@@ -63,11 +63,11 @@ def train(work: Work) -> dict:
 
 def score(work: Work) -> dict:
     """The network that `train` left gives the same key-points as on the processor."""
-    cut = evaluate.cut(data.open(work.hands, "val"), settings(work.scale).crop.size)
+    cut = evaluate.crop_dataset(data.open(work.hands, "val"), settings(work.scale).crop.size)
     file = work.folder / "rate" / "weights.safetensors"
     nets = [pretrained.load(file, place)[0] for place in (work.device, "cpu")]
     began = time.monotonic()
-    scores = [evaluate.score(net, cut)["metrics"]["pck_box"]["0.1"] for net in nets]
+    scores = [evaluate.evaluate(net, cut)["metrics"]["pck_box"]["0.1"] for net in nets]
     return {"pck_box_0.1": scores, **same(*(evaluate.predict(net, cut)[-1] for net in nets)),
             "seconds": round(time.monotonic() - began, 2)}  # fmt: skip
 
@@ -96,7 +96,7 @@ def predict(work: Work) -> dict:
 def bfloat16(work: Work) -> dict:
     """The bundled network under autocast finds what it finds in float32."""
     net, size = pretrained.load(None, work.device)
-    cut = evaluate.cut(data.open(work.hands, "val"), size)
+    cut = evaluate.crop_dataset(data.open(work.hands, "val"), size)
     exact = evaluate.predict(net, cut)[-1]
     with torch.autocast(work.device.type, torch.bfloat16):
         rough = evaluate.predict(net, cut)[-1]

@@ -106,8 +106,10 @@ class Gpu:
     def prepare(self) -> None:
         """Crops of everything that is trained on, and of what is scored, once for all runs."""
         size = settings(self.scale).crop.size
-        self.kept = {name: crops.build(name, samples, size, progress=False) for name, samples in self.samples.items()}
-        self.cuts = {name: evaluate.cut(samples, size) for name, samples in self.tests.items()}
+        self.kept = {
+            name: crops.load_crops(name, samples, size, progress=False) for name, samples in self.samples.items()
+        }
+        self.cuts = {name: evaluate.crop_dataset(samples, size) for name, samples in self.tests.items()}
         volume = 0
         for kept in self.kept.values():
             kept.fingerprint()
@@ -136,7 +138,7 @@ class Gpu:
         record |= {"experiment": "gpu", "method": name, "data": sources, "validation": "hand-keypoints",
                    "init": self.init.name if init else None,
                    "history": run_experiments.thin(record["history"]),
-                   "elsewhere": {test: evaluate.score(net, cut) for test, cut in self.cuts.items()
+                   "elsewhere": {test: evaluate.evaluate(net, cut) for test, cut in self.cuts.items()
                                  if test != "hand-keypoints/val"}}  # fmt: skip
         files.write_json(self.results / f"{name}.json", record)
         found = {"hand-keypoints/val": record, **record["elsewhere"]}

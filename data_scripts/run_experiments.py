@@ -85,13 +85,13 @@ def execute(table: dict, run: dict, seed: int, out: Path, results: Path, device:
     kept, record["elsewhere"] = {}, {}
     for name in [f"{table['validate']}/val", *table.get("elsewhere", [])]:
         source, _, split = name.rpartition("/")
-        cut = evaluate.cut(data.open(source, split), size)
+        cut = evaluate.crop_dataset(data.open(source, split), size)
         kept |= {f"{name}|predicted": evaluate.predict(net, cut).astype(np.float32), f"{name}|points": cut.points,
                  f"{name}|visible": cut.visible, f"{name}|groups": np.array(cut.groups)}  # fmt: skip
         if cut.occluded is not None:
             kept[f"{name}|occluded"] = cut.occluded
         if name != f"{table['validate']}/val":
-            record["elsewhere"][name] = evaluate.score(net, cut)
+            record["elsewhere"][name] = evaluate.evaluate(net, cut)
     with files.writing(folder / "predictions.npz") as unfinished, open(unfinished, "wb") as stream:
         np.savez_compressed(stream, **kept)
     record |= {"experiment": table["name"], "method": run["method"], "init": run.get("init")}

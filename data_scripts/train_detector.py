@@ -63,7 +63,7 @@ def load(seed: int, number: int) -> dict[str, list[scenes.Picture]]:
     found["wild"] = scenes.photographs(data.open("wild", "scenes-train"))
     hands = data.open("wild", "train")
     found["hands"] = scenes.labelled([hands[i] for i, part in enumerate(hands.parts) if part in ALONE])
-    massey = crops.build("massey", data.open("massey", "train"), scenes.POOL)
+    massey = crops.load_crops("massey", data.open("massey", "train"), scenes.POOL)
     composed = scenes.Scenes(seed, "train", number, also=[massey])
     found["scenes"] = [composed[i] for i in tqdm(range(number), desc="composing scenes", unit="scene")]
     empty = scenes.Scenes(seed + 1, "train", 300, hands=0)

@@ -163,7 +163,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "runs", help="where fine-tuned networks are kept")
     parser.add_argument("--results", type=Path, default=ROOT / "book" / "results", help="where records go")
     chosen = parser.parse_args()
-    began, about = time.monotonic(), records.about("gestures", chosen.experiment, 0, devices.choose("cpu"))
+    began, about = time.monotonic(), records.read_metadata("gestures", chosen.experiment, 0, devices.choose("cpu"))
     try:
         found = EXPERIMENTS[chosen.experiment](chosen)
         about["seconds"] = round(time.monotonic() - began, 1)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # what a type checker or an editor reads in place of `__getat
         apply,
         attention,
         book,
+        confidence,
         cpm,
         crop,
         data,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # what a type checker or an editor reads in place of `__getat
         scoremap,
         skeleton,
         study,
+        tiles,
         train,
     )  # fmt: skip
     from handpose.attention import SelfAttention2d
@@ -38,8 +40,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "HandDecNet", "HandPose", "PoseEstimationNet", "PoseLoss", "SelfAttention2d",
-    "apply", "attention", "book", "cpm", "crop", "data", "detector", "devices", "files", "gesturenet", "losses",
-    "metrics", "pipeline", "posenet", "pretrained", "scoremap", "skeleton", "study", "train",
+    "apply", "attention", "book", "confidence", "cpm", "crop", "data", "detector", "devices", "files", "gesturenet",
+    "losses", "metrics", "pipeline", "posenet", "pretrained", "scoremap", "skeleton", "study", "tiles", "train",
 ]  # fmt: skip
 
 #: The module of each public class; every other public name is a module.

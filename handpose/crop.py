@@ -36,7 +36,7 @@ def check_box(box: np.ndarray, width: int, height: int) -> np.ndarray:
     return box
 
 
-def square(
+def square_around(
     box: np.ndarray,
     points: np.ndarray | None = None,
     *,
@@ -97,7 +97,7 @@ def invert(matrix: np.ndarray) -> np.ndarray:
     return cv2.invertAffineTransform(matrix)
 
 
-def cut(image: np.ndarray, matrix: np.ndarray, size: int, *, outside: int | None = None) -> np.ndarray:
+def warp(image: np.ndarray, matrix: np.ndarray, size: int, *, outside: int | None = None) -> np.ndarray:
     """Cut the crop out of the picture.
 
     What lies outside the picture is filled with its edge's colour, or with the value `outside` (a mask is 0 there).
@@ -135,7 +135,7 @@ def cut(image: np.ndarray, matrix: np.ndarray, size: int, *, outside: int | None
 
 @dataclass
 class Crop:
-    """A crop with its map: what `take` returns (Chapter 11)."""
+    """A crop with its map: what `crop_box` returns (Chapter 11)."""
 
     image: np.ndarray  # (size, size, C) uint8
     matrix: np.ndarray  # (2, 3), picture to crop
@@ -145,7 +145,7 @@ class Crop:
         return apply(invert(self.matrix), points)
 
 
-def take(image: np.ndarray, box: np.ndarray, size: int, *, margin: float = MARGIN, angle: float = 0.0) -> Crop:
+def crop_box(image: np.ndarray, box: np.ndarray, size: int, *, margin: float = MARGIN, angle: float = 0.0) -> Crop:
     """The crop around a box, as evaluation and prediction make it: no noise.
 
     Args:
@@ -155,9 +155,9 @@ def take(image: np.ndarray, box: np.ndarray, size: int, *, margin: float = MARGI
         margin: factor on the side of the square around the box.
         angle: radians clockwise; the crop shows a hand that is turned so far upright.
     """
-    centre, side = square(box, margin=margin)
+    centre, side = square_around(box, margin=margin)
     matrix = affine(centre, side, size, rotation=-angle)
-    return Crop(cut(image, matrix, size), matrix)
+    return Crop(warp(image, matrix, size), matrix)
 
 
 def angle_of(points: np.ndarray) -> np.ndarray:
@@ -170,7 +170,7 @@ def angle_of(points: np.ndarray) -> np.ndarray:
 
 
 def upright_box(points: np.ndarray, box: np.ndarray | None = None) -> tuple[np.ndarray, float]:
-    """The tight box of a hand's key-points along the hand's own axes, for `take`.
+    """The tight box of a hand's key-points along the hand's own axes, for `crop_box`.
 
     Args:
         points: (21, 2) pixels.

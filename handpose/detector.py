@@ -122,7 +122,7 @@ def match(boxes: Tensor, default: Tensor, threshold: float = MATCH) -> Tensor:
     """
     if not len(boxes):
         return torch.full((len(default),), -1)
-    overlap = iou(default, solid(boxes))
+    overlap = iou(default, at_least_one_pixel(boxes))
     best, chosen = overlap.max(1)
     chosen[best < threshold] = -1
     forced = overlap.argmax(0)
@@ -131,7 +131,7 @@ def match(boxes: Tensor, default: Tensor, threshold: float = MATCH) -> Tensor:
     return chosen
 
 
-def solid(boxes: Tensor) -> Tensor:
+def at_least_one_pixel(boxes: Tensor) -> Tensor:
     """Boxes (..., 4) in pixels, made at least one pixel wide and high about the same centres; (..., 4)."""
     centre, extent = (boxes[..., :2] + boxes[..., 2:]) / 2, (boxes[..., 2:] - boxes[..., :2]).clamp(min=1)
     return torch.cat([centre - extent / 2, centre + extent / 2], -1)
@@ -139,7 +139,7 @@ def solid(boxes: Tensor) -> Tensor:
 
 def encode(boxes: Tensor, default: Tensor) -> Tensor:
     """Boxes as offsets from anchors, (..., 4): shifts in units of the anchor, logarithms of the sizes' ratios."""
-    boxes = solid(boxes)
+    boxes = at_least_one_pixel(boxes)
     extent, own = boxes[..., 2:] - boxes[..., :2], default[..., 2:] - default[..., :2]
     shift = (boxes[..., :2] + boxes[..., 2:] - default[..., :2] - default[..., 2:]) / 2 / own
     return torch.cat([shift / VARIANCES[0], (extent / own).log() / VARIANCES[1]], -1)
@@ -156,15 +156,15 @@ def decode(offsets: Tensor, default: Tensor) -> Tensor:
     return torch.cat([centre - extent / 2, centre + extent / 2], -1)
 
 
-def body_box(points: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
+def keypoints_to_box(points: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
     """The detector's box: the key-points' extent plus a tenth of it a side; (..., 4), NaN where nothing is visible."""
     box = tight_box(points, visible)
     extra = BODY * (box[..., 2:] - box[..., :2])
     return np.concatenate([box[..., :2] - extra, box[..., 2:] + extra], -1)
 
 
-def joint_box(box: np.ndarray) -> np.ndarray:
-    """The inverse of `body_box`: the box (..., 4) of the key-points within a detector's box (..., 4), pixels."""
+def box_to_keypoint_extent(box: np.ndarray) -> np.ndarray:
+    """The inverse of `keypoints_to_box`: the key-points' box (..., 4) within a detector's (..., 4), pixels."""
     box = np.asarray(box, np.float32)
     extra = BODY / (1 + 2 * BODY) * (box[..., 2:] - box[..., :2])
     return np.concatenate([box[..., :2] + extra, box[..., 2:] - extra], -1)
@@ -242,12 +242,12 @@ def detect(
         kept = (scores >= threshold).nonzero()[:, 0]
         boxes = (decode(offsets[0].cpu()[kept], default[kept]).numpy() + 0.5) / factor - 0.5
         boxes = np.clip(boxes, -0.5, np.array(image.shape[1::-1] * 2) - 0.5).astype(np.float32)
-        chosen = suppress(boxes, scores[kept].numpy(), overlap)[:most]
+        chosen = nms(boxes, scores[kept].numpy(), overlap)[:most]
         found.append((boxes[chosen], scores[kept].numpy()[chosen]))
     return found
 
 
-def suppress(boxes: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarray:
+def nms(boxes: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarray:
     """Non-maximum suppression: indices of the boxes (n, 4) that stay, best first."""
     corner_and_extent = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], 1)
     kept = cv2.dnn.NMSBoxes(corner_and_extent.tolist(), scores.tolist(), 0.0, overlap)

@@ -17,6 +17,7 @@ from handpose import devices, skeleton
 
 UNITS = 128  # of Table 3's hidden layer
 PRINTED = 35  # outputs in Table 3, of which 30 gestures are static and used
+GERMAN_ALPHABET = (*"ABCDEFGHIKLMNOPQRSTUVWXY", "SCH", *"12345")  # those that are held still
 TURN, STRETCH, JITTER = 15.0, 0.1, 0.04  # degrees, part of the length, parts of s: spread of the augmentation
 
 
@@ -240,8 +241,6 @@ def name(net: nn.Module, points: np.ndarray) -> tuple[str, float] | None:
 
 def _checked(labels: Sequence[str] | None) -> Sequence[str]:
     if labels is None:
-        from handpose.data.synthetic.alphabet import GERMAN_ALPHABET  # here, because building the hand takes a moment
-
         return GERMAN_ALPHABET
     if len(labels) < 2 or len(set(labels)) < len(labels):
         raise ValueError(f"{len(labels)} labels: at least two are needed, and no name twice")

@@ -11,9 +11,8 @@ from handpose import crop, devices, gesturenet, pretrained, skeleton
 from handpose import tiles as closer
 from handpose.confidence import Confidence, bundled
 from handpose.data.common import DataError, read_image
-from handpose.detector import HandDecNet, detect, joint_box, suppress
-from handpose.posenet import PoseEstimationNet
-from handpose.train import evaluate
+from handpose.detector import HandDecNet, box_to_keypoint_extent, detect, suppress
+from handpose.posenet import PoseEstimationNet, predict_crops
 
 SMALLEST = 8  # pixels; no 21 joints can be told apart in less
 
@@ -176,7 +175,7 @@ class HandPose:
         """Of detections those that are hands, with the key-points' word: each once, surest first."""
         if not len(found):
             return []
-        boxes = list(joint_box(found))
+        boxes = list(box_to_keypoint_extent(found))
         points, scores = self._estimate(image, boxes)
         if self.refine:
             points, scores = self._refined(image, boxes, points, scores)
@@ -189,8 +188,8 @@ class HandPose:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Key-points (n, 21, 2) in the picture's pixels and scores (n, 21), all hands in one batch."""
         angles = [0.0] * len(boxes) if angles is None else angles
-        taken = [crop.take(image, box, self.size, angle=angle) for box, angle in zip(boxes, angles, strict=True)]
-        points, scores = evaluate.estimate(self.net, np.stack([t.image for t in taken]))
+        taken = [crop.crop_box(image, box, self.size, angle=angle) for box, angle in zip(boxes, angles, strict=True)]
+        points, scores = predict_crops(self.net, np.stack([t.image for t in taken]))
         return np.stack([t.to_picture(p) for t, p in zip(taken, points[-1], strict=True)]), scores[-1]
 
     def _refined(

@@ -8,9 +8,11 @@ the encoder ends: rows 10 and 20 see 66 and 194 pixels of the 256-pixel crop, at
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from handpose import scoremap
 from handpose.attention import ResidualConvolution, SelfAttention2d
 from handpose.skeleton import NUM_JOINTS
 
@@ -215,3 +217,29 @@ def row_outputs(net: PoseEstimationNet, images: Tensor) -> dict[int, Tensor]:
         for hook in hooks:
             hook.remove()
     return dict(sorted(outputs.items()))
+
+
+@torch.inference_mode()
+def predict_crops(net: nn.Module, crops: np.ndarray, *, batch: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    """Key-points of crops, by every stage of a network.
+
+    Args:
+        net: maps (B, 3, s, s) in [0, 1] to a list of (B, 21, s/8, s/8) logits; its device is used.
+        crops: (N, s, s, 3) uint8.
+
+    Returns:
+        Points (stages, N, 21, 2) in pixels of the crop, scores (stages, N, 21); float32.
+    """
+    device = next(net.parameters()).device
+    if training := net.training:
+        net.eval()
+    points, scores = [], []
+    for start in range(0, len(crops), batch):
+        images = torch.from_numpy(crops[start : start + batch]).to(device).permute(0, 3, 1, 2).float() / 255
+        maps = net(images)
+        found, peaks = scoremap.decode(torch.cat(maps))  # all stages at once
+        points.append(scoremap.to_pixels(found, STRIDE).unflatten(0, (len(maps), -1)).cpu())
+        scores.append(peaks.unflatten(0, (len(maps), -1)).cpu())
+    if training:
+        net.train()
+    return torch.cat(points, 1).numpy(), torch.cat(scores, 1).numpy()

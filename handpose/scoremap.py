@@ -61,33 +61,52 @@ def encode(points: Tensor, visible: Tensor, size: int | tuple[int, int], sigma: 
 
 
 def decode(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Key-points from score maps: the highest cell, refined below a cell (Chapter 4).
+    """Key-points from a network's score maps: the highest cell, refined below a cell (Chapter 4).
 
     The logarithm of a Gaussian is a parabola, so a parabola is put through the logarithm of the score
     sigmoid(z) at the peak and its two neighbours, along x and along y. At a border the three cells are the
     outermost ones. For a sampled Gaussian the result is exact.
 
     Args:
-        logits: (B, 21, h, w); sides of at least 3 cells. Score maps in [0, 1], such as `encode` returns, are
-            told by their range and decoded as they are.
+        logits: (B, 21, h, w); sides of at least 3 cells.
 
     Returns:
         Points (B, 21, 2) as (x, y) in cells, at most half a cell from a cell of the map, and scores (B, 21),
-        sigmoid of the peak (of score maps the peak itself).
+        sigmoid of the peak.
 
     Raises:
         ValueError: a map smaller than 3x3.
     """
-    B, J, h, w = logits.shape
+    logits = logits.float()
+    points, peak = _decode(F.logsigmoid(logits), logits)
+    return points, torch.sigmoid(peak)
+
+
+def decode_maps(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """The same from score maps in [0, 1], such as `encode` returns (Chapter 4).
+
+    Args:
+        maps: (B, 21, h, w); sides of at least 3 cells.
+
+    Returns:
+        Points (B, 21, 2) as (x, y) in cells, and scores (B, 21), the peaks.
+
+    Raises:
+        ValueError: a map smaller than 3x3, or a value outside [0, 1].
+    """
+    maps = maps.float()
+    if not ((maps >= 0) & (maps <= 1)).all():
+        raise ValueError("a score map lies between 0 and 1; `decode` takes a network's logits")
+    return _decode(maps.clamp(min=1e-30).log(), maps)
+
+
+def _decode(log_score: Tensor, height: Tensor) -> tuple[Tensor, Tensor]:
+    """Points (B, 21, 2) in cells and peaks (B, 21), from logarithms of scores and what rises as they do."""
+    B, J, h, w = height.shape
     if h < 3 or w < 3:
         raise ValueError(f"a map of {h}x{w} cells is too small to decode; 3x3 is the least")
-    logits = logits.float()
-    peak, index = logits.flatten(2).max(-1)  # (B, J)
+    peak, index = height.flatten(2).max(-1)  # (B, J)
     column, row = index % w, index // w
-    if logits.min() >= 0 and logits.max() <= 1:
-        scores, log_score = peak, logits.clamp(min=1e-30).log()
-    else:
-        scores, log_score = torch.sigmoid(peak), F.logsigmoid(logits)
 
     def refine(line: Tensor, at: Tensor) -> Tensor:
         """`line` (B, J, n) holds values along one axis through the peak at `at` (B, J)."""
@@ -100,4 +119,4 @@ def decode(logits: Tensor) -> tuple[Tensor, Tensor]:
 
     across = log_score.gather(2, row[..., None, None].expand(B, J, 1, w))[:, :, 0]  # (B, J, w): the peak's row
     down = log_score.gather(3, column[..., None, None].expand(B, J, h, 1))[..., 0]  # (B, J, h): its column
-    return torch.stack([refine(across, column), refine(down, row)], dim=-1), scores
+    return torch.stack([refine(across, column), refine(down, row)], dim=-1), peak

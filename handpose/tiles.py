@@ -42,5 +42,5 @@ def detect(
         whole.append(boxes[kept] + np.array([x0, y0, x0, y0], np.float32))
         sure.append(scores[kept])
     boxes, scores = np.concatenate(whole), np.concatenate(sure)
-    chosen = detector.suppress(boxes, scores, overlap)[:most]
+    chosen = detector.nms(boxes, scores, overlap)[:most]
     return boxes[chosen], scores[chosen]

@@ -36,10 +36,10 @@ def test_flip_mirrors_and_keeps_indices():
 def test_square_grows_to_hold_every_keypoint():
     points = rng_points()
     box = np.concatenate([points.min(0), points.max(0)])
-    _, plain = crop.square(box, points)
+    _, plain = crop.square_around(box, points)
     assert plain == pytest.approx(1.25 * max(np.ptp(points, axis=0)), rel=1e-5)
     for noise in ((0, 0), (12, -7), (-40, 3)):
-        centre, side = crop.square(box, points, noise=noise)
+        centre, side = crop.square_around(box, points, noise=noise)
         assert np.abs(points - centre).max() <= side / 2 / 1.25 + 1e-6
         assert side >= plain - 1e-6
 
@@ -55,7 +55,7 @@ def test_picture_and_points_move_alike(size):
     """A bright spot in the picture is found where the affine map says, at every ratio of sizes."""
     x, y = 0.43 * size, 0.61 * size
     matrix = crop.affine((size / 2, size / 2), size * 0.9, 128, rotation=0.3, flip=True)
-    weights = crop.cut(spot(size, x, y), matrix, 128)[..., 0].astype(float)
+    weights = crop.warp(spot(size, x, y), matrix, 128)[..., 0].astype(float)
     yy, xx = np.mgrid[:128, :128]
     found = np.array([(weights * xx).sum(), (weights * yy).sum()]) / weights.sum()
     assert np.abs(found - crop.apply(matrix, [x, y])).max() < 0.1
@@ -64,15 +64,15 @@ def test_picture_and_points_move_alike(size):
 def test_shrinking_averages():
     """A fine checkerboard becomes grey, not a coarse pattern of its own."""
     board = ((np.indices((640, 640)).sum(0) % 2) * 255).astype(np.uint8)[..., None]
-    out = crop.cut(board, crop.affine((319.5, 319.5), 640, 64), 64)
+    out = crop.warp(board, crop.affine((319.5, 319.5), 640, 64), 64)
     assert abs(out.astype(int) - 127).max() < 8
 
 
 def test_outside_is_the_edge_or_a_value():
     image = np.full((20, 20, 1), 200, np.uint8)
     matrix = crop.affine((0, 0), 40, 40)
-    assert (crop.cut(image, matrix, 40) == 200).all()
-    assert crop.cut(image, matrix, 40, outside=0)[5, 5] == 0
+    assert (crop.warp(image, matrix, 40) == 200).all()
+    assert crop.warp(image, matrix, 40, outside=0)[5, 5] == 0
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_bad_boxes(box):
 
 def test_degenerate_box_gives_a_crop():
     """All key-points in one place: a side of one pixel, not a division by zero."""
-    taken = crop.take(np.zeros((50, 50, 3), np.uint8), np.array([20, 20, 20, 20.0]), 64)
+    taken = crop.crop_box(np.zeros((50, 50, 3), np.uint8), np.array([20, 20, 20, 20.0]), 64)
     assert taken.image.shape == (64, 64, 3) and np.isfinite(taken.to_picture(np.zeros((21, 2)))).all()
 
 
@@ -103,8 +103,8 @@ def test_upright_box(degrees):
     assert np.allclose(box[2:] - box[:2], tight[2:] - tight[:2], atol=0.01)
     centre = (tight[:2] + tight[2:]) / 2
     assert np.allclose((box[:2] + box[2:]) / 2, crop.apply(turn, centre), atol=0.01)
-    taken = crop.take(np.zeros((200, 200, 3), np.uint8), box, 64, angle=angle)
-    plain = crop.take(np.zeros((200, 200, 3), np.uint8), tight, 64)
+    taken = crop.crop_box(np.zeros((200, 200, 3), np.uint8), box, 64, angle=angle)
+    plain = crop.crop_box(np.zeros((200, 200, 3), np.uint8), tight, 64)
     shown, expected = crop.apply(taken.matrix, crop.apply(turn, points)), crop.apply(plain.matrix, points)
     assert np.allclose(shown, expected, atol=0.02)
     assert np.allclose(taken.to_picture(shown), crop.apply(turn, points), atol=0.01)

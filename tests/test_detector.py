@@ -103,8 +103,8 @@ def test_loss_and_gradient_are_finite(boxes):
 
 def test_suppression_keeps_the_surest_of_a_cluster():
     boxes = np.array([[0, 0, 100, 100], [5, 5, 105, 105], [150, 150, 200, 220], [0, 0, 100, 30]], np.float32)
-    assert detector.suppress(boxes, np.array([0.6, 0.9, 0.3, 0.5], np.float32), 0.45).tolist() == [1, 3, 2]
-    assert len(detector.suppress(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), 0.45)) == 0
+    assert detector.nms(boxes, np.array([0.6, 0.9, 0.3, 0.5], np.float32), 0.45).tolist() == [1, 3, 2]
+    assert len(detector.nms(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), 0.45)) == 0
 
 
 @pytest.mark.parametrize(("height", "width"), [(480, 640), (300, 200), (64, 1000)])
@@ -131,10 +131,10 @@ def test_boxes_come_back_in_the_pixels_of_the_picture(height, width):
 
 def test_body_box_and_back():
     points = np.random.default_rng(0).uniform(0, 100, (5, 21, 2)).astype(np.float32)
-    body = detector.body_box(points)
+    body = detector.keypoints_to_box(points)
     tight = np.concatenate([points.min(1), points.max(1)], 1)
     assert np.allclose(body[:, 2] - body[:, 0], 1.2 * (tight[:, 2] - tight[:, 0]), atol=1e-3)
-    assert np.allclose(detector.joint_box(body), tight, atol=1e-3)
+    assert np.allclose(detector.box_to_keypoint_extent(body), tight, atol=1e-3)
 
 
 # Average precision
@@ -218,7 +218,7 @@ def test_boxes_follow_the_pixels_through_augmentation(rotation):
 
 def test_outlines_have_the_extent_of_the_box():
     hand = handpose.data.SyntheticHands(seed=0, size=128)[3]
-    box = detector.body_box(hand.keypoints, hand.visible)
+    box = detector.keypoints_to_box(hand.keypoints, hand.visible)
     points = scenes.outline(hand.keypoints, hand.visible)
     assert np.allclose(np.concatenate([points.min(0), points.max(0)]), box, atol=1e-3)
     round_one = scenes.ellipses(box[None])[0]

@@ -93,7 +93,7 @@ def turned(sample, degrees):
     """The sample's picture turned clockwise about its middle, and its key-points."""
     size = len(sample.image)
     matrix = crop.affine(((size - 1) / 2,) * 2, size, size, rotation=np.deg2rad(degrees))
-    return crop.cut(sample.image, matrix, size), crop.apply(matrix, sample.keypoints)
+    return crop.warp(sample.image, matrix, size), crop.apply(matrix, sample.keypoints)
 
 
 def correct(keypoints, target):
@@ -248,15 +248,15 @@ def test_weights_round_trip(tmp_path):
 
 def test_float16_costs_nothing(hp):
     """PCK of the bundled weights against the same values moved by half a float16 step at random."""
-    data = evaluate.cut(SyntheticHands(split="val", length=60), hp.size)
-    stored = evaluate.score(hp.net, data, intervals=False)["metrics"]["pck_bone"]
+    data = evaluate.crop_dataset(SyntheticHands(split="val", length=60), hp.size)
+    stored = evaluate.evaluate(hp.net, data, intervals=False)["metrics"]["pck_bone"]
     other, _ = pretrained.load()
     g = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for p in other.parameters():
             if p.ndim >= 2:
                 p *= 1 + (torch.rand(p.shape, generator=g) - 0.5) * 2**-10
-    moved = evaluate.score(other, data, intervals=False)["metrics"]["pck_bone"]
+    moved = evaluate.evaluate(other, data, intervals=False)["metrics"]["pck_bone"]
     assert all(abs(stored[t] - moved[t]) < 0.005 for t in stored)  # 1,260 joints: one joint is 0.0008
 
 
@@ -307,7 +307,7 @@ def test_unknown_device():
 
 def test_evaluation_predicts_what_the_pipeline_predicts(hp):
     hands, once = SyntheticHands(split="val", length=4), handpose.HandPose(hp.net, hp.size, refine=False)
-    predicted = evaluate.predict(hp.net, evaluate.cut(hands, hp.size))[-1]
+    predicted = evaluate.predict(hp.net, evaluate.crop_dataset(hands, hp.size))[-1]
     for i, points in enumerate(predicted):
         assert np.allclose(points, once(hands[i].image, boxes=[hands[i].box])[0].keypoints, atol=0.02)
 
@@ -316,7 +316,7 @@ def test_perfect_maps_score_nearly_one():
     """Targets in place of predictions: what is lost is decoding and the way through the crop."""
     from handpose import scoremap
 
-    data = evaluate.cut(SyntheticHands(split="val", length=20), 128)
+    data = evaluate.crop_dataset(SyntheticHands(split="val", length=20), 128)
 
     class Oracle(torch.nn.Module):
         def __init__(self):
@@ -331,5 +331,5 @@ def test_perfect_maps_score_nearly_one():
             maps = scoremap.encode(cells, torch.from_numpy(data.visible[rows]), 16, scoremap.sigma_in_cells(16))
             return [torch.logit(maps.double(), eps=1e-12).float()]
 
-    found = evaluate.score(Oracle(), data, intervals=False)["metrics"]
+    found = evaluate.evaluate(Oracle(), data, intervals=False)["metrics"]
     assert found["pck_bone"]["0.15"] == 1.0 and found["epe_mean_px"] < 0.05

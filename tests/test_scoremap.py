@@ -15,8 +15,8 @@ def test_round_trip_within_a_tenth_of_a_cell(cells):
     points[1] = cells - 0.5
     visible = torch.ones(40, 21, dtype=torch.bool)
     maps = scoremap.encode(points, visible, cells, scoremap.sigma_in_cells(cells))
-    for logits in (torch.logit(maps.double(), eps=1e-12).float(), maps):
-        decoded, scores = scoremap.decode(logits)
+    logits = torch.logit(maps.double(), eps=1e-12).float()
+    for decoded, scores in (scoremap.decode(logits), scoremap.decode_maps(maps)):
         assert (decoded - points).abs().max() < 0.1
         assert scores.shape == (40, 21)
 
@@ -46,7 +46,7 @@ def test_rectangular_map():
     points = torch.tensor([[[6.25, 2.5]]]).repeat(1, 21, 1)
     maps = scoremap.encode(points, torch.ones(1, 21, dtype=torch.bool), (5, 9), 1.0)
     assert maps.shape == (1, 21, 5, 9)
-    assert torch.allclose(scoremap.decode(maps)[0], points, atol=0.05)
+    assert torch.allclose(scoremap.decode_maps(maps)[0], points, atol=0.05)
 
 
 def test_invisible_and_outside():
@@ -60,8 +60,12 @@ def test_invisible_and_outside():
 
 
 def test_flat_map_decodes_to_a_cell():
-    for flat, score in ((0.0, 0.0), (-3.0, 0.0474)):
-        points, scores = scoremap.decode(torch.full((1, 21, 8, 8), flat))
+    for decode, flat, score in (
+        (scoremap.decode_maps, 0.0, 0.0),
+        (scoremap.decode, 0.0, 0.5),  # logits that happen to lie in [0, 1] are logits
+        (scoremap.decode, -3.0, 0.0474),
+    ):
+        points, scores = decode(torch.full((1, 21, 8, 8), flat))
         assert torch.isfinite(points).all() and (points >= -0.5).all() and (points <= 7.5).all()
         assert torch.allclose(scores, torch.full((1, 21), score), atol=1e-4)
 
@@ -80,3 +84,5 @@ def test_refuses():
         scoremap.encode(torch.zeros(1, 20, 2), visible, 16, 1)
     with pytest.raises(ValueError):
         scoremap.decode(torch.zeros(1, 21, 2, 8))
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        scoremap.decode_maps(torch.full((1, 21, 8, 8), -0.1))

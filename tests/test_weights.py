@@ -26,7 +26,7 @@ def test_every_file_has_a_record_and_they_are_small():
 def test_the_record_holds_on_the_embedded_test_set(name):
     net, size = pretrained.load(pretrained.bundled(name))
     record = POSES[name]["elsewhere"]["synthetic/test"]
-    found = evaluate.score(net, evaluate.cut(data.open("synthetic", "test"), size), intervals=False)
+    found = evaluate.evaluate(net, evaluate.crop_dataset(data.open("synthetic", "test"), size), intervals=False)
     assert found["images"] == record["images"]
     for kind in ("pck_bone", "pck_box"):
         for t, value in record["metrics"][kind].items():
@@ -48,7 +48,7 @@ def test_the_record_holds_on_photographs(real_data, monkeypatch):
     monkeypatch.setenv("HANDPOSE_DATA", str(real_data))
     net, size = pretrained.load()
     record = POSES[pretrained.DEFAULT]
-    found = evaluate.score(net, evaluate.cut(data.open("hand-keypoints", "val"), size), intervals=False)
+    found = evaluate.evaluate(net, evaluate.crop_dataset(data.open("hand-keypoints", "val"), size), intervals=False)
     for t, value in record["metrics"]["pck_bone"].items():
         assert abs(found["metrics"]["pck_bone"][t] - value) < 0.002
 

@@ -22,7 +22,7 @@ def main() -> None:
     hp = HandPose.from_pretrained(device="cpu")
     hand = render("L", size=384, background="plain", seed=4)
     found = hp(hand.image, boxes=[hand.box])[0]
-    taken = crop.take(hand.image, hand.box, hp.size)
+    taken = crop.crop_box(hand.image, hand.box, hp.size)
     with attention.record(hp.net) as weights, torch.no_grad():
         hp.net(torch.from_numpy(taken.image).permute(2, 0, 1)[None].float() / 255)
     cells = hp.size // 8
@@ -36,7 +36,7 @@ def main() -> None:
     entropy = torch.special.entr(reads).sum(-1)
     shown = reads[int(entropy.argmin())].reshape(cells, cells).numpy()  # the most decided head
 
-    large = crop.take(hand.image, hand.box, 384).image
+    large = crop.crop_box(hand.image, hand.box, 384).image
     fig, axes = plt.subplots(1, 3, figsize=(12, 4.05))
     axes[0].imshow(hand.image)
     figures.plot_hand(axes[1], hand.image, found.keypoints, size=6, line=2.6)

@@ -52,8 +52,8 @@ def publish(folder: Path, name: str) -> None:
         for place in ELSEWHERE:
             print(f"scoring on {place}", flush=True)
             source, _, split = place.partition("/")
-            cut = evaluate.cut(data.open(source, split), size, progress=True)
-            record["elsewhere"][place] = evaluate.score(net, cut)
+            cut = evaluate.crop_dataset(data.open(source, split), size, progress=True)
+            record["elsewhere"][place] = evaluate.evaluate(net, cut)
         record["turned"] = {"wild/val": turned.score(net, size, data.open("wild", "val"))}
     if old and record_file(old) != record_file(record):
         files.write_json(record_file(old), {k: v for k, v in old.items() if k != "bundled"})
@@ -66,8 +66,8 @@ def publish(folder: Path, name: str) -> None:
 def score_rendered() -> None:
     for name, record in published("msahp").items():
         net, size = pretrained.load(pretrained.bundled(name))
-        cut = evaluate.cut(data.open("synthetic", "test"), size, progress=True)
-        record["elsewhere"]["synthetic/test"] = evaluate.score(net, cut)
+        cut = evaluate.crop_dataset(data.open("synthetic", "test"), size, progress=True)
+        record["elsewhere"]["synthetic/test"] = evaluate.evaluate(net, cut)
         files.write_json(record_file(record), record)
 
 

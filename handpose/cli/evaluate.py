@@ -42,11 +42,11 @@ def main(arguments: argparse.Namespace) -> int:
         finder, _ = pretrained.load(None, place, kind=HandDecNet)
         score = fingerspelling.score_rwth(net, size, finder, path or None, arguments.split)
         return letters_read(arguments, score)
-    cut = evaluate.cut(data.open(arguments.data, arguments.split), size, progress=True)
+    cut = evaluate.crop_dataset(data.open(arguments.data, arguments.split), size, progress=True)
     found = {
         "data": arguments.data.partition(":")[0], "split": arguments.split, "images": len(cut.ids),
         "weights": Path(arguments.weights or pretrained.bundled()).name,
-    } | evaluate.score(net, cut)  # fmt: skip
+    } | evaluate.evaluate(net, cut)  # fmt: skip
     print_scores(found)
     if arguments.json:
         files.write_json(Path(arguments.json), found)

@@ -65,7 +65,7 @@ def kept_side(size: int) -> int:
     return 8 * round(size * OVERSAMPLE / 8)
 
 
-def build(name: str, samples, size: int, *, progress: bool = True) -> Crops:
+def load_crops(name: str, samples, size: int, *, progress: bool = True) -> Crops:
     """Cut every sample of a data set for a network that sees `size` pixels.
 
     A source that draws its pictures (it has a `cache_key`) is kept on disk as well; see `cache_folder`.
@@ -120,9 +120,9 @@ def _cut(samples, side: int, i: int) -> tuple | None:
     side_there = CONTEXT * max(sample.box[2] - sample.box[0], sample.box[3] - sample.box[1], 1.0)
     matrix = crop.affine((sample.box[:2] + sample.box[2:]) / 2, side_there, side)
     image = np.full((side, side, 4), 255, np.uint8)
-    image[..., :3] = crop.cut(sample.image, matrix, side)
+    image[..., :3] = crop.warp(sample.image, matrix, side)
     if sample.mask is not None:
-        image[..., 3] = crop.cut(sample.mask[..., None], matrix, side, outside=0)[..., 0]
+        image[..., 3] = crop.warp(sample.mask[..., None], matrix, side, outside=0)[..., 0]
     return image, crop.apply(matrix, sample.keypoints), sample.visible, sample.mask is not None, sample.id
 
 

@@ -16,7 +16,7 @@ from handpose.crop import GREY
 from handpose.data import augment, crops
 from handpose.data.readers.wild import Wild
 from handpose.data.synthetic import background
-from handpose.detector import BODY, SIZE, body_box
+from handpose.detector import BODY, SIZE, keypoints_to_box
 
 SPLITS = {"train": 0, "val": 1, "test": 2}
 MOST = 4  # hands in a scene
@@ -79,7 +79,7 @@ class Scenes:
                  hands: int | None = None, pool: int | None = None) -> None:  # fmt: skip
         self.seed, self.split, self.length, self.size, self.hands = seed, split, length, size, hands
         rendered = data.open("synthetic" if pool is None else f"synthetic:{pool}", split)
-        self.pools = [crops.build("synthetic", rendered, POOL, progress=pool is None), *also]
+        self.pools = [crops.load_crops("synthetic", rendered, POOL, progress=pool is None), *also]
 
     def __len__(self) -> int:
         return self.length
@@ -116,7 +116,7 @@ class Scenes:
         pool = self.pools[rng.integers(len(self.pools))]
         k = int(rng.integers(len(pool)))
         points, seen = pool.points[k].numpy(), pool.visible[k].numpy()
-        own = body_box(points, seen)
+        own = keypoints_to_box(points, seen)
         scale = max(own[2:] - own[:2]) / side
         half = (own[2:] - own[:2]) / scale / 2
         # The whole box within the picture, mostly; now and then up to a third of it leaves.
@@ -125,9 +125,9 @@ class Scenes:
         centre = rng.uniform(low, high)
         matrix = crop.affine((own[:2] + own[2:]) / 2, scale * self.size, self.size, flip=rng.random() < 0.5)
         matrix[:, 2] += centre - (self.size - 1) / 2
-        rgba = crop.cut(pool.images[k].numpy(), matrix, self.size, outside=0).astype(np.float32) / 255
+        rgba = crop.warp(pool.images[k].numpy(), matrix, self.size, outside=0).astype(np.float32) / 255
         rgba[..., :3] *= np.float32(rng.uniform(0.7, 1.25))
-        box = body_box(crop.apply(matrix, points), seen)
+        box = keypoints_to_box(crop.apply(matrix, points), seen)
         return rgba, np.clip(box, -0.5, self.size - 0.5)
 
 
@@ -139,7 +139,7 @@ def labelled(samples) -> list[Picture]:
         if hasattr(samples, "boxes"):
             boxes = samples.boxes(i)
         elif sample.visible.any():
-            boxes = body_box(sample.keypoints, sample.visible)[None]
+            boxes = keypoints_to_box(sample.keypoints, sample.visible)[None]
             outlines = outline(sample.keypoints, sample.visible)[None]
         else:
             continue
@@ -153,7 +153,7 @@ def photographs(samples: Wild) -> list[Picture]:
     for indices in samples.pictures():
         hands = [samples[i] for i in indices]
         hands = [hand for hand in hands if hand.visible.any()]
-        boxes = np.stack([body_box(hand.keypoints, hand.visible) for hand in hands])
+        boxes = np.stack([keypoints_to_box(hand.keypoints, hand.visible) for hand in hands])
         outlines = np.stack([outline(hand.keypoints, hand.visible) for hand in hands])
         image, first = hands[0].image, hands[0]
         pictures.append(Picture(image, _clipped(boxes, image), first.group, first.id.partition("#")[0], outlines))

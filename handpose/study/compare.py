@@ -111,7 +111,7 @@ def compare(files: Sequence[Path], source: str | None = None, split: str | None 
         for run in runs:
             net, size = pretrained.load(run.weights)
             if size not in cut:
-                cut[size] = evaluate.cut(samples, size, progress=True)
+                cut[size] = evaluate.crop_dataset(samples, size, progress=True)
             rows.append(evaluate.predict(net, cut[size])[-1])
             found = metrics.summarise(rows[-1], cut[size].points, cut[size].visible)
             scores.setdefault(name, {})[str(run.record["seed"])] = found

@@ -186,7 +186,7 @@ def key_points(net: detector.HandDecNet, pose: nn.Module, size: int, samples) ->
         return dataclasses.replace(sample, box=sample.box + np.tile(rng.normal(0, pixels / 256 * side, 2), 2))
 
     def score(shown: list, missed: np.ndarray) -> tuple[dict, np.ndarray]:
-        predicted = evaluate.predict(pose, evaluate.cut(shown, size))[-1]
+        predicted = evaluate.predict(pose, evaluate.crop_dataset(shown, size))[-1]
         target, visible = (np.stack([getattr(s, k) for s in every]) for k in ("keypoints", "visible"))
         counted = np.where(missed[:, None, None], 1e6, predicted)  # far from everything
 
@@ -207,7 +207,7 @@ def key_points(net: detector.HandDecNet, pose: nn.Module, size: int, samples) ->
         result[f"jitter {pixels}"] = score([moved(s, pixels) for s in every], none)[0]
     found = detector.detect(net, [s.image for s in every], threshold=THRESHOLD, most=1)
     missed = np.array([len(boxes) == 0 for boxes, _ in found])
-    first = [s if m else dataclasses.replace(s, box=detector.joint_box(boxes[0]))
+    first = [s if m else dataclasses.replace(s, box=detector.box_to_keypoint_extent(boxes[0]))
              for s, (boxes, _), m in zip(every, found, missed, strict=True)]  # fmt: skip
     result["detected"], points = score(first, missed)
     second = [dataclasses.replace(s, box=skeleton.tight_box(p)) for s, p in zip(first, points, strict=True)]

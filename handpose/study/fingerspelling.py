@@ -17,9 +17,9 @@ from handpose import crop, gesturenet, metrics, skeleton
 from handpose.data import DataError
 from handpose.data.readers.rwth import Rwth
 from handpose.data.sample import Sample
-from handpose.detector import HandDecNet, detect, joint_box
+from handpose.detector import HandDecNet, box_to_keypoint_extent, detect
 from handpose.pipeline import HandPose
-from handpose.train import evaluate
+from handpose.posenet import predict_crops
 
 #: Signs that are one shape of the hand, so that no picture of it tells which was meant: named together.
 ALIKE = {"0": "0/o", "o": "0/o", "2": "2/v", "v": "2/v", "6": "6/w", "w": "6/w", "9": "9/f", "f": "9/f"}
@@ -52,7 +52,7 @@ def labelled_box(sample: Sample) -> np.ndarray:
 def mask_box(sample: Sample) -> np.ndarray:
     """The box of a cut-out hand, less the flesh beyond its joints: it needs no key-points."""
     y, x = np.nonzero(sample.mask > 127)
-    return joint_box(np.array([[x.min(), y.min(), x.max(), y.max()]], np.float32))[0]
+    return box_to_keypoint_extent(np.array([[x.min(), y.min(), x.max(), y.max()]], np.float32))[0]
 
 
 def detected_box(detector: HandDecNet, threshold: float = 0.2) -> Callable[[Sample], np.ndarray]:
@@ -61,7 +61,7 @@ def detected_box(detector: HandDecNet, threshold: float = 0.2) -> Callable[[Samp
     def find(sample: Sample) -> np.ndarray:
         ((boxes, _),) = detect(detector, [sample.image], threshold=threshold)
         height, width = sample.image.shape[:2]
-        return joint_box(boxes)[0] if len(boxes) else np.array([0, 0, width - 1, height - 1], np.float32)
+        return box_to_keypoint_extent(boxes)[0] if len(boxes) else np.array([0, 0, width - 1, height - 1], np.float32)
 
     return find
 
@@ -95,7 +95,7 @@ def cut(
         sample = samples[i]
         if sample.shape is None:
             raise ValueError(f"{sample.id}: nobody says which letter this is")
-        rows.append((crop.take(sample.image, find(sample), size), sample.shape, person(sample), sample.id))
+        rows.append((crop.crop_box(sample.image, find(sample), size), sample.shape, person(sample), sample.id))
     if not rows:
         raise ValueError("there is no sign to look at")
     taken, labels, persons, ids = zip(*rows, strict=True)
@@ -104,7 +104,7 @@ def cut(
 
 def look(net: nn.Module, pictures: Pictures) -> Signs:
     """Signs as a frozen pose network sees them."""
-    points, _ = evaluate.estimate(net, np.stack([t.image for t in pictures.taken]))
+    points, _ = predict_crops(net, np.stack([t.image for t in pictures.taken]))
     points = np.stack([t.to_picture(p) for t, p in zip(pictures.taken, points[-1], strict=True)])
     return Signs(gesturenet.normalise(points), pictures.labels, pictures.persons, pictures.ids)
 

@@ -38,7 +38,7 @@ def print_table(head: list[str], rows: list[list[str]]) -> None:
 
 def write_record(results: Path, name: str, seed: int, device: str | None, found: dict) -> None:
     """One record, with what it was made by."""
-    about = records.about("reproduce", name, seed, devices.choose(device))
+    about = records.read_metadata("reproduce", name, seed, devices.choose(device))
     file = results / "reproduce" / f"{name}.json"
     files.write_json(file, about | found)
     print(f"record: {file}")
@@ -155,7 +155,7 @@ def table2(
             folder = out / name / f"{method}-s{number}"
             found[method].append(run_of(scale, method, source, splits, folder, number, device))
             net, size = pretrained.load(folder / "weights.safetensors", place)
-            cut = cut or evaluate.cut(data.open(source, splits[1]), size)
+            cut = cut or evaluate.crop_dataset(data.open(source, splits[1]), size)
             predicted[method].append(evaluate.predict(net, cut)[-1])
     first, second = (np.stack(predicted[method]) for method in ("msahp", "cpm"))
     pairs = metrics.paired(first, second, cut.points, cut.visible, cut.groups)

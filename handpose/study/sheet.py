@@ -32,10 +32,10 @@ def draw_sample(ax: Axes, sample: Sample) -> None:
     height, width = sample.image.shape[:2]
     there = np.isfinite(sample.box).all()
     box = sample.box if there else np.array([0, 0, width - 1, height - 1], np.float32)
-    taken = crop.take(sample.image, box, TILE, margin=1.6 if there else 1.0)
+    taken = crop.crop_box(sample.image, box, TILE, margin=1.6 if there else 1.0)
     ax.imshow(taken.image)
     if sample.mask is not None:
-        mask = crop.cut(sample.mask[..., None], taken.matrix, TILE, outside=0)[..., 0]
+        mask = crop.warp(sample.mask[..., None], taken.matrix, TILE, outside=0)[..., 0]
         ax.contour(mask, levels=[127], colors="white", linewidths=0.8)
     points = crop.apply(taken.matrix, sample.keypoints)
     hidden = np.zeros(21, bool) if sample.occluded is None else sample.occluded

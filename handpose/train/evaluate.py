@@ -8,16 +8,15 @@ in float32.
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import nn
 from tqdm import tqdm
 
-from handpose import crop, metrics, scoremap
-from handpose.posenet import STRIDE
+from handpose import crop, metrics
+from handpose.posenet import predict_crops
 
 
 @dataclass
-class Cut:
+class CroppedDataset:
     """A data set cut once into crops for a network of one input size (Chapter 8)."""
 
     images: np.ndarray  # (N, s, s, 3) uint8
@@ -30,8 +29,8 @@ class Cut:
     ids: list[str]
 
 
-def cut(samples, size: int, *, limit: int | None = None, progress: bool = False) -> Cut:
-    """Cut the samples of a data set; those without a visible joint are left out.
+def crop_dataset(samples, size: int, *, limit: int | None = None, progress: bool = False) -> CroppedDataset:
+    """CroppedDataset the samples of a data set; those without a visible joint are left out.
 
     Args:
         limit: at most this many, spread evenly over the set.
@@ -43,7 +42,7 @@ def cut(samples, size: int, *, limit: int | None = None, progress: bool = False)
     for i in tqdm(chosen, desc="reading", disable=not progress, unit="hand", leave=False):
         sample = samples[int(i)]
         if sample.visible.any():
-            taken = crop.take(sample.image, sample.box, size)
+            taken = crop.crop_box(sample.image, sample.box, size)
             rows.append(
                 (taken.image, taken.matrix, sample.keypoints, sample.visible, sample.occluded, sample.group, sample.id)
             )
@@ -52,44 +51,18 @@ def cut(samples, size: int, *, limit: int | None = None, progress: bool = False)
         raise ValueError("no sample of this set has a visible key-point; there is nothing to score")
     images, matrices, points, visible, occluded, groups, ids = zip(*rows, strict=True)
     known = all(o is not None for o in occluded)
-    return Cut(np.stack(images), np.stack(matrices), np.stack(points), np.stack(visible),
+    return CroppedDataset(np.stack(images), np.stack(matrices), np.stack(points), np.stack(visible),
                np.stack(occluded) if known else None, list(groups), parts if names else None, list(ids))  # fmt: skip
 
 
-@torch.inference_mode()
-def estimate(net: nn.Module, crops: np.ndarray, *, batch: int = 32) -> tuple[np.ndarray, np.ndarray]:
-    """Key-points of crops, by every stage of a network.
-
-    Args:
-        net: maps (B, 3, s, s) in [0, 1] to a list of (B, 21, s/8, s/8) logits; its device is used.
-        crops: (N, s, s, 3) uint8.
-
-    Returns:
-        Points (stages, N, 21, 2) in pixels of the crop, scores (stages, N, 21); float32.
-    """
-    device = next(net.parameters()).device
-    if training := net.training:
-        net.eval()
-    points, scores = [], []
-    for start in range(0, len(crops), batch):
-        images = torch.from_numpy(crops[start : start + batch]).to(device).permute(0, 3, 1, 2).float() / 255
-        maps = net(images)
-        found, peaks = scoremap.decode(torch.cat(maps))  # all stages at once
-        points.append(scoremap.to_pixels(found, STRIDE).unflatten(0, (len(maps), -1)).cpu())
-        scores.append(peaks.unflatten(0, (len(maps), -1)).cpu())
-    if training:
-        net.train()
-    return torch.cat(points, 1).numpy(), torch.cat(scores, 1).numpy()
-
-
-def predict(net: nn.Module, data: Cut) -> np.ndarray:
+def predict(net: nn.Module, data: CroppedDataset) -> np.ndarray:
     """Predicted key-points in the picture's pixels, (stages, N, 21, 2)."""
-    points, _ = estimate(net, data.images)
+    points, _ = predict_crops(net, data.images)
     back = np.stack([crop.invert(m) for m in data.matrices])  # (N, 2, 3)
     return np.einsum("nij,snkj->snki", back[:, :, :2], points) + back[:, None, :, 2]
 
 
-def score(net: nn.Module, data: Cut, *, intervals: bool = True) -> dict:
+def evaluate(net: nn.Module, data: CroppedDataset, *, intervals: bool = True) -> dict:
     """Everything that is reported of a network on one set.
 
     Returns:

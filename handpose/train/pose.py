@@ -115,7 +115,7 @@ def train(
         checkpoint.locked(plan.out) if distributed.is_first() else contextlib.nullcontext(),
     )
     with alone, distributed.group(place):
-        sets = [(kept or {}).get(name) or crops.build(name, source, config.crop.size, progress=progress)
+        sets = [(kept or {}).get(name) or crops.load_crops(name, source, config.crop.size, progress=progress)
                 for name, source in opened]  # fmt: skip
         fingerprints = {c.name: c.fingerprint() for c in sets}
         names = [f"{c.name}/{i}" for c in sets for i in c.ids]
@@ -219,13 +219,13 @@ def _scenery(plan: Plan, opened: list, device: torch.device) -> Tensor | None:
 
 def _look(plan: Plan, held_out: dict, progress: bool):
     """A function that scores a network during the run: on the validation set and, under "watch", on the others."""
-    cut = {name: evaluate.cut(samples, plan.config.crop.size, limit=EVALUATED, progress=progress)
+    cut = {name: evaluate.crop_dataset(samples, plan.config.crop.size, limit=EVALUATED, progress=progress)
            for name, samples in held_out.items()}  # fmt: skip
 
     def look(net: nn.Module) -> tuple[dict, str]:
         scores, lines = {}, []
         for name, hands in cut.items():
-            found = evaluate.score(net, hands, intervals=False)["metrics"]
+            found = evaluate.evaluate(net, hands, intervals=False)["metrics"]
             bone, box = round(found["pck_bone"]["0.2"], 4), round(found["pck_box"]["0.1"], 4)
             scores[name] = {"pck_bone_0.2": bone, "pck_box_0.1": box}
             lines.append(f"PCK at 0.2 of s {bone:.3f}, at 0.1 of the box {box:.3f} on {len(hands.ids)} hands of {name}")
@@ -241,7 +241,7 @@ def _finish(plan: Plan, state: TrainState, held_out: dict, about: dict, progress
     size = config.crop.size
     pretrained.save(plan.out / "weights.safetensors", state.averaged(), size)
     net, _ = pretrained.load(plan.out / "weights.safetensors", state.device)
-    found, *others = [evaluate.score(net, evaluate.cut(samples, size, progress=progress))
+    found, *others = [evaluate.evaluate(net, evaluate.crop_dataset(samples, size, progress=progress))
                       for samples in held_out.values()]  # fmt: skip
     record = {
         "experiment": config.name, "method": records.method(config), "scale": config.name,

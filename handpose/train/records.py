@@ -38,7 +38,7 @@ def commit() -> str | None:
         return None
 
 
-def about(experiment: str, method: str, seed: int, device: torch.device) -> dict:
+def read_metadata(experiment: str, method: str, seed: int, device: torch.device) -> dict:
     """What every record of ours begins with: what was run, and on what."""
     known = versions(device)
     return {"experiment": experiment, "method": method, "seed": seed, "commit": commit(),

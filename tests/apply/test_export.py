@@ -17,7 +17,7 @@ from handpose.apply import export, onnx_runtime
 from handpose.cpm import DirectRegression
 from handpose.data import SyntheticHands
 from handpose.gesturenet import GestureNet
-from handpose.train import evaluate
+from handpose.posenet import predict_crops
 
 onnx = pytest.importorskip("onnx", reason='the extra "onnx" is not installed')
 FILES = sorted(onnx_runtime.FILES.values())
@@ -61,9 +61,9 @@ def test_key_points_are_those_of_pytorch(networks, hands, batch):
     net, size = pretrained.load()
     g = np.random.default_rng(batch)
     noise = g.integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
-    drawn = [crop.take(h.image, h.box + g.normal(0, 4, 4).astype(np.float32), size).image for h in hands]
+    drawn = [crop.crop_box(h.image, h.box + g.normal(0, 4, 4).astype(np.float32), size).image for h in hands]
     for crops in (noise, np.stack([drawn[i % len(drawn)] for i in range(batch)])):
-        (points, scores), (other, sure) = (evaluate.estimate(n, crops) for n in (net, networks["pose"]))
+        (points, scores), (other, sure) = (predict_crops(n, crops) for n in (net, networks["pose"]))
         assert points.shape == other.shape and np.abs(scores - sure).max() < 1e-4
         assert np.abs(points - other).max() < 0.05  # pixels of the crop
 

@@ -192,7 +192,7 @@ def test_a_turning_hand_is_cut_out_by_its_last_angle():
     tracker = Tracker(hp)
     for step in range(25):
         turn = crop.affine((127.5, 127.5), 360, 256, rotation=np.deg2rad(7.5 * step))
-        image, target = crop.cut(sample.image, turn, 256), crop.apply(turn, sample.keypoints)
+        image, target = crop.warp(sample.image, turn, 256), crop.apply(turn, sample.keypoints)
         before = len(passes)
         hands = tracker(image, boxes=[skeleton.tight_box(target)]) if step == 0 else tracker(image)
         (hand,) = hands

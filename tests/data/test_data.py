@@ -234,10 +234,10 @@ def test_synthetic_needs_nothing():
 
 def test_kept_crops_agree_with_the_samples(small_set):
     train = hand_keypoints.HandKeypoints(small_set)
-    kept = crops.build("hand-keypoints", train, 64, progress=False)
+    kept = crops.load_crops("hand-keypoints", train, 64, progress=False)
     assert kept.images.shape == (24, crops.kept_side(64), crops.kept_side(64), 4) and not kept.masked
     assert kept.parts.bincount().tolist() == [8, 8, 8]
-    again = crops.build("hand-keypoints", train, 64, progress=False)
+    again = crops.load_crops("hand-keypoints", train, 64, progress=False)
     assert kept.fingerprint() == again.fingerprint()
     again.points[0, 0, 0] += 1
     assert kept.fingerprint() != again.fingerprint()
@@ -246,11 +246,13 @@ def test_kept_crops_agree_with_the_samples(small_set):
 def test_drawn_hands_are_kept_on_disk_and_masks_come_along(tmp_path, monkeypatch):
     monkeypatch.setenv("HANDPOSE_CACHE", str(tmp_path))
     hands = handpose.data.SyntheticHands(size=64, length=3)
-    first = crops.build("synthetic", hands, 32, progress=False)
+    first = crops.load_crops("synthetic", hands, 32, progress=False)
     (file,) = tmp_path.glob("*.npz")
-    assert first.masked and first.fingerprint() == crops.build("synthetic", hands, 32, progress=False).fingerprint()
+    assert (
+        first.masked and first.fingerprint() == crops.load_crops("synthetic", hands, 32, progress=False).fingerprint()
+    )
     file.write_bytes(file.read_bytes()[:100])  # a broken file is drawn anew
-    assert first.fingerprint() == crops.build("synthetic", hands, 32, progress=False).fingerprint()
+    assert first.fingerprint() == crops.load_crops("synthetic", hands, 32, progress=False).fingerprint()
 
 
 def test_backgrounds_do_not_show_the_labelled_hand(small_set):

@@ -17,11 +17,11 @@ def test_results_come_in_order():
 def test_a_set_drawn_by_several_processes_is_the_same(monkeypatch):
     hands = SyntheticHands(size=48, length=6)
     monkeypatch.setattr(hands.__class__, "cache_key", None)  # nothing is kept on disk
-    alone = crops.build("synthetic", hands, 32, progress=False)
+    alone = crops.load_crops("synthetic", hands, 32, progress=False)
     monkeypatch.undo()
     monkeypatch.setattr(crops, "SEVERAL", 2)
     monkeypatch.setattr(drawing, "cores", lambda: 2)
-    together = crops.build("synthetic", hands, 32, progress=False)
+    together = crops.load_crops("synthetic", hands, 32, progress=False)
     assert together.fingerprint() == alone.fingerprint() and together.ids == alone.ids
 
 

@@ -33,17 +33,17 @@ def test_what_is_cut_out_for_the_network_is_the_same(hands, file):
             assert (two.visible == one.visible).all() and (two.group, two.id) == (one.group, one.id)
             shift = one.keypoints - two.keypoints
             assert np.allclose(shift, shift[0], atol=1e-4) and (shift[0] == shift[0].round()).all()
-            cuts = [crop.take(s.image, s.box, 128) for s in (one, two)]
+            cuts = [crop.crop_box(s.image, s.box, 128) for s in (one, two)]
             assert np.abs(cuts[0].image.astype(int) - cuts[1].image).mean() < 4
             kept = [
-                crop.cut(s.mask[..., None], c.matrix, 128, outside=0) for s, c in zip((one, two), cuts, strict=True)
+                crop.warp(s.mask[..., None], c.matrix, 128, outside=0) for s, c in zip((one, two), cuts, strict=True)
             ]
             assert np.abs(kept[0].astype(int) - kept[1]).mean() < 4
 
 
 def test_training_cuts_nothing_from_beyond(hands, file):
     direct, again = (
-        crops.build("massey", s, 64, progress=False) for s in (hands["val"], packed.Packed(file, "massey", "val"))
+        crops.load_crops("massey", s, 64, progress=False) for s in (hands["val"], packed.Packed(file, "massey", "val"))
     )
     assert again.masked and again.ids == direct.ids
     assert np.allclose(again.points, direct.points, atol=1e-3)
@@ -60,7 +60,7 @@ def test_several_sets_in_one_file_and_large_pictures_shrunk(hands, file, tmp_pat
         for i in range(4):
             one, two = hands[split][i], small[i]
             assert max(two.image.shape) <= 100 and two.mask.shape == two.image.shape[:2] and two.id == one.id
-            cuts = [crop.take(s.image, s.box, 64) for s in (one, two)]
+            cuts = [crop.crop_box(s.image, s.box, 64) for s in (one, two)]
             points = [crop.apply(c.matrix, s.keypoints) for c, s in zip(cuts, (one, two), strict=True)]
             assert np.abs(points[0] - points[1]).max() < 0.5
             assert np.abs(cuts[0].image.astype(int) - cuts[1].image).mean() < 12
@@ -77,10 +77,10 @@ def test_a_pack_of_old_that_names_its_set_once(hands, file, tmp_path):
 
 def test_several_processes_cut_the_same(hands, file, monkeypatch):
     samples = packed.Packed(file, "massey", "val")
-    one = crops.build("massey", samples, 64, progress=False)
+    one = crops.load_crops("massey", samples, 64, progress=False)
     monkeypatch.setattr(crops, "SEVERAL", 1)
     monkeypatch.setattr(crops.drawing, "cores", lambda: 2)
-    assert crops.build("massey", samples, 64, progress=False).fingerprint() == one.fingerprint()
+    assert crops.load_crops("massey", samples, 64, progress=False).fingerprint() == one.fingerprint()
 
 
 @pytest.mark.parametrize("kind", ["missing", "truncated", "text", "another set", "no split", "offsets"])

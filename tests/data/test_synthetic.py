@@ -61,6 +61,7 @@ def test_the_german_alphabet():
     """30 described shapes, each seen as it is held."""
     assert len(GERMAN_ALPHABET) == len(set(GERMAN_ALPHABET)) == 30 and set(GERMAN_ALPHABET) <= set(SHAPES)
     assert set(GERMAN_ALPHABET) == (set("ABCDEFGHIKLMNOPQRSTUVWXY12345") | {"SCH"})
+    assert set(alphabet.DESCRIPTIONS) == set(GERMAN_ALPHABET)
     assert all(words and source for words, source in alphabet.DESCRIPTIONS.values())
     assert set(alphabet.VIEWS) <= set(GERMAN_ALPHABET)
     for a, b in (("U", "H"), ("K", "P"), ("SCH", "5")):  # one shape, two directions

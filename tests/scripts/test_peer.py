@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from handpose.data import SyntheticHands, scenes
-from handpose.detector import body_box
+from handpose.detector import keypoints_to_box
 from tests.conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -117,8 +117,8 @@ def test_labels_turn_with_their_picture(degrees):
 
 def test_a_box_drawn_by_a_person_is_met_by_the_flesh_around_the_key_points():
     hand = pictures()[0]
-    drawn = scenes.Picture(hand.image, body_box(hand.points, hand.visible), "", "")
-    assert scores.in_drawn_boxes([drawn, drawn], [hand.points, hand.points + 1000], body_box) == 0.5
+    drawn = scenes.Picture(hand.image, keypoints_to_box(hand.points, hand.visible), "", "")
+    assert scores.in_drawn_boxes([drawn, drawn], [hand.points, hand.points + 1000], keypoints_to_box) == 0.5
 
 
 def test_hands_of_the_other_half_come_back_in_pixels(python):

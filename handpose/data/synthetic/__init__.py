@@ -13,12 +13,13 @@ import numpy as np
 
 from handpose.data.sample import Sample
 from handpose.data.synthetic import background as backgrounds
-from handpose.data.synthetic.alphabet import GERMAN_ALPHABET, VIEWS
+from handpose.data.synthetic.alphabet import VIEWS
 from handpose.data.synthetic.anatomy import ANGLES, LIMITS, Identity, Pose, joints, random_identity
 from handpose.data.synthetic.camera import Camera
 from handpose.data.synthetic.effects import camera_effects, ground_shadow, motion
 from handpose.data.synthetic.render import Drawing, Light, draw
 from handpose.data.synthetic.shapes import SHAPES, mix, random_pose, shape
+from handpose.gesturenet import GERMAN_ALPHABET
 from handpose.skeleton import tight_box
 
 __all__ = [

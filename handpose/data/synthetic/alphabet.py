@@ -48,8 +48,6 @@ DESCRIPTIONS = {
     "5": ("all five fingers apart, palm to the body", "G"),
 }
 
-#: The names of the 30 shapes.
-GERMAN_ALPHABET = tuple(DESCRIPTIONS)
 
 _SIDE, _DOWN, _BACK = (180.0, 0.0, 90.0), (-30.0, 62.0, 0.0), (180.0, 0.0, 0.0)
 #: Yaw, tilt and roll in degrees of the shapes that are not held up with the palm forward.

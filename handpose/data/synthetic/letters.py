@@ -6,11 +6,12 @@ import numpy as np
 
 from handpose.data.sample import Sample
 from handpose.data.synthetic import SPLITS, _behind, _compose, _sample, _source, random_light
-from handpose.data.synthetic.alphabet import GERMAN_ALPHABET, view
+from handpose.data.synthetic.alphabet import view
 from handpose.data.synthetic.anatomy import Pose, random_identity
 from handpose.data.synthetic.effects import camera_effects
 from handpose.data.synthetic.render import draw
 from handpose.data.synthetic.shapes import shape
+from handpose.gesturenet import GERMAN_ALPHABET
 
 SLOPPY = 5.0  # degrees, standard deviation of every joint angle around the letter's own
 ASIDE = (12.0, 9.0, 9.0)  # degrees, standard deviations of yaw, tilt and roll around the letter's own view
