@@ -1,14 +1,17 @@
 """A closer look for small hands: four overlapping quarters of a picture, each given to the detector (Chapter 3).
 
 The detector sees a picture shrunk to 256 pixels, in which a hand of a tenth of its side has as many pixels as a
-fingernail in a crop. In a quarter it is seen almost twice as large.
+fingernail in a crop. In a quarter it is seen half as large again.
 """
 
 import numpy as np
 
 from handpose import detector
 
-PART = 0.6  # of the picture's sides: a fifth lies in two tiles, so that a hand there is whole in one of them
+#: Of the picture's sides, so that a hand of a third of them is whole in some tile. On the 139 photographs of
+#: `wild/scenes-val` 0.6 finds one hand in 16 more than the whole picture alone, of those of 0.1 to 0.2 of its side;
+#: 2/3 finds three.
+PART = 2 / 3
 CUT = 0.02  # a box that comes so close (a part of the tile's longer side) to an inner border shows part of a hand
 
 

@@ -93,7 +93,8 @@ def test_quarters_cover_the_picture_and_overlap(shape):
 
 
 def test_boxes_of_tiles_are_mapped_merged_and_not_cut_off(monkeypatch):
-    """Tiles of a 400 x 200 picture are 240 x 120 and begin at 0 or 160, and at 0 or 80."""
+    """Tiles of three fifths of a 400 x 200 picture are 240 x 120 and begin at 0 or 160, and at 0 or 80."""
+    monkeypatch.setattr(tiles, "PART", 0.6)
     boxes = [
         (
             [[170, 85, 200, 110], [0, 0, 50, 50], [200, 20, 239.5, 60]],
