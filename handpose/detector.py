@@ -1,9 +1,8 @@
 """HandDecNet: a small SSD that finds hands (section 3.1; Chapter 3).
 
-The paper names the method, SSD, and leaves its details out for want of space. This is the single shot detector of
-Liu et al. (2016) with one class: a grid of default boxes ("anchors"), each of which says how likely it holds a hand and
-how it should move to fit it. Backbone: rows 1-10 of Table 1 at a quarter of their widths; three coarser maps follow.
-All boxes are (x0, y0, x1, y1) in pixels of the square input.
+The paper names the method, SSD, without details. This is the single shot detector of Liu et al. (2016) with one class:
+a grid of default boxes ("anchors"), each of which says how likely it holds a hand and how it should move to fit it.
+Backbone: rows 1-10 of Table 1, a quarter as wide; three coarser maps follow. Boxes: (x0, y0, x1, y1), input pixels.
 """
 
 import functools
@@ -123,9 +122,8 @@ def match(boxes: Tensor, default: Tensor, threshold: float = MATCH) -> Tensor:
     if not len(boxes):
         return torch.full((len(default),), -1)
     overlap = iou(default, at_least_one_pixel(boxes))
-    best, chosen = overlap.max(1)
+    (best, chosen), forced = overlap.max(1), overlap.argmax(0)
     chosen[best < threshold] = -1
-    forced = overlap.argmax(0)
     order = overlap[forced, torch.arange(len(boxes))].argsort()  # where two boxes claim one anchor, the closer wins
     chosen[forced[order]] = order
     return chosen
@@ -225,11 +223,9 @@ def detect(
     """Boxes of the hands in pictures, best first.
 
     Args:
-        net: in evaluation mode; its device is used.
-        images: (H, W, 3) uint8 each.
-        threshold: least confidence, 0 to 1.
+        net: in evaluation mode; its device is used. images: (H, W, 3) uint8 each.
+        threshold: least confidence, 0 to 1. most: at most this many boxes a picture.
         overlap: of two boxes with a larger IoU the weaker is dropped (non-maximum suppression).
-        most: at most this many boxes a picture.
 
     Returns:
         For each picture boxes (n, 4) float32 in its pixels, clipped to it, and confidences (n,) float32.
@@ -238,12 +234,12 @@ def detect(
     for image in images:
         small, factor = letterbox(image, size)
         logits, offsets = net(torch.from_numpy(small).to(device).permute(2, 0, 1)[None].float() / 255)
-        scores = logits[0].sigmoid().cpu()
-        kept = (scores >= threshold).nonzero()[:, 0]
+        scores = logits[0].sigmoid().cpu().numpy()
+        kept = np.flatnonzero(scores >= threshold)
         boxes = (decode(offsets[0].cpu()[kept], default[kept]).numpy() + 0.5) / factor - 0.5
         boxes = np.clip(boxes, -0.5, np.array(image.shape[1::-1] * 2) - 0.5).astype(np.float32)
-        chosen = nms(boxes, scores[kept].numpy(), overlap)[:most]
-        found.append((boxes[chosen], scores[kept].numpy()[chosen]))
+        chosen = nms(boxes, scores[kept], overlap)[:most]
+        found.append((boxes[chosen], scores[kept][chosen]))
     return found
 
 

@@ -1,8 +1,7 @@
-"""From pictures to letters (section 4.1): find the hand, estimate its points, freeze that, and train a reader on top.
+"""From images to letters (section 4.1): find the hand, estimate its points, freeze that, train a classifier on top.
 
 A sign is one picture and one letter. What a score means depends on who was seen before: `leave_one_out` keeps a whole
-person out; in `random_split`, which the paper's words allow, the same person and recording stand on both sides.
-Chapter 10 reads letters with it; Chapter 12 has the readings of the paper behind its choices.
+person out; in `random_split`, which the paper allows, person and recording stand on both sides (Chapters 10, 12).
 """
 
 from collections.abc import Callable, Sequence
