@@ -13,8 +13,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from handpose import data, files, pretrained
-from handpose.study import turned
+from handpose import HandDecNet, data, files, pretrained
+from handpose.study import detection, turned
 from handpose.train import evaluate
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -46,7 +46,10 @@ def publish(folder: Path, name: str) -> None:
     old = published().get(name)
     if record.get("init"):
         record |= {"init": Path(record["init"]).name, "before": old and {k: old[k] for k in BEFORE if k in old}}
-    if record["method"] != "handdecnet":  # train_detector.py has scored its network everywhere
+    if record["method"] == "handdecnet":  # with the pose network that is bundled now
+        net, _ = pretrained.load(folder / "weights.safetensors", kind=HandDecNet)
+        record |= detection.score_everywhere(net)
+    else:
         net, size = pretrained.load(folder / "weights.safetensors")
         record["elsewhere"] = {}
         for place in ELSEWHERE:

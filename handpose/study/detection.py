@@ -16,7 +16,7 @@ from handpose import crop, data, detector, metrics, pretrained, skeleton
 from handpose.crop import MARGIN
 from handpose.data import scenes
 from handpose.data.readers.asl_letters import AslLetters
-from handpose.pipeline import THRESHOLD
+from handpose.pipeline import THRESHOLD, HandPose
 from handpose.study.average_precision import Found, average_precision, with_interval
 from handpose.train import evaluate
 
@@ -172,8 +172,8 @@ def key_points(net: detector.HandDecNet, pose: nn.Module, size: int, samples) ->
     crop's side along each axis. Of several detections the surest is taken; a hand that was not found counts as wrong.
 
     Returns:
-        For "true", "jitter 8", "jitter 20", "detected", and "detected, second look" (cut out anew around the first
-        key-points): PCK at 0.2 of s and at 0.1 of the box, pooled under "all" and per part where there are parts.
+        For "true", "jitter 8", "jitter 20", "detected", all in one pass, and "detected, refined" (with the pipeline's
+        refinement pass): PCK at 0.2 of s and at 0.1 of the box, pooled under "all" and per part where there are parts.
     """
     every = [samples[i] for i in range(len(samples))]
     parts = np.array(getattr(samples, "parts", ["all"] * len(every)))
@@ -185,8 +185,10 @@ def key_points(net: detector.HandDecNet, pose: nn.Module, size: int, samples) ->
         side = MARGIN * max(sample.box[2:] - sample.box[:2])
         return dataclasses.replace(sample, box=sample.box + np.tile(rng.normal(0, pixels / 256 * side, 2), 2))
 
-    def score(shown: list, missed: np.ndarray) -> tuple[dict, np.ndarray]:
-        predicted = evaluate.predict(pose, evaluate.crop_dataset(shown, size))[-1]
+    def one_pass(shown: list) -> np.ndarray:
+        return evaluate.predict(pose, evaluate.crop_dataset(shown, size))[-1]
+
+    def score(predicted: np.ndarray, missed: np.ndarray) -> dict:
         target, visible = (np.stack([getattr(s, k) for s in every]) for k in ("keypoints", "visible"))
         counted = np.where(missed[:, None, None], 1e6, predicted)  # far from everything
 
@@ -199,17 +201,18 @@ def key_points(net: detector.HandDecNet, pose: nn.Module, size: int, samples) ->
             }
 
         kinds = sorted(set(parts)) if len(set(parts)) > 1 else []
-        return {"all": both(np.arange(len(every)))} | {k: both(np.flatnonzero(parts == k)) for k in kinds}, predicted
+        return {"all": both(np.arange(len(every)))} | {k: both(np.flatnonzero(parts == k)) for k in kinds}
 
     none = np.zeros(len(every), bool)
-    result = {"true": score(every, none)[0]}
+    result = {"true": score(one_pass(every), none)}
     for pixels in (8, 20):
-        result[f"jitter {pixels}"] = score([moved(s, pixels) for s in every], none)[0]
+        result[f"jitter {pixels}"] = score(one_pass([moved(s, pixels) for s in every]), none)
     found = detector.detect(net, [s.image for s in every], threshold=THRESHOLD, most=1)
     missed = np.array([len(boxes) == 0 for boxes, _ in found])
     first = [s if m else dataclasses.replace(s, box=detector.box_to_keypoint_extent(boxes[0]))
              for s, (boxes, _), m in zip(every, found, missed, strict=True)]  # fmt: skip
-    result["detected"], points = score(first, missed)
-    second = [dataclasses.replace(s, box=skeleton.tight_box(p)) for s, p in zip(first, points, strict=True)]
-    result["detected, second look"] = score(second, missed)[0]
+    result["detected"] = score(one_pass(first), missed)
+    hp = HandPose(pose, size)
+    refined = [hp(s.image, boxes=[s.box])[0].keypoints for s in first]
+    result["detected, refined"] = score(np.stack(refined), missed)
     return result
