@@ -11,7 +11,7 @@ from handpose import crop, devices, gesturenet, pretrained, skeleton
 from handpose import tiles as closer
 from handpose.confidence import Confidence, bundled
 from handpose.data.common import DataError, read_image
-from handpose.detector import HandDecNet, box_to_keypoint_extent, detect, suppress
+from handpose.detector import HandDecNet, box_to_keypoint_extent, detect, nms
 from handpose.posenet import PoseEstimationNet, predict_crops
 
 SMALLEST = 8  # pixels; no 21 joints can be told apart in less
@@ -180,7 +180,7 @@ class HandPose:
         if self.refine:
             points, scores = self._refined(image, boxes, points, scores)
         sure = self.confidence(detected, scores.mean(1))
-        kept = [i for i in suppress(skeleton.tight_box(points), sure, SAME_HAND) if sure[i] >= self.threshold]
+        kept = [i for i in nms(skeleton.tight_box(points), sure, SAME_HAND) if sure[i] >= self.threshold]
         return [Hand(points[i], scores[i], boxes[i], float(sure[i])) for i in kept]
 
     def _estimate(
