@@ -50,7 +50,7 @@ def pipeline(device: torch.device, repeats: int) -> dict:
         "detector": lambda: detector.detect(hp.detector, [photo], threshold=hp.threshold),
         "cut": lambda: crop.crop_box(photo, hand.box, hp.size),
         "pose": lambda: predict_crops(hp.net, one),
-        "gesture": lambda: gesturenet.name(hp.reader, hand.keypoints),
+        "gesture": lambda: gesturenet.name(hp.gesture_net, hand.keypoints),
     }
     found = {name: 1e3 * timing.alternate(repeats, device, task=task)["task"] for name, task in tasks.items()}
     with tempfile.TemporaryDirectory() as folder:

@@ -110,8 +110,8 @@ def main() -> int:
     if asked.detections and Path(asked.detections).is_file():
         found = dict(np.load(asked.detections))
     else:
-        finder, _ = pretrained.load(chosen["detector"], kind=HandDecNet)
-        hp = HandPose(*pretrained.load(chosen["pose"]), finder, threshold=LOWEST, tiles=False,
+        detector, _ = pretrained.load(chosen["detector"], kind=HandDecNet)
+        hp = HandPose(*pretrained.load(chosen["pose"]), detector, threshold=LOWEST, tiles=False,
                       confidence=confidence.DETECTOR_ALONE)  # fmt: skip
         found = look(hp, asked.limit)
         if asked.detections:

@@ -166,7 +166,7 @@ def misread(net: gesturenet.GestureNet, signs: Signs, most: int = 12) -> list:
 def bundle(_) -> dict:
     """Train and save the bundled classifier; score it, and those that had somebody left out."""
     hp = HandPose.from_pretrained(device="cpu")
-    hp.reader = None  # the one that is bundled now
+    hp.gesture_net = None  # the one that is bundled now
     wrong = errors(hp)
     far = np.linalg.norm(wrong, axis=-1)  # (M, 21)
     found, exact = material(hp)

@@ -32,7 +32,9 @@ class Hand:
     scores: np.ndarray  # (21,) float32: sigmoid of the last score map's peak
     box: np.ndarray  # (4,) float32: the detector's box less its margin, so tight around the key-points; or as given
     score: float  # how likely it is a hand, by detector and key-points (`handpose.confidence`); 1.0 for a given box
-    gesture: tuple[str, float] | None = None  # (label, probability); None without a reader, or where none can be read
+    gesture: tuple[str, float] | None = (
+        None  # (label, probability); None without a classifier, or where none can be read
+    )
 
 
 class HandPose:
@@ -47,7 +49,7 @@ class HandPose:
             first key-points, and keep that pass where its scores are higher.
         tiles: where no hand is found in the whole picture, look again at four overlapping quarters of it.
         confidence: of detector and key-points; None for that of the bundled networks.
-        reader: names the hand shape from the key-points; without one, `Hand.gesture` stays None.
+        gesture_net: the classifier that names the hand shape from the key-points; without one, `Hand.gesture` stays None.
 
     Raises:
         ValueError: a threshold outside 0 to 1.
@@ -56,12 +58,12 @@ class HandPose:
     def __init__(
         self, net: PoseEstimationNet, size: int, detector: HandDecNet | None = None, *,
         threshold: float = THRESHOLD, refine: bool = True, tiles: bool = True, confidence: Confidence | None = None,
-        reader: gesturenet.GestureNet | None = None,
+        gesture_net: gesturenet.GestureNet | None = None,
     ) -> None:  # fmt: skip
         if not 0 <= threshold <= 1:  # NaN included
             raise ValueError(f"threshold {threshold}: a confidence lies between 0 and 1")
         self.net, self.size, self.detector = net.eval(), size, detector and detector.eval()
-        self.threshold, self.refine, self.tiles, self.reader = threshold, refine, tiles, reader
+        self.threshold, self.refine, self.tiles, self.gesture_net = threshold, refine, tiles, gesture_net
         self.confidence = bundled() if confidence is None else confidence
 
     @classmethod
@@ -69,7 +71,7 @@ class HandPose:
         cls, weights: str | os.PathLike | None = None, *, device: str | None = None, threshold: float = THRESHOLD,
         refine: bool = True, tiles: bool = True,
     ) -> "HandPose":  # fmt: skip
-        """The bundled weights, or those of a file, and the bundled detector and reader of letters.
+        """The bundled weights, or those of a file, and the bundled detector and classifier of signs.
 
         Args:
             weights: a ``.safetensors`` file of the pose network, or None for the bundled weights.
@@ -81,10 +83,10 @@ class HandPose:
             ValueError: a threshold outside 0 to 1, or a device that is not there.
         """
         place = devices.choose(device)
-        finder, _ = pretrained.load(None, place, kind=HandDecNet)
-        reader, _ = pretrained.load(None, kind=gesturenet.GestureNet)  # small: always on the processor
-        return cls(*pretrained.load(weights, place), finder, threshold=threshold, refine=refine,
-                   tiles=tiles, reader=reader)  # fmt: skip
+        detector, _ = pretrained.load(None, place, kind=HandDecNet)
+        gesture_net, _ = pretrained.load(None, kind=gesturenet.GestureNet)  # small: always on the processor
+        return cls(*pretrained.load(weights, place), detector, threshold=threshold, refine=refine,
+                   tiles=tiles, gesture_net=gesture_net)  # fmt: skip
 
     @classmethod
     def from_onnx(
@@ -106,7 +108,7 @@ class HandPose:
 
         nets = onnx_runtime.load(folder, threads=threads)
         return cls(nets["pose"], nets["pose"].size, nets["detector"], threshold=threshold, refine=refine,
-                   tiles=tiles, reader=nets["gesture"])  # fmt: skip
+                   tiles=tiles, gesture_net=nets["gesture"])  # fmt: skip
 
     def __call__(
         self, image: np.ndarray | str | os.PathLike, boxes: Sequence[Sequence[float]] | None = None, *,
@@ -124,7 +126,7 @@ class HandPose:
             tiles: for this picture; None: as for all.
 
         Returns:
-            One `Hand` per box, in their order; or per hand found, surest first, which may be none.
+            One `Hand` per box, in their order; or per hand found, most confident first, which may be none.
 
         Raises:
             handpose.data.DataError: the picture cannot be read or has the wrong form.
@@ -140,9 +142,9 @@ class HandPose:
                 hands = self._find(image, self.tiles if tiles is None else tiles, angles)
             else:
                 hands = self._given(image, boxes, angles)
-        if self.reader is not None:
+        if self.gesture_net is not None:
             for hand in hands:
-                hand.gesture = gesturenet.name(self.reader, hand.keypoints)
+                hand.gesture = gesturenet.name(self.gesture_net, hand.keypoints)
         return hands
 
     def _given(self, image: np.ndarray, boxes: Sequence[Sequence[float]], angles: Sequence[float] | None) -> list[Hand]:
@@ -172,7 +174,7 @@ class HandPose:
         return hands
 
     def _judged(self, image: np.ndarray, found: np.ndarray, detected: np.ndarray) -> list[Hand]:
-        """Of detections those that are hands, with the key-points' word: each once, surest first."""
+        """Of detections those that are hands, with the key-points' word: each once, most confident first."""
         if not len(found):
             return []
         boxes = list(box_to_keypoint_extent(found))
@@ -195,7 +197,7 @@ class HandPose:
     def _refined(
         self, image: np.ndarray, boxes: list[np.ndarray], points: np.ndarray, scores: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The refinement pass: what `_estimate` gave, or where a second pass on the upright hand is surer, that."""
+        """The refinement pass: what `_estimate` gave, or where a second pass on the upright hand is more confident, that."""
         again = np.flatnonzero((abs(crop.angle_of(points)) > TURNED) | (scores.mean(1) < UNSURE))
         if not len(again):
             return points, scores

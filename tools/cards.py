@@ -113,7 +113,7 @@ def detector_card(name: str, record: dict) -> str:
         lines.append(f"| {place} | {scores['pictures']} | {scores['hands']} | " + " | ".join(cells) + " |")
     lines += [
         "",
-        "| `hand-keypoints` val | pictures | recall at IoU 0.5 | IoU of the surest box |",
+        "| `hand-keypoints` val | pictures | recall at IoU 0.5 | IoU of the most confident box |",
         "|---|---|---|---|",
     ]
     for part, scores in record["one_labelled"].items():

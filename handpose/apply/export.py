@@ -1,6 +1,6 @@
 """The networks as ONNX files, which other programs can run: ``python -m handpose export --out DIR``.
 
-Three files: detector, pose network, reader of letters. Any number of pictures, crops or hands may be given at a time;
+Three files: detector, pose network, classifier of signs. Any number of pictures, crops or hands may be given at a time;
 numbers are float32. `handpose.apply.onnx_runtime` reads them back and says what their metadata hold.
 """
 

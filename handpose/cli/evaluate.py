@@ -39,8 +39,8 @@ def main(arguments: argparse.Namespace) -> int:
     net, size = pretrained.load(arguments.weights, place)
     name, _, path = arguments.data.partition(":")
     if name == "rwth":  # letters instead of key-points
-        finder, _ = pretrained.load(None, place, kind=HandDecNet)
-        score = fingerspelling.score_rwth(net, size, finder, path or None, arguments.split)
+        detector, _ = pretrained.load(None, place, kind=HandDecNet)
+        score = fingerspelling.score_rwth(net, size, detector, path or None, arguments.split)
         return letters_read(arguments, score)
     cut = evaluate.crop_dataset(data.open(arguments.data, arguments.split), size, progress=True)
     found = {

@@ -55,7 +55,7 @@ def mask_box(sample: Sample) -> np.ndarray:
 
 
 def detected_box(detector: HandDecNet, threshold: float = 0.2) -> Callable[[Sample], np.ndarray]:
-    """A finder that gives the detector's surest hand, and the whole picture where it finds none."""
+    """A function that gives the detector's most confident hand, and the whole picture where it finds none."""
 
     def find(sample: Sample) -> np.ndarray:
         ((boxes, _),) = detect(detector, [sample.image], threshold=threshold)

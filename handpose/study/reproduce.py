@@ -207,14 +207,14 @@ def table4(
         raise ValueError("table4 needs the RWTH videos: --data rwth:FOLDER; data_scripts/download.py rwth unpacks them")
     place = devices.choose(device)
     net, size = pretrained.load(weights, place)
-    finder, _ = pretrained.load(None, place, kind=HandDecNet)
+    detector, _ = pretrained.load(None, place, kind=HandDecNet)
     rows = []
     for method, percent in paper.TABLE4:
         low, high = metrics.wilson(percent / 100 * paper.TABLE4_SIGNS, paper.TABLE4_SIGNS)
         rows.append([f"{method}, printed", f"{percent}%", f"({100 * low:.1f}-{100 * high:.1f}, were it of 200)"])
     found = {}
     for split, label in (("paper-val", "ours, random pictures"), ("val", "ours, signers kept apart")):
-        score = found[split] = fingerspelling.score_rwth(net, size, finder, path or None, split, seed=seed)
+        score = found[split] = fingerspelling.score_rwth(net, size, detector, path or None, split, seed=seed)
         low, high = score["interval"]
         interval = f"({100 * low:.1f}-{100 * high:.1f}, {score['signs']} signs)"
         rows.append([label, f"{100 * score['wer']:.1f}%", interval])
