@@ -1,6 +1,7 @@
-"""For every test: the environment that the chapters' kernels run under, and the order (package, chapters, book)."""
+"""For every test: the environment that the chapters' kernels run under, the order, and the times."""
 
 import os
+from collections import Counter
 
 import pytest
 
@@ -23,3 +24,16 @@ def pytest_runtest_setup(item):
 def pytest_collection_modifyitems(items):
     """The book is tested last: it shows what the chapters hold."""
     items.sort(key=lambda item: item.path.name in ("test_api.py", "test_book.py"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Which files took longest, set-up of their fixtures included."""
+    seconds = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if hasattr(report, "duration"):
+                seconds[report.nodeid.partition("::")[0]] += report.duration
+    if sum(seconds.values()) > 60:
+        terminalreporter.section("files that took longest")
+        for name, taken in seconds.most_common(10):
+            terminalreporter.write_line(f"{taken:7.1f} s  {name}")

@@ -230,7 +230,7 @@ def read(net: nn.Module, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def name(net: nn.Module, points: np.ndarray) -> tuple[str, float] | None:
-    """The most confident label of one hand (21, 2) in pixels, with its probability; None where `normalise` refuses it."""
+    """The likeliest label of one hand (21, 2) in pixels, with its probability; None where `normalise` refuses it."""
     try:
         normalised = normalise(points)
     except ValueError:

@@ -49,7 +49,7 @@ class HandPose:
             first key-points, and keep that pass where its scores are higher.
         tiles: where no hand is found in the whole picture, look again at four overlapping quarters of it.
         confidence: of detector and key-points; None for that of the bundled networks.
-        gesture_net: the classifier that names the hand shape from the key-points; without one, `Hand.gesture` stays None.
+        gesture_net: the classifier that names a hand's sign; without one, `Hand.gesture` stays None.
 
     Raises:
         ValueError: a threshold outside 0 to 1.
@@ -197,7 +197,7 @@ class HandPose:
     def _refined(
         self, image: np.ndarray, boxes: list[np.ndarray], points: np.ndarray, scores: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The refinement pass: what `_estimate` gave, or where a second pass on the upright hand is more confident, that."""
+        """What `_estimate` gave or, where a second pass on the upright hand is more confident, that."""
         again = np.flatnonzero((abs(crop.angle_of(points)) > TURNED) | (scores.mean(1) < UNSURE))
         if not len(again):
             return points, scores

@@ -8,7 +8,7 @@ HELP = "write the networks as ONNX files"
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     command.description = (
-        "Write detector, pose network and classifier of signs as ONNX files, for other programs and for predict --onnx. "
+        "Write detector, pose network and classifier as ONNX files, for other programs and for predict --onnx. "
         "Needs the packages onnx, onnxscript and onnxruntime."
     )
     command.add_argument("--weights", help=".safetensors file of the pose network (default: the bundled weights)")

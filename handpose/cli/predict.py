@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from handpose import files
 from handpose.apply import formats
+from handpose.cli.renamed import Renamed
 
 if TYPE_CHECKING:
     from handpose.pipeline import HandPose
@@ -35,6 +36,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--no-refine", dest="refine", action="store_false",
                          help="one pass for every hand; else one that is turned, or that the network is unsure of, is "
                               "cut out upright around its key-points and estimated again")  # fmt: skip
+    command.add_argument("--second-look", action=Renamed, instead="turned and unsure hands are refined by default, and "
+                         "--no-refine leaves that out")  # fmt: skip
     command.add_argument("--no-tiles", dest="tiles", action="store_false",
                          help="where the whole picture shows no hand, do not look again at four quarters of it for "
                               "small hands; in videos every few frames")  # fmt: skip

@@ -213,3 +213,10 @@ def test_whoever_reads_the_output_may_stop():
         f"{sys.executable} -m handpose data list | head -n 1", shell=True, capture_output=True, text=True
     )
     assert done.stdout.startswith("synthetic") and done.stderr == ""
+
+
+def test_an_option_that_was_renamed_is_refused_with_the_new_one(capsys):
+    with pytest.raises(SystemExit) as ended:
+        command.main(["predict", "hand.jpg", "--second-look"])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and "--second-look is gone" in said and "--no-refine" in said
