@@ -169,7 +169,7 @@ def key_points(net: detector.HandDecNet, pose: nn.Module, size: int, samples) ->
     """PCK of the pose network with true boxes, with jittered ones, and with the detector's.
 
     A jitter of p pixels is that of the paper's crop: the box's centre moves by a normal deviate of p / 256 of the
-    crop's side along each axis. Of several detections the likeliest is taken; a hand that was not found counts as wrong.
+    crop's side along each axis. Of several detections the likeliest is taken; a hand not found counts as wrong.
 
     Returns:
         For "true", "jitter 8", "jitter 20", "detected", all in one pass, and "detected, refined" (with the pipeline's
