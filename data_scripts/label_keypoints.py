@@ -19,7 +19,8 @@ from labelling.window import HELP, Labelling, show
 
 from handpose import HandPose, files
 from handpose.apply.display import check_display
-from handpose.apply.photos import list_photos, write_picture
+from handpose.apply.listing import list_files
+from handpose.apply.photos import write_picture
 from handpose.data.readers import labelled, rwth
 from handpose.study.fingerspelling import in_turns
 
@@ -62,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise ValueError(f"--frames {asked.frames}: at least one frame is needed")
         if not asked.photos and not asked.rwth:
             raise ValueError("name photos or folders of them, or --rwth FOLDER")
-        photos = [photo for photo, _ in list_photos(asked.photos)]
+        photos = [photo for photo, _ in list_files(asked.photos).files]
         labelled.LabelFile(asked.out)
         check_display()
         files.check(asked.out)

@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from handpose import files
 from handpose.cli import compare, data, doctor, evaluate, export, predict, reproduce, train
 
 COMMANDS = (train, evaluate, compare, predict, reproduce, data, export, doctor)
@@ -26,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; errors a user can cause become one line and exit status 1."""
     try:
         chosen = parser().parse_args(arguments)
-        return chosen.main(chosen)
+        with files.stdout_kept_for(getattr(chosen, "json", None)):
+            return chosen.main(chosen)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

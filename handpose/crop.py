@@ -4,6 +4,7 @@ A crop is an affine map from pixels of the picture to pixels of the crop, a (2, 
 pixel coordinates count centres at whole numbers, OpenCV's way.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -34,6 +35,21 @@ def check_box(box: np.ndarray, width: int, height: int) -> np.ndarray:
     if box[0] >= width or box[1] >= height or box[2] <= 0 or box[3] <= 0:
         raise ValueError(f"box {shown} lies outside the picture, which is {width} wide and {height} high")
     return box
+
+
+def check_angles(angles: Sequence[float], number: int) -> np.ndarray:
+    """The angles of given boxes as float64 (n,).
+
+    Raises:
+        ValueError: another number of them, or an angle that is no finite number.
+    """
+    try:
+        found = np.asarray(angles, np.float64)
+    except (TypeError, ValueError):
+        found = np.array(np.nan)
+    if found.shape != (number,) or not np.isfinite(found).all():
+        raise ValueError(f"angles {angles!r}: as many finite numbers are needed as there are boxes, {number}")
+    return found
 
 
 def square_around(

@@ -1,10 +1,15 @@
-"""Files are written whole or not at all: under a temporary name first, then renamed."""
+"""Files are written whole or not at all: under a temporary name first, then renamed. Streams are never renamed over."""
 
 import contextlib
 import json
 import os
+import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
+
+_stdout: list[TextIO] = []  # the standard output, while what is printed goes elsewhere
 
 
 class OutputError(ValueError):
@@ -33,11 +38,17 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
             unfinished.unlink()
 
 
-def check(path: str | os.PathLike) -> None:
-    """Raise the OutputError that `writing` would raise, before the work whose result is to be written."""
-    path = Path(os.path.realpath(path))
-    if path.exists() and not path.is_file():
+def check(path: str | os.PathLike, *, text: bool = False) -> None:
+    """Raise the OutputError that `writing` would raise, before the work whose result is to be written.
+
+    Args:
+        text: it will be written by `write_json`, which streams also take.
+    """
+    if text and is_stream(path):
+        return
+    if is_stream(path) or (os.path.exists(path) and not os.path.isfile(path)):
         raise OutputError(f"{path}: is not an ordinary file, so it is not written to")
+    path = Path(os.path.realpath(path))
     probe = path.with_name(f".{os.getpid()}-probe")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +58,59 @@ def check(path: str | os.PathLike) -> None:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
+def is_stdout(path: str | os.PathLike | None) -> bool:
+    """Whether this is the standard output: ``-``, or its name in the system."""
+    return path is not None and os.fspath(path) in ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
+
+@contextlib.contextmanager
+def stdout_kept_for(path: str | os.PathLike | None) -> Iterator[None]:
+    """While JSON is to go to the standard output, what is printed goes to the standard error output."""
+    if not is_stdout(path):
+        yield
+        return
+    _stdout.append(sys.stdout)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _stdout.pop()
+
+
+def is_stream(path: str | os.PathLike) -> bool:
+    """Whether text written to this goes somewhere at once: the standard output, a pipe, a terminal, a device.
+
+    ``/dev/stdout`` is a link to an ordinary file where the output goes to one, so the name decides as well.
+    """
+    place = os.path.abspath(path)
+    if is_stdout(path) or os.path.dirname(place) in ("/dev", "/dev/fd") or place.startswith("/proc/"):
+        return True
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
 def write_json(path: str | os.PathLike, content: dict) -> None:
-    """Write a JSON file, whole or not at all. Raises OutputError, see `writing`."""
-    with writing(path) as unfinished:
-        unfinished.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    """Write a JSON file, whole or not at all, or into a stream (``-`` is the standard output).
+
+    Raises:
+        OutputError: see `writing`. BrokenPipeError: nobody reads the stream any more.
+    """
+    text = json.dumps(content, indent=1) + "\n"
+    if not is_stream(path):
+        with writing(path) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
+    elif is_stdout(path):
+        stream = _stdout[-1] if _stdout else sys.stdout
+        stream.write(text)
+        stream.flush()
+    else:
+        try:
+            with open(path, "a", encoding="utf-8") as stream:  # behind what is there, where that is a log
+                stream.write(text)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from None

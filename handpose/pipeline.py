@@ -3,18 +3,18 @@
 import contextlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import Image
 
 from handpose import crop, devices, gesturenet, pretrained, skeleton
 from handpose import tiles as closer
 from handpose.confidence import Confidence, bundled
-from handpose.data.common import DataError, read_image
+from handpose.data import pictures
+from handpose.data.common import check_image
 from handpose.detector import HandDecNet, box_to_keypoint_extent, detect, nms
 from handpose.posenet import PoseEstimationNet, predict_crops
-
-SMALLEST = 8  # pixels; no 21 joints can be told apart in less
 
 THRESHOLD = 0.5  # least confidence of a hand to be reported
 SAME_HAND = 0.5  # IoU of the extents of two hands' key-points from which on they are one hand, detected twice
@@ -111,13 +111,15 @@ class HandPose:
                    tiles=tiles, gesture_net=nets["gesture"])  # fmt: skip
 
     def __call__(
-        self, image: np.ndarray | str | os.PathLike, boxes: Sequence[Sequence[float]] | None = None, *,
+        self, image: np.ndarray | str | os.PathLike | Image.Image | pictures.Picture,
+        boxes: Sequence[Sequence[float]] | None = None, *,
         angles: Sequence[float] | None = None, tiles: bool | None = None,
     ) -> list[Hand]:  # fmt: skip
         """Key-points of each hand.
 
         Args:
-            image: (H, W, 3) uint8 RGB, or the path of a picture (its EXIF rotation is applied).
+            image: (H, W, 3) uint8 RGB or (H, W) uint8 grey; or the path of a picture, a picture that Pillow has opened,
+                or one that `pictures.read` has read (their EXIF rotation is applied).
             boxes: one (x0, y0, x1, y1) a hand, pixels of the upright picture, tight around the hand. None lets the
                 detector look for hands.
             angles: how far the hand in each box is turned from upright, radians clockwise, where that is known; the
@@ -134,7 +136,12 @@ class HandPose:
                 boxes nor a detector; or the angles are not as many finite numbers as there are boxes.
         """
         if isinstance(image, str | os.PathLike):
-            image = read_image(image)
+            name, image = image, pictures.read(image)
+            image.warn(name)
+        elif isinstance(image, Image.Image):
+            image = pictures.of_pil(image)
+        if isinstance(image, pictures.Picture):
+            return self._photograph(image, boxes, angles=angles, tiles=tiles)
         image = check_image(image)
         # PyTorch's threads spin on for a while after each step, on cores that another runtime wants.
         with devices.one_thread() if getattr(self.net, "has_own_threads", False) else contextlib.nullcontext():
@@ -147,13 +154,20 @@ class HandPose:
                 hand.gesture = gesturenet.name(self.gesture_net, hand.keypoints)
         return hands
 
+    def _photograph(self, picture: pictures.Picture, boxes: Sequence[Sequence[float]] | None, **how) -> list[Hand]:
+        """`__call__` on one that its decoder may have shrunk, in pixels of the photograph."""
+        if boxes is not None and picture.scale > 1:  # something that is no box is refused below
+            boxes = [(crop.check_box(box, *picture.size) + 0.5) / picture.scale - 0.5 if np.ndim(box) else box
+                     for box in boxes]  # fmt: skip
+        return [resized(hand, picture.scale) for hand in self(picture.image, boxes, **how)]
+
     def _given(self, image: np.ndarray, boxes: Sequence[Sequence[float]], angles: Sequence[float] | None) -> list[Hand]:
         """A hand for every given box."""
         if len(boxes) and np.ndim(boxes[0]) == 0 and not isinstance(boxes[0], str):
             raise ValueError("boxes is a list of boxes: write boxes=[(x0, y0, x1, y1)]")
         checked = [crop.check_box(box, image.shape[1], image.shape[0]) for box in boxes]
         if angles is not None:
-            angles = check_angles(angles, len(checked))
+            angles = crop.check_angles(angles, len(checked))
         if not checked:
             return []
         found = self._estimate(image, checked, angles)
@@ -208,33 +222,7 @@ class HandPose:
         return points, scores
 
 
-def check_angles(angles: Sequence[float], number: int) -> np.ndarray:
-    """The angles of given boxes as float64 (n,).
-
-    Raises:
-        ValueError: another number of them, or an angle that is no finite number.
-    """
-    try:
-        found = np.asarray(angles, np.float64)
-    except (TypeError, ValueError):
-        found = np.array(np.nan)
-    if found.shape != (number,) or not np.isfinite(found).all():
-        raise ValueError(f"angles {angles!r}: as many finite numbers are needed as there are boxes, {number}")
-    return found
-
-
-def check_image(image: np.ndarray) -> np.ndarray:
-    """The array itself if it is a picture that can hold a hand.
-
-    Raises:
-        DataError: not (H, W, 3) uint8, or smaller than 8x8 pixels.
-    """
-    if not isinstance(image, np.ndarray):
-        raise DataError(f"a picture must be an (H, W, 3) uint8 array or a path, not {type(image).__name__}")
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise DataError(f"a picture must be (H, W, 3) uint8 RGB, not {image.shape} {image.dtype}")
-    if min(image.shape[:2]) < SMALLEST:
-        raise DataError(
-            f"the picture has {image.shape[1]}x{image.shape[0]} pixels; at least {SMALLEST}x{SMALLEST} are needed"
-        )
-    return image
+def resized(hand: Hand, scale: float) -> Hand:
+    """The same hand in a picture whose sides are `scale` times as long."""
+    keypoints, box = ((a + 0.5) * np.float32(scale) - 0.5 for a in (hand.keypoints, hand.box))
+    return replace(hand, keypoints=keypoints, box=box) if scale != 1 else hand

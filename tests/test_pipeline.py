@@ -4,11 +4,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 import handpose
 from handpose import PoseEstimationNet, crop, detector, files, pipeline, pretrained, skeleton
-from handpose.data import DataError, SyntheticHands
+from handpose.data import DataError, SyntheticHands, pictures
 from handpose.train import evaluate
 
 
@@ -197,12 +198,61 @@ def test_a_path_with_exif_is_turned(hp, hand, tmp_path):
 
 @pytest.mark.parametrize(
     "image",
-    [np.zeros((1, 1, 3), np.uint8), np.zeros((5, 100, 3), np.uint8), np.zeros((50, 50), np.uint8),
-     np.zeros((50, 50, 4), np.uint8), np.zeros((50, 50, 3), np.float32), [[1, 2]], None],
+    [np.zeros((1, 1, 3), np.uint8), np.zeros((5, 100, 3), np.uint8), np.zeros((50, 7), np.uint8),
+     np.zeros((50, 50), bool), np.zeros((50, 50, 1), np.uint8), np.zeros((50, 50, 4), np.uint8), np.zeros(50, np.uint8),
+     np.zeros((50, 50, 3), np.float32), [[1, 2]], None],
 )  # fmt: skip
 def test_what_is_no_picture(hp, image):
     with pytest.raises(DataError):
         hp(image)
+
+
+def same(found, right):
+    assert len(found) == len(right) > 0
+    for one, other in zip(found, right, strict=True):
+        assert np.array_equal(one.keypoints, other.keypoints) and np.array_equal(one.box, other.box)
+
+
+def test_pictures_of_pillow_and_grey_arrays(hp, hand):
+    right = hp(hand.image)
+    same(hp(Image.fromarray(hand.image)), right)
+    lying = Image.fromarray(np.ascontiguousarray(np.rot90(hand.image)))
+    lying.getexif()[0x0112] = 6
+    same(hp(lying), right)
+    assert lying.getexif()[0x0112] == 6  # the caller's picture is left as it was
+    clear = Image.fromarray(np.dstack([hand.image, np.full(hand.image.shape[:2], 255, np.uint8)]))
+    same(hp(clear), right)
+    grey = cv2.cvtColor(hand.image, cv2.COLOR_RGB2GRAY)
+    threefold = hp(np.dstack([grey] * 3), boxes=[hand.box])
+    same(hp(grey, boxes=[hand.box]), threefold)
+    same(hp(Image.fromarray(grey), boxes=[hand.box]), threefold)
+
+
+def test_a_huge_photograph_gives_pixels_of_the_photograph(hp, hand, tmp_path, monkeypatch):
+    large = cv2.resize(hand.image, (1024, 1024), interpolation=cv2.INTER_CUBIC)
+    Image.fromarray(large).save(tmp_path / "a.jpg", quality=95)
+    box = (hand.box + 0.5) * 4 - 0.5
+    right, found = hp(tmp_path / "a.jpg", boxes=[box])[0], hp(tmp_path / "a.jpg")[0]
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 1_000_000)
+    assert pictures.read(tmp_path / "a.jpg").image.shape == (512, 512, 3)
+    shrunk, looked = hp(tmp_path / "a.jpg", boxes=[box])[0], hp(tmp_path / "a.jpg")[0]
+    side = (box[2:] - box[:2]).max()
+    for one, other in ((shrunk, right), (looked, found)):
+        assert np.median(np.linalg.norm(one.keypoints - other.keypoints, axis=1)) < 0.01 * side
+        assert one.keypoints.dtype == one.box.dtype == np.float32
+    assert np.allclose(shrunk.box, box, atol=1e-3)
+    with pytest.raises(ValueError, match=r"box 2000,0,2010,9 lies outside the picture, which is 1024 wide"):
+        hp(tmp_path / "a.jpg", boxes=[(2000, 0, 2010, 9)])
+    with pytest.raises(ValueError, match=r"boxes=\[\(x0"):
+        hp(tmp_path / "a.jpg", boxes=(0, 0, 50, 50))
+
+
+def test_a_jpeg_without_end_marker_warns(hp, hand, tmp_path):
+    Image.fromarray(hand.image).save(tmp_path / "a.jpg")
+    right, data = hp(tmp_path / "a.jpg"), (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "b.jpg").write_bytes(data[:-2])
+    with pytest.warns(UserWarning, match=r"b\.jpg: the JPEG has no end marker"):
+        same(hp(tmp_path / "b.jpg"), right)
 
 
 @pytest.mark.parametrize("shape", [(10, 10_000), (10_000, 10), (8, 8), (3000, 2000)])

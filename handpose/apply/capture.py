@@ -1,6 +1,7 @@
 """Frames of video files and cameras, upright and in order."""
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +18,11 @@ class Source:
     """The frames of a video file or camera, upright, (H, W, 3) uint8 RGB, in order; the file is read only once.
 
     Args:
-        name: the path of a file, or the number of a camera.
+        name: the path of a file, or the number or address of a camera.
 
     Attributes:
-        title: what it is called in messages and in JSON.
+        title: what it is called in messages and in JSON; without the password in an address.
+        size: (width, height) of the first frame, or None before it.
         fps: frames a second, or None where a file does not say.
         count: how many frames the file says it has, or None. Never relied on: without an index OpenCV estimates it.
 
@@ -28,9 +30,10 @@ class Source:
         DataError: no such file or camera, an empty file, or no video.
     """
 
-    def __init__(self, name: Path | int) -> None:
-        self.name, self.camera = name, isinstance(name, int)
-        self.title = f"camera {name}" if self.camera else str(name)
+    def __init__(self, name: Path | int | str) -> None:
+        self.name, self.camera, self.size = name, not isinstance(name, Path), None
+        self.shown = without_password(name)
+        self.title = f"camera {self.shown}" if self.camera else str(name)
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # errors are told here, in one line
         if not self.camera:
             try:
@@ -43,8 +46,10 @@ class Source:
         self.video = cv2.VideoCapture(name if self.camera else os.fspath(name))
         if not self.video.isOpened():
             if self.camera:
-                raise DataError(f"--camera {name}: there is no such camera, or another program uses it; "
-                                "0 is the first one")  # fmt: skip
+                why = "cannot be opened; do address, name and password hold, and does it show a video?"
+                if isinstance(name, int):
+                    why = "there is no such camera, or another program uses it; 0 is the first one"
+                raise DataError(f"--camera {self.shown}: {why}")
             why = "cut off, so that its index is missing" if cut_off(name) else "damaged, or of another kind"
             raise DataError(f"{name}: not a video that OpenCV can read ({why}); copy or download it again")
         fps, count = self.video.get(cv2.CAP_PROP_FPS), self.video.get(cv2.CAP_PROP_FRAME_COUNT)
@@ -61,11 +66,12 @@ class Source:
                 if not there or frame is None:
                     break
                 number += 1
+                self.size = self.size or frame.shape[1::-1]
                 yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB if frame.ndim == 3 else cv2.COLOR_GRAY2RGB)
         finally:
             self.video.release()
         if self.camera:
-            raise DataError(f"--camera {self.name}: gives no {'more ' if number else ''}pictures")
+            raise DataError(f"--camera {self.shown}: gives no {'more ' if number else ''}pictures")
         if not number:
             raise DataError(f"{self.name}: no frame can be decoded; copy or download it again")
         # An estimate may be a few frames off; what the file's own structure says of its length is exact.
@@ -75,19 +81,43 @@ class Source:
         if cut or number < (0.9 if cut is None else 0.5) * self.count:
             raise DataError(f"{self.name}: ends after {number} of {self.count} frames; it is cut off or damaged there")
 
-    def numbered(self) -> Iterator[tuple[int, np.ndarray]]:
-        """The frames with their numbers: 0, 1, 2 and so on of a file.
+    def numbered(self) -> Iterator[tuple[int, float, np.ndarray]]:
+        """The frames with their numbers, 0, 1, 2 and so on of a file, and their times in milliseconds.
 
         A camera's frame n is the one seen n / fps seconds after the first; numbers are left out where whoever takes the
         frames is slower.
         """
-        begun, number = None, -1
+        begun, number, at = None, -1, None
         for image in self:
             number += 1
             if self.camera:
-                begun = begun or time.monotonic()
-                number = max(number, round((time.monotonic() - begun) * self.fps))
-            yield number, image
+                now = time.monotonic()
+                begun = now if begun is None else begun
+                at = 1000 * (now - begun)
+                number = max(number, round(at * self.fps / 1000))
+            else:
+                at = self._time(self.video, at)
+            yield number, at, image
+
+    def times(self) -> list[float]:
+        """The times of a file's frames in milliseconds, before they are read: it is run through for that."""
+        video, found = cv2.VideoCapture(os.fspath(self.name)), []
+        while video.grab():
+            found.append(self._time(video, found[-1] if found else None))
+        video.release()
+        return found
+
+    def _time(self, video: cv2.VideoCapture, last: float | None) -> float:
+        """When the frame just read is shown, as the file says; some say nothing, and then frames are evenly spaced."""
+        said = video.get(cv2.CAP_PROP_POS_MSEC)
+        if last is None:
+            return said if np.isfinite(said) else 0.0
+        return said if last < said < np.inf else last + 1000 / (self.fps or USUAL)
+
+
+def without_password(name: Path | int | str) -> str:
+    """The name of a file or camera as it is shown: a camera's address may hold a password."""
+    return str(name) if isinstance(name, Path) else re.sub(r"//[^/]*@", "//", str(name))
 
 
 def cut_off(path: Path) -> bool | None:

@@ -11,6 +11,21 @@ import numpy as np
 from handpose import files
 from handpose.data import DataError
 
+FASTEST = 120.0  # frames a second of a video that is written for frames at uneven times
+
+
+def rate(times: list[float], usual: float) -> float:
+    """Frames a second of a video that shows each frame at its time, some for several of its own frames.
+
+    Args:
+        times: of the frames, in milliseconds, in order.
+        usual: what it is where the frames come evenly, so that each is written once.
+    """
+    if all(abs(at - times[0] - 1000 * i / usual) < 500 / usual for i, at in enumerate(times)):
+        return usual
+    # Not the shortest of all: one pair of frames that came close together would make a long video of it.
+    return round(min(1000 / np.percentile(np.diff(times), 5), FASTEST), 3)
+
 
 class Film:
     """A video that is being written; made at its first frame, whose size all have.
@@ -23,9 +38,25 @@ class Film:
 
     def __init__(self, path: Path, fps: float) -> None:
         self.path, self.fps, self.writer, self.written = path, fps, None, 0
+        self.last = self.begun = None
 
-    def add(self, image: np.ndarray) -> None:
-        """Append (H, W, 3) uint8 RGB. Raises OutputError when the disk does not take it."""
+    def add(self, image: np.ndarray, at: float | None = None) -> None:
+        """Append (H, W, 3) uint8 RGB; what was there before is repeated until its time comes.
+
+        Args:
+            at: when it is shown, in milliseconds as in the source; None for directly behind the last.
+
+        Raises:
+            OutputError: the disk does not take it.
+        """
+        if at is not None:
+            self.begun = at if self.begun is None else self.begun
+            for _ in range(round((at - self.begun) * self.fps / 1000) - self.written):
+                self._append(self.last)
+        self._append(image)
+        self.last = image
+
+    def _append(self, image: np.ndarray) -> None:
         if self.writer is None:
             self.size = image.shape[1::-1]
             writer = cv2.VideoWriter(os.fspath(self.path), cv2.VideoWriter.fourcc(*"mp4v"), self.fps, self.size)

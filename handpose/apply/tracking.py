@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from handpose import crop, skeleton
+from handpose.data.common import SMALLEST
 from handpose.detector import iou
-from handpose.pipeline import SMALLEST, Hand, HandPose
+from handpose.pipeline import Hand, HandPose
 
 #: Frames from one look of the detector to the next: at 30 frames a second a hand that comes in is missing for a third
 #: of a second at most, and a detector that takes as long as the key-points adds a tenth to the work.

@@ -7,7 +7,7 @@ from tqdm import tqdm
 from handpose.apply import photos
 from handpose.apply.capture import USUAL, Source
 from handpose.apply.display import Window
-from handpose.apply.recording import filming
+from handpose.apply.recording import filming, rate
 from handpose.apply.tracking import Tracker
 from handpose.book import figures
 from handpose.pipeline import HandPose
@@ -21,10 +21,10 @@ def follow(
 
     Args:
         source: the frames.
-        rows: where given, gets ``{"frame", "hands"}`` of each frame as soon as it is done: its number from 0, and its
-            hands as `photos.as_json` gives them, with their number as ``track``. `Source.numbered` says which frames of
-            a camera are left out.
-        draw: where the video with the hands drawn in goes.
+        rows: where given, gets ``{"frame", "time_ms", "hands"}`` of each frame as soon as it is done: its number from
+            0, when it is shown, and its hands as `photos.as_json` gives them, with their number as ``track``.
+            `Source.numbered` says which frames of a camera are left out.
+        draw: where the video with the hands drawn in goes; it keeps the frames' times.
         boxes: hands of the first frame; without them the detector looks for some.
         window: shows the frames, and may end it.
 
@@ -32,22 +32,21 @@ def follow(
         DataError: the file ends too early, the camera gives no more.
         OutputError: the drawing cannot be written. ValueError: a box cannot be used.
     """
-    tracker, drawn, last, done, looks, seen = Tracker(hp), None, -1, 0, 0, 0
-    with tqdm(total=source.count, unit="frame", desc=source.title, leave=False) as bar, \
-            filming(draw, source.fps or USUAL) as film:  # fmt: skip
-        for number, image in source.numbered():
-            for _ in range(number - last - 1 if film else 0):  # frames that nobody looked at
-                film(drawn)
+    tracker, drawn, done, looks, seen = Tracker(hp), None, 0, 0, 0
+    usual = source.fps or USUAL
+    even = rate(source.times(), usual) if draw and not source.camera else usual
+    with tqdm(total=source.count, unit="frame", desc=source.title, leave=False) as bar, filming(draw, even) as film:
+        for number, at, image in source.numbered():
             hands = tracker(image, boxes)
             boxes = None
             if film or window:
                 drawn = figures.draw_hands(image, hands)
             if film:
-                film(drawn)
+                film(drawn, at=1000 * number / usual if source.camera else at)
             if rows is not None:
                 shown = [photos.as_json(hand) | {"track": n} for hand, n in zip(hands, tracker.numbers, strict=True)]
-                rows.append({"frame": number, "hands": shown})
-            last, done, looks, seen = number, done + 1, looks + tracker.looked, seen + bool(hands)
+                rows.append({"frame": number, "time_ms": round(at, 2), "hands": shown})
+            done, looks, seen = done + 1, looks + tracker.looked, seen + bool(hands)
             bar.update()
             if window and not window.show(drawn):
                 break

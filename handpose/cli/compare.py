@@ -24,7 +24,7 @@ def main(arguments: argparse.Namespace) -> int:
     from handpose.study import compare
 
     if arguments.json:
-        files.check(arguments.json)
+        files.check(arguments.json, text=True)
     found = compare.compare(arguments.records, arguments.data, arguments.split)
     print(f"{found['images']} hands of {found['data']}, {found['split']}; PCK at 0.2 of s and at 0.1 of the box")
     for name, seeds in found["scores"].items():
@@ -39,5 +39,5 @@ def main(arguments: argparse.Namespace) -> int:
         if min(pair["seeds"]) < compare.FEWEST:
             print(f"{'':32}fewer than {compare.FEWEST} seeds of each: luck of the training is not ruled out")
     if arguments.json:
-        files.write_json(Path(arguments.json), found)
+        files.write_json(arguments.json, found)
     return 0

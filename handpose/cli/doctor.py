@@ -15,7 +15,7 @@ import handpose
 
 HELP = "look at this machine, for a bug report"
 LEAST_ROOM = 2e9  # bytes that an environment and a training run want
-PACKAGES = ("torch", "numpy", "cv2", "matplotlib", "safetensors", "scipy", "tqdm")
+PACKAGES = ("torch", "numpy", "cv2", "PIL", "matplotlib", "safetensors", "scipy", "tqdm")
 
 #: What, how it is, and what to do about it; None where nothing needs doing.
 Findings = Iterator[tuple[str, str, str | None]]

@@ -34,7 +34,7 @@ def main(arguments: argparse.Namespace) -> int:
     from handpose.train import evaluate
 
     if arguments.json:
-        files.check(arguments.json)
+        files.check(arguments.json, text=True)
     place = devices.choose(arguments.device)
     net, size = pretrained.load(arguments.weights, place)
     name, _, path = arguments.data.partition(":")
@@ -49,7 +49,7 @@ def main(arguments: argparse.Namespace) -> int:
     } | evaluate.evaluate(net, cut)  # fmt: skip
     print_scores(found)
     if arguments.json:
-        files.write_json(Path(arguments.json), found)
+        files.write_json(arguments.json, found)
     return 0
 
 
@@ -69,7 +69,7 @@ def letters_read(arguments: argparse.Namespace, score: dict) -> int:
                  "weights": Path(arguments.weights or pretrained.bundled()).name,
                  "metrics": {"wer": score["wer"]}, "intervals": {"wer": score["interval"]}}  # fmt: skip
         more = {key: score[key] for key in ("persons", "skipped", "learned_from")}
-        files.write_json(Path(arguments.json), found | more)
+        files.write_json(arguments.json, found | more)
     return 0
 
 

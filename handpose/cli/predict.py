@@ -1,7 +1,11 @@
 """The command ``predict``: hands in photographs, in videos and before a camera."""
 
 import argparse
+import contextlib
+import hashlib
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +28,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "what was done by then is kept."
     )
     command.add_argument("photos", nargs="*", metavar="PHOTO_OR_FOLDER", help="pictures, folders of pictures, or "
-                         f"videos, each by its name ({', '.join(formats.VIDEOS)})")  # fmt: skip
-    command.add_argument("--camera", type=int, metavar="N", help="a camera in place of photos, the first is 0, in a "
-                         "window where q or Esc ends")  # fmt: skip
+                         "videos, each by its name; - for a picture on the standard input")  # fmt: skip
+    command.add_argument("--camera", type=camera, metavar="N", help="a camera in place of photos, the first is 0, or "
+                         "its address, such as rtsp://HOST/PATH, in a window where q or Esc ends")  # fmt: skip
     command.add_argument("--box", metavar="X0,Y0,X1,Y1",
                          help="a hand's box in pixels, for every photo, as --box=X0,Y0,X1,Y1, in place of looking for "
                               "hands; in a video, where to begin")  # fmt: skip
@@ -41,15 +45,23 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--no-tiles", dest="tiles", action="store_false",
                          help="where the whole picture shows no hand, do not look again at four quarters of it for "
                               "small hands; in videos every few frames")  # fmt: skip
-    command.add_argument("--json", metavar="F", help='write key-points and scores to this file: {"images": [{"path", '
-                         '"hands"}]}, and of videos {"videos": [{"path", "fps", "frames": [{"frame", "hands"}]}]}, '
-                         'where a hand has its number as "track" and fps may be null')  # fmt: skip
+    command.add_argument("--json", metavar="F", help='write key-points and scores to this file, - for the standard '
+                         'output: {"joints", "weights", "images": [{"path", "width", "height", "hands"}], "left_out"}, '
+                         'and of videos {"videos": [{"path", "fps", "width", "height", "frames": [{"frame", "time_ms", '
+                         '"hands"}]}]}, where a hand has its number as "track" and fps may be null')  # fmt: skip
     command.add_argument("--draw", metavar="F", help="write the photo or video with the hand drawn in; a folder for "
                          f"several. Videos are written as {', '.join(formats.FILMED)}, without sound")  # fmt: skip
     networks = command.add_mutually_exclusive_group()
     networks.add_argument("--weights", help=".safetensors file (default: the bundled weights)")
     networks.add_argument("--onnx", metavar="FOLDER", help="run the networks that export wrote there, on the processor")
     command.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
+
+
+def camera(text: str) -> int | str:
+    """The number or the address of a camera."""
+    if "://" not in text and not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor an address such as rtsp://HOST/PATH")
+    return text if "://" in text else int(text)
 
 
 def hand_pose(arguments: argparse.Namespace) -> "HandPose":
@@ -64,61 +76,84 @@ def hand_pose(arguments: argparse.Namespace) -> "HandPose":
     return HandPose.from_onnx(arguments.onnx, **look)
 
 
+def weights(arguments: argparse.Namespace) -> dict:
+    """Which networks `hand_pose` takes: {"pose": {"file", "sha256"}, ...}."""
+    from handpose import pretrained
+
+    if arguments.onnx is not None:
+        used = {name: Path(arguments.onnx) / f"{name}.onnx" for name in ("pose", "detector", "gesture")}
+    else:
+        pose = pretrained.bundled() if arguments.weights is None else Path(arguments.weights)
+        used = {"pose": pose, "detector": pretrained.bundled(pretrained.DETECTOR),
+                "gesture": pretrained.bundled(pretrained.GESTURES)}  # fmt: skip
+    return {n: {"file": p.name, "sha256": hashlib.sha256(p.read_bytes()).hexdigest()} for n, p in used.items()}
+
+
+@contextlib.contextmanager
+def stopped_by_ctrl_c() -> Iterator[None]:
+    """SIGTERM, with which clusters and containers end a program, does what Ctrl-C does."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread
+        before = None
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
 def main(arguments: argparse.Namespace) -> int:
     """Find hands in all that is named; exit status 1 if one of the files could not be read."""
     from tqdm import tqdm
 
-    from handpose.apply import photos, video
-    from handpose.apply.capture import Source
+    from handpose.apply import capture, listing
+    from handpose.apply.batch import Batch
     from handpose.apply.display import Window
-    from handpose.book import figures
-    from handpose.pipeline import read_image
 
     camera, boxes = arguments.camera, None
     if (camera is None) == (not arguments.photos):
         raise ValueError("name photos, folders or videos, or --camera N, but not both")
-    found = photos.list_photos(arguments.photos) if camera is None else [(camera, Path(f"camera{camera}"))]
+    if camera is None:
+        found = listing.list_files(arguments.photos)
+    else:
+        found = listing.Listing([(camera, Path(f"camera{camera}" if isinstance(camera, int) else "camera"))])
     if arguments.box:
         try:
             boxes = [tuple(float(v) for v in arguments.box.split(","))]
         except ValueError:
             raise ValueError(f"--box {arguments.box}: expected four numbers X0,Y0,X1,Y1") from None
-    several = len(found) > 1 or any(Path(name).is_dir() for name in arguments.photos)
-    targets = photos.drawings(found, Path(arguments.draw), several) if arguments.draw else {}
-    for file in [*targets.values(), *([arguments.json] if arguments.json else [])]:
+    several = len(found.files) > 1 or any(Path(name).is_dir() for name in arguments.photos)
+    targets = listing.drawings(found.files, Path(arguments.draw), several) if arguments.draw else {}
+    for file in targets.values():
         files.check(file)
-    taken = {Path(str(file)).resolve() for file in [*targets.values(), *dict(found)]}
-    if arguments.json and Path(arguments.json).resolve() in taken:
-        raise ValueError(f"--json {arguments.json}: would replace what is read or drawn; choose another name")
+    if arguments.json:
+        files.check(arguments.json, text=True)
+        taken = {Path(str(file)).resolve() for file in [*targets.values(), *dict(found.files)] if file != listing.STDIN}
+        if Path(arguments.json).resolve() in taken:
+            raise ValueError(f"--json {arguments.json}: would replace what is read or drawn; choose another name")
     window = None if camera is None else Window.opened(recording=bool(arguments.draw or arguments.json))
-    hp = hand_pose(arguments)
-    images, videos, status = [], [], 0
+    work = Batch(hand_pose(arguments), boxes, targets, bool(arguments.json), not several and not arguments.json)
+    status = 0
     try:
-        for photo, _ in tqdm(found, disable=not several, unit="file"):
-            try:
-                if photos.is_video(photo):
-                    source = Source(photo)
-                    rows = [] if arguments.json else None
-                    videos.append({"path": source.title, "fps": source.fps, "frames": rows})
-                    video.follow(hp, source, rows, targets.get(photo), boxes, window)
-                    continue
-                image = read_image(photo)
-                hands = hp(image, boxes)
-            except ValueError as error:  # DataError included
-                message = str(error) if str(photo) in str(error) else f"{photo}: {error}"
-                tqdm.write(f"error: {message}", file=sys.stderr)
-                status = 1
-                continue
-            images.append({"path": str(photo), "hands": [photos.as_json(hand) for hand in hands]})
-            if photo in targets:
-                photos.write_picture(targets[photo], figures.draw_hands(image, hands))
-            if not several and not arguments.json:
-                photos.print_hands(photo, hands)
+        with stopped_by_ctrl_c():
+            for name, _ in tqdm(found.files, disable=not several, unit="file"):
+                try:
+                    work.video(name, window) if listing.is_video(name) else work.photo(name)
+                except ValueError as error:  # DataError included
+                    shown = capture.without_password(name)
+                    known = any(text in str(error) for text in (shown, "standard input", "--camera"))
+                    tqdm.write(f"error: {error}" if known else f"error: {shown}: {error}", file=sys.stderr)
+                    status = 1
     except KeyboardInterrupt:
         print("\nstopped; what was done by then is kept", file=sys.stderr)
         status = 130
+    for line in listing.Listing(left_out=found.left_out + work.left_out).lines():
+        print(line, file=sys.stderr)
     if arguments.json:
-        kinds = {"videos" if photos.is_video(photo) else "images" for photo, _ in found}
-        found_all = {"images": images, "videos": videos}
-        files.write_json(Path(arguments.json), {k: v for k, v in found_all.items() if k in kinds})
+        files.write_json(arguments.json, {"weights": weights(arguments)} | work.as_json(found))
     return status

@@ -1,20 +1,17 @@
-"""What the readers share: where data lies, how a picture is read, and the errors that name the culprit."""
+"""What the readers share: where data lies, how a picture is read, and what of it becomes a sample."""
 
 import json
 import os
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from handpose import skeleton
+from handpose.data import pictures
+from handpose.data.errors import DataError, one_line
 from handpose.data.sample import Sample
 
-MAX_PIXELS = 100_000_000  # a larger picture is refused
-
-
-class DataError(ValueError):
-    """A file of a data set, or a user's picture, that cannot be used; the message names it and says why."""
+SMALLEST = 8  # pixels; no 21 joints can be told apart in less
 
 
 def locate(name: str, path: str | os.PathLike | None) -> Path:
@@ -34,12 +31,6 @@ def locate(name: str, path: str | os.PathLike | None) -> Path:
     if not path.is_dir():
         raise DataError(f"{path}: no such folder; it should hold the {name} data set")
     return path
-
-
-def one_line(error: Exception) -> str:
-    """What an error says, whatever a damaged file made it say: one line of at most 200 printable characters."""
-    reason = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
-    return ascii(reason)[1:-1]
 
 
 def read_json(file: Path, *, missing: str = "", damaged: str = "") -> object:
@@ -81,56 +72,25 @@ def read_square(file: Path, side: int) -> np.ndarray:
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:
-    """A picture file as (H, W, 3) uint8 RGB, upright (EXIF rotation applied).
-
-    Grey, 16-bit and transparent pictures are converted (transparency lies on white).
+    """A picture file as (H, W, 3) uint8 RGB, upright; see `pictures.decode`. Warns where something is odd about it.
 
     Raises:
-        DataError: missing, empty, truncated, not a picture, or too large.
+        DataError: missing, empty, truncated, damaged, of a kind that is not read, or too large.
     """
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
-    return decode_image(data, str(path))
+    return _at_full_size(pictures.read(path), str(path))
 
 
 def decode_image(data: bytes, name: str) -> np.ndarray:
     """The same as `read_image`, (H, W, 3) uint8 RGB, from bytes in memory; `name` appears in errors."""
-    if not data:
-        raise DataError(f"{name}: the file is empty")
-    if data[:2] == b"\xff\xd8" and not _jpeg_ends(data):
-        # OpenCV fills the missing part of a JPEG with grey and only warns.
-        raise DataError(f"{name}: a truncated JPEG (its end marker is missing); copy or download it again")
-    try:
-        transparent = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        # Only this mode applies the EXIF rotation, and it makes three 8-bit channels of anything.
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        transparent = image = None
-    if image is None:
-        raise DataError(f"{name}: not a picture that OpenCV can read; save it as JPEG or PNG")
-    if image.shape[0] * image.shape[1] > MAX_PIXELS:
-        raise DataError(f"{name}: {image.shape[1]}x{image.shape[0]} pixels are too many; shrink it first")
-    if transparent.ndim == 3 and transparent.shape[2] == 4 and transparent.shape[:2] == image.shape[:2]:
-        top = np.iinfo(transparent.dtype).max if transparent.dtype != np.float32 else 1
-        alpha = transparent[..., 3:].astype(np.float32) / top
-        image = np.rint(image * alpha + 255 * (1 - alpha)).astype(np.uint8)
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return _at_full_size(pictures.decode(data, name), name)
 
 
-def _jpeg_ends(data: bytes) -> bool:
-    """Whether an end marker follows the picture's own data, which comes after the header's segments.
-
-    The header may hold a thumbnail with an end marker of its own, and other data may follow the picture's end.
-    """
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        if data[at + 1] == 0xDA:  # start of scan
-            return data.find(b"\xff\xd9", at) >= 0
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return False
+def _at_full_size(picture: pictures.Picture, name: str) -> np.ndarray:
+    """The pixels themselves: labels are given in pixels of the photograph, so one that was shrunk will not do."""
+    if picture.scale > 1:
+        raise DataError(f"{name}: {picture.size[0]}x{picture.size[1]} pixels are too many; shrink it first")
+    picture.warn(name)
+    return picture.image
 
 
 def make_sample(image: np.ndarray, points: np.ndarray, labelled: np.ndarray, **known) -> Sample:
@@ -155,3 +115,21 @@ def make_sample(image: np.ndarray, points: np.ndarray, labelled: np.ndarray, **k
         box=skeleton.tight_box(points, visible).astype(np.float32),
         **known,
     )
+
+
+def check_image(image: np.ndarray) -> np.ndarray:
+    """The array itself if it is a picture that can hold a hand; of a grey one (H, W, 3).
+
+    Raises:
+        DataError: neither (H, W, 3) nor (H, W) uint8, or smaller than 8x8 pixels.
+    """
+    if not isinstance(image, np.ndarray):
+        raise DataError("a picture must be an (H, W, 3) uint8 array, a path or a picture of Pillow, "
+                        f"not {type(image).__name__}")  # fmt: skip
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
+        raise DataError(f"a picture must be (H, W, 3) uint8 RGB or (H, W) uint8 grey, not {image.shape} {image.dtype}")
+    if min(image.shape[:2]) < SMALLEST:
+        raise DataError(
+            f"the picture has {image.shape[1]}x{image.shape[0]} pixels; at least {SMALLEST}x{SMALLEST} are needed"
+        )
+    return image if image.ndim == 3 else np.repeat(image[..., None], 3, 2)

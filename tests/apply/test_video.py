@@ -102,9 +102,11 @@ def test_a_video_is_followed_drawn_and_written(clip, pictures, hand, tmp_path, c
     assert main(["predict", str(clip), "--json", str(out), "--draw", str(drawn), "--device", "cpu"]) == 0
     found = json.loads(out.read_text())
     (entry,) = found["videos"]
-    assert set(found) == {"videos"} and set(entry) == {"path", "fps", "frames"}
-    assert (entry["path"], entry["fps"]) == (str(clip), 25.0)
+    assert set(found) == {"joints", "weights", "videos", "left_out"}
+    assert set(entry) == {"path", "fps", "width", "height", "frames"}
+    assert (entry["path"], entry["fps"], entry["width"], entry["height"]) == (str(clip), 25.0, 256, 256)
     assert [row["frame"] for row in entry["frames"]] == list(range(FRAMES))
+    assert [row["time_ms"] for row in entry["frames"]] == pytest.approx([40 * k for k in range(FRAMES)])
     for k, row in enumerate(entry["frames"]):
         (one,) = row["hands"]
         assert set(one) == {"keypoints", "scores", "box", "score", "gesture", "track"} and one["track"] == 1
@@ -123,8 +125,11 @@ def test_photos_and_videos_together(clip, pictures, quick, tmp_path):
     cv2.imwrite(str(photo), pictures[0])
     assert main(["predict", str(photo), str(clip), "--json", str(out), "--draw", str(tmp_path / "drawn")]) == 0
     found = json.loads(out.read_text())
-    assert set(found) == {"images", "videos"} and len(found["videos"][0]["frames"]) == FRAMES
-    assert set(found["images"][0]) == {"path", "hands"} and "track" not in found["images"][0]["hands"][0]
+    assert {"images", "videos"} < set(found) and len(found["videos"][0]["frames"]) == FRAMES
+    assert (
+        set(found["images"][0]) == {"path", "width", "height", "hands"}
+        and "track" not in found["images"][0]["hands"][0]
+    )
     assert sorted(p.name for p in (tmp_path / "drawn").iterdir()) == ["clip.mp4", "photo.png"]
 
 
@@ -135,7 +140,10 @@ def test_a_folder_gives_its_photos_only(clip, pictures, quick, tmp_path, capsys)
     assert main(["predict", str(folder)]) == 1 and "name videos one by one" in capsys.readouterr().err
     cv2.imwrite(str(folder / "a.png"), pictures[0])
     assert main(["predict", str(folder), "--json", str(out)]) == 0
-    assert set(json.loads(out.read_text())) == {"images"}
+    found = json.loads(out.read_text())
+    assert set(found) == {"joints", "weights", "images", "left_out"}
+    assert found["left_out"] == [{"path": str(folder / "clip.mp4"), "why": "a video: name it by itself"}]
+    assert "not read, a video: name it by itself (1): clip.mp4" in capsys.readouterr().err
 
 
 def test_a_box_is_where_the_track_begins(clip, quick):
@@ -195,7 +203,48 @@ def test_what_the_file_says_of_itself_is_not_trusted(clip, quick, tmp_path, monk
     assert main(["predict", str(clip), "--json", str(out), "--draw", str(drawn)]) == 0
     (entry,) = json.loads(out.read_text())["videos"]
     assert len(entry["frames"]) == FRAMES and entry["fps"] == known
+    assert [row["time_ms"] for row in entry["frames"]] == [1000 / (known or 25) * k for k in range(FRAMES)]
     assert real(str(drawn)).get(cv2.CAP_PROP_FPS) == pytest.approx(known or 25)
+
+
+def uneven(content, times):
+    """An MP4 whose frames are shown at these times in milliseconds, as phones record them."""
+    scale = struct.unpack(">I", content[content.find(b"mdhd") + 16 :][:4])[0]
+    steps = [round((b - a) * scale / 1000) for a, b in zip(times, [*times[1:], 2 * times[-1] - times[-2]], strict=True)]
+    at = content.find(b"stts") - 4
+    old = struct.unpack(">I", content[at : at + 4])[0]
+    table = struct.pack(">4sII", b"stts", 0, len(steps)) + b"".join(struct.pack(">II", 1, step) for step in steps)
+    found = bytearray(content[: at + 4] + table + content[at + old :])
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts"):
+        place = content.find(name) - 4
+        length = struct.unpack(">I", content[place : place + 4])[0] + len(table) + 4 - old
+        found[place : place + 4] = struct.pack(">I", length)
+    return bytes(found.replace(b"edts", b"free"))  # it would cut the video to its old length
+
+
+UNEVEN = [*range(0, 331, 33), *(330 + 200 * k for k in range(1, 10))]  # ten frames 33 ms apart, then 200 ms
+
+
+def test_frames_at_uneven_times_keep_them(tmp_path, quick, pictures):
+    clip = write(tmp_path / "even.mp4", pictures[: len(UNEVEN)])
+    (tmp_path / "uneven.mp4").write_bytes(uneven(clip.read_bytes(), UNEVEN))
+    out, drawn = tmp_path / "out.json", tmp_path / "out.mp4"
+    assert main(["predict", str(tmp_path / "uneven.mp4"), "--json", str(out), "--draw", str(drawn)]) == 0
+    rows = json.loads(out.read_text())["videos"][0]["frames"]
+    assert [row["time_ms"] for row in rows] == pytest.approx(UNEVEN, abs=0.5)
+    seen = {}  # which picture the drawing shows, and when first
+    for _, at, image in capture.Source(drawn).numbered():
+        differences = [np.abs(image.astype(int) - picture).mean() for picture in pictures[: len(UNEVEN)]]
+        seen.setdefault(int(np.argmin(differences)), at)
+    assert list(seen) == list(range(len(UNEVEN))) and list(seen.values()) == pytest.approx(UNEVEN, abs=17)
+
+
+def test_the_rate_of_a_drawing():
+    even = [1000 / 30 * k for k in range(90)]
+    assert recording.rate(even, 30.0) == 30.0 and recording.rate([], 25.0) == 25.0 == recording.rate([7.0], 25.0)
+    assert recording.rate([round(t) for t in even], 29.97) == 29.97
+    assert recording.rate([t for k, t in enumerate(even) if k % 9], 26.7) == pytest.approx(30)  # some are left out
+    assert recording.rate([0.0, 1.0, *range(500, 9000, 500)], 2.0) <= recording.FASTEST
 
 
 def test_frames_are_read_one_by_one(clip, quick):
@@ -314,7 +363,9 @@ class Camera:
     def __init__(self, monkeypatch, picture, *, frames=30, keys=None, closed=99, fps=20.0, there=True):
         self.picture, self.frames, self.keys, self.closed, self.fps = picture, frames, keys or {}, closed, fps
         self.there, self.shown, self.time, real = there, [], 0.0, cv2.VideoCapture
-        monkeypatch.setattr(cv2, "VideoCapture", lambda name: self if isinstance(name, int) else real(name))
+        monkeypatch.setattr(
+            cv2, "VideoCapture", lambda name: self if isinstance(name, int) or "://" in name else real(name)
+        )
         monkeypatch.setattr(cv2, "namedWindow", lambda *args: None)
         monkeypatch.setattr(cv2, "imshow", lambda title, image: self.shown.append(image))
         monkeypatch.setattr(cv2, "waitKey", lambda wait: self.keys.get(len(self.shown), -1))
@@ -354,6 +405,7 @@ def test_a_slow_camera_is_filmed_at_its_own_pace(monkeypatch, quick, pictures, t
     (entry,) = json.loads(out.read_text())["videos"]
     assert (entry["path"], entry["fps"]) == ("camera 0", 20.0)
     assert [row["frame"] for row in entry["frames"]] == list(range(0, 20, 2)) and len(read(drawn)) == 19
+    assert [row["time_ms"] for row in entry["frames"]] == pytest.approx([100 * k for k in range(10)])
 
 
 def test_a_camera_that_goes_away_or_is_not_there(monkeypatch, quick, pictures, tmp_path, capsys):
@@ -388,6 +440,21 @@ def test_a_camera_without_a_display(monkeypatch, quick, pictures, tmp_path, caps
     assert "going on without a window" in errors and "is kept" in errors and camera.frames == 0
     rows = json.loads(out.read_text())["videos"][0]["frames"]
     assert 5 < len(rows) < 13 and len(read(drawn)) >= rows[-1]["frame"] + 1
+
+
+def test_a_camera_by_its_address(monkeypatch, quick, pictures, tmp_path, capsys):
+    address, out, drawn = "rtsp://me:secret@host:554/one", tmp_path / "out.json", tmp_path / "drawn"
+    drawn.mkdir()
+    Camera(monkeypatch, pictures[0], frames=4)
+    assert main(["predict", "--camera", address, "--json", str(out), "--draw", str(drawn)]) == 1
+    assert "--camera rtsp://host:554/one: gives no more pictures" in capsys.readouterr().err
+    (entry,) = json.loads(out.read_text())["videos"]
+    assert entry["path"] == "camera rtsp://host:554/one" and len(entry["frames"]) == 4
+    assert (entry["width"], entry["height"]) == (256, 256) and [p.name for p in drawn.iterdir()] == ["camera.mp4"]
+    Camera(monkeypatch, pictures[0], there=False)
+    assert main(["predict", "--camera", address]) == 1
+    errors = capsys.readouterr().err
+    assert "--camera rtsp://host:554/one: cannot be opened" in errors and "secret" not in errors
 
 
 def test_a_camera_number_that_is_none(capsys):

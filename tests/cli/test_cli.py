@@ -56,21 +56,24 @@ def test_no_drawing_replaces_a_photo_or_another_drawing(photos, tmp_path, capsys
         (tmp_path / folder).mkdir(exist_ok=True)
         cv2.imwrite(str(tmp_path / folder / name), cv2.imread(str(photos / "hand0.jpg")))
     before = photo.read_bytes()
-    for arguments in ([str(photo), "--draw", str(photo)], [str(tmp_path / "a"), "--draw", str(tmp_path / "a")],
-                      [str(photo), str(tmp_path / "a" / "x.jpg"), "--draw", str(tmp_path / "out")]):  # fmt: skip
+    drawn, one = tmp_path / "drawn", [str(photo), str(tmp_path / "a" / "x.jpg"), str(tmp_path / "b" / "x.jpg")]
+    assert main(["predict", *one, "--draw", str(drawn), "--device", "cpu"]) == 0
+    assert sorted(p.name for p in drawn.iterdir()) == ["x-2.png", "x.jpg.png", "x.png.png"]
+    (tmp_path / "a" / "x.jpg").unlink()
+    for arguments in ([str(photo), "--draw", str(photo)], [str(tmp_path / "a"), "--draw", str(tmp_path / "a")]):
         assert main(["predict", *arguments, "--device", "cpu"]) == 1
         assert "would replace" in capsys.readouterr().err and photo.read_bytes() == before
-    (tmp_path / "a" / "x.jpg").unlink()
     assert main(["predict", str(tmp_path / "a"), "--draw", str(tmp_path / "out"), "--device", "cpu"]) == 0
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["x.png"]  # a folder of one photo gives a folder
 
 
-def test_only_ordinary_files_are_written(photos, tmp_path, capsys):
+def test_pipes_are_written_to_and_links_stay(photos, tmp_path):
     fifo, target, link = tmp_path / "fifo", tmp_path / "target.json", tmp_path / "link.json"
     os.mkfifo(fifo)
     photo = str(photos / "hand0.jpg")
-    assert main(["predict", photo, "--json", str(fifo), "--device", "cpu"]) == 1
-    assert "not an ordinary file" in capsys.readouterr().err and fifo.is_fifo()
+    with subprocess.Popen(["cat", str(fifo)], stdout=subprocess.PIPE) as reader:
+        assert main(["predict", photo, "--json", str(fifo), "--device", "cpu"]) == 0
+        assert fifo.is_fifo() and "keypoints" in reader.communicate()[0].decode()
     target.write_text("old")
     link.symlink_to(target)
     assert main(["predict", photo, "--json", str(link), "--device", "cpu"]) == 0

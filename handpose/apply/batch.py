@@ -1,0 +1,69 @@
+"""The files of one call of ``python -m handpose predict``: hands found, drawn, printed, and gathered for JSON."""
+
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from handpose.apply import listing, photos, video
+from handpose.apply.capture import Source
+from handpose.apply.display import Window
+from handpose.apply.listing import Listing
+from handpose.book import figures
+from handpose.data import pictures
+from handpose.pipeline import HandPose, resized
+from handpose.skeleton import JOINTS
+
+
+class Batch:
+    """Does one file after the other, and holds what came out of it.
+
+    Args:
+        hp: finds the hands.
+        boxes: of the hands, in place of looking for some.
+        targets: where drawings go.
+        keep: keep the numbers of videos, for JSON.
+        show: print the hands of photos.
+    """
+
+    def __init__(self, hp: HandPose, boxes: list | None, targets: dict, keep: bool, show: bool) -> None:
+        self.hp, self.boxes, self.targets, self.keep, self.print_hands = hp, boxes, targets, keep, show
+        self.images: list[dict] = []
+        self.videos: list[tuple[Source, list[dict] | None]] = []
+        self.left_out: list[tuple[Path, str]] = []  # with the reason
+
+    def photo(self, path: Path) -> None:
+        """Raises a ValueError for a file that cannot be read or drawn."""
+        if path == listing.STDIN:
+            picture = pictures.decode(sys.stdin.buffer.read(), "standard input")
+        else:
+            picture = pictures.read(path)
+        for note in picture.notes:
+            tqdm.write(f"{path}: {note}", file=sys.stderr)
+        hands = self.hp(picture, self.boxes)
+        width, height = picture.size
+        self.images.append({"path": str(path), "width": width, "height": height,
+                            "hands": [photos.as_json(hand) for hand in hands]})  # fmt: skip
+        if picture.further:
+            self.left_out.append((path, f"{picture.further} pages or frames behind the first"))
+        if path in self.targets:
+            small = [resized(hand, 1 / picture.scale) for hand in hands]
+            photos.write_picture(self.targets[path], figures.draw_hands(picture.image, small))
+        if self.print_hands:
+            photos.print_hands(path, hands)
+
+    def video(self, name: Path | int | str, window: Window | None) -> None:
+        """Raises a ValueError for a file that cannot be read or drawn, after what could be."""
+        self.videos.append((Source(name), [] if self.keep else None))
+        video.follow(self.hp, *self.videos[-1], self.targets.get(name), self.boxes, window)
+
+    def as_json(self, found: Listing) -> dict:
+        """What `--json` writes of it; no list of videos where none was named, and no list of images likewise."""
+        videos = []
+        for source, rows in self.videos:
+            width, height = source.size or (None, None)
+            videos.append({"path": source.title, "fps": source.fps, "width": width, "height": height, "frames": rows})
+        kinds = {"videos" if listing.is_video(name) else "images" for name, _ in found.files}
+        left_out = [{"path": str(path), "why": why} for path, why in found.left_out + self.left_out]
+        done = {k: v for k, v in {"images": self.images, "videos": videos}.items() if k in kinds}
+        return {"joints": list(JOINTS)} | done | {"left_out": left_out}
