@@ -1,4 +1,15 @@
-"""The command line: one thin module a command, whose large imports wait until the command runs.
+"""The command line: one thin module a command; and what they share."""
 
-Each has `HELP`, a line for the list of commands, ``add_arguments(command)`` and ``main(arguments) -> exit status``.
-"""
+import argparse
+
+
+class Renamed(argparse.Action):
+    """An option that is gone; `instead` says what to write."""
+
+    def __init__(self, option_strings: list[str], dest: str, *, instead: str) -> None:
+        super().__init__(option_strings, dest, nargs="?", help=argparse.SUPPRESS, default=argparse.SUPPRESS)
+        self.instead = instead
+
+    def __call__(self, parser: argparse.ArgumentParser, _namespace: object, _values: object, option: str | None = None):
+        """Refuse it."""
+        parser.error(f"{option} is gone: {self.instead}")

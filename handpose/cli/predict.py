@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from handpose import files
 from handpose.apply import formats
-from handpose.cli.renamed import Renamed
+from handpose.cli import Renamed
 
 if TYPE_CHECKING:
     from handpose.pipeline import HandPose

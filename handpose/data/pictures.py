@@ -92,13 +92,13 @@ def decode(data: bytes, name: str) -> Picture:
     """
     if not data:
         raise DataError(f"{name}: the file is empty")
-    heic = _is_heic(_brands(data[:64]))
+    jpeg, heic = data[:2] == b"\xff\xd8", _is_heic(_brands(data[:64]))
     if heic:
         _know_heic(name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own, of large pictures and odd metadata
-            return _jpeg(data, name) if data[:3] == b"\xff\xd8\xff" else _other(data, name)
+            return _jpeg(data, name) if jpeg else _other(data, name)
     except DataError:
         raise
     except UnidentifiedImageError:
@@ -107,8 +107,9 @@ def decode(data: bytes, name: str) -> Picture:
     except Image.DecompressionBombError:
         raise DataError(f"{name}: over {MAX_PIXELS:,} pixels are too many; shrink it first") from None
     except Exception as error:  # damaged files make the decoders raise errors of every kind
-        why = "truncated" if "truncated" in str(error).lower() else f"damaged ({one_line(error)})"
-        raise DataError(f"{name}: a {why} picture; copy or download it again") from None
+        cut = "truncated" in str(error).lower() or (jpeg and not _ends(data))
+        why = "truncated" if cut else f"damaged ({one_line(error)})"
+        raise DataError(f"{name}: a {why} {'JPEG' if jpeg else 'picture'}; copy or download it again") from None
 
 
 def of_pil(image: Image.Image) -> Picture:
