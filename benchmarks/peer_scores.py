@@ -132,7 +132,8 @@ def difference(ours: np.ndarray, theirs: np.ndarray, target: np.ndarray, visible
     """PCK of one minus that of the other, with 95 % intervals from paired draws of whole groups."""
     pairs = metrics.paired(ours[None], theirs[None], target, visible, groups)
     kept = {f"{unit}_{t}": pairs[unit][t] for unit, t in SHOWN}
-    return {name: {"difference": round(pair["difference"], 4), "interval": [round(end, 4) for end in pair["interval"]]}
+    return {name: {"difference": round(pair["difference"], 4),
+                   "interval": pair["interval"] and [round(end, 4) for end in pair["interval"]]}
             for name, pair in kept.items()}  # fmt: skip
 
 

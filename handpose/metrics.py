@@ -15,6 +15,7 @@ BONE_THRESHOLDS = (0.15, 0.2, 0.25, 0.3)  # of s: the four of Table 2
 BOX_THRESHOLDS = (0.05, 0.1, 0.2)  # of the box's longer side
 AUC_PIXELS = np.linspace(0, 30, 20)  # the ancestor's rule: 20 thresholds, trapezoid
 CURVE = np.arange(51) / 100  # of either unit, for a whole curve
+FEWEST = 5  # groups; fewer say nothing of what other groups would give, so there is no interval
 
 
 def errors(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -95,9 +96,8 @@ def summarise(
         mask[:, list(joints)] = visible[:, list(joints)]
         return mask
 
-    result = {
-        "pck_bone": _named(pck(predicted, target, visible, bone, BONE_THRESHOLDS), BONE_THRESHOLDS),
-        "pck_box": _named(pck(predicted, target, visible, side, BOX_THRESHOLDS), BOX_THRESHOLDS),
+    units = (bone, BONE_THRESHOLDS), (side, BOX_THRESHOLDS)
+    result = _by_unit([float(share) for unit in units for share in pck(predicted, target, visible, *unit)]) | {
         "auc_30px": auc(predicted, target, visible),
         "epe_mean_px": float(counted.mean()),
         "epe_median_px": float(np.median(counted)),
@@ -110,10 +110,6 @@ def summarise(
         result["pck_bone_0.2_occluded"] = at(visible & occluded)
         result["pck_bone_0.2_unoccluded"] = at(visible & ~occluded)
     return result
-
-
-def _named(values: np.ndarray, thresholds: Sequence[float]) -> dict[str, float]:
-    return {f"{t:g}": float(v) for t, v in zip(thresholds, values, strict=True)}
 
 
 def bootstrap(
@@ -135,7 +131,7 @@ def bootstrap(
         repeats, level, seed: number of draws, coverage, and the draws' seed.
 
     Returns:
-        Lower and upper ends, shaped like the statistic.
+        Lower and upper ends, shaped like the statistic; of fewer than `FEWEST` groups they mean little.
     """
     names, index = np.unique(np.asarray(groups), return_inverse=True)
     rng = np.random.default_rng(seed)
@@ -150,7 +146,7 @@ def bootstrap(
 def intervals(
     predicted: np.ndarray, target: np.ndarray, visible: np.ndarray, groups: Sequence[str], *, repeats: int = 1000
 ) -> dict:
-    """95 % bootstrap intervals [low, high] by group, under the keys of `summarise`."""
+    """95 % bootstrap intervals [low, high] by group, under the keys of `summarise`; None for fewer than `FEWEST`."""
     visible = np.asarray(visible, bool)
     distance = np.where(visible, errors(predicted, target), 0)
     bone, side = skeleton.unit_length(target, visible), skeleton.box_side(target, visible)
@@ -166,24 +162,34 @@ def intervals(
     flat, image_of = distance[visible], np.nonzero(visible)[0]
     order = np.argsort(flat)
     flat, image_of = flat[order], image_of[order]
-    bones, boxes = len(BONE_THRESHOLDS), len(BOX_THRESHOLDS)
+    units = len(BONE_THRESHOLDS) + len(BOX_THRESHOLDS)
 
     def statistic(times: np.ndarray) -> np.ndarray:
         joints = times @ count
         share = times @ hit / joints
-        area = np.trapezoid(share[bones + boxes :], AUC_PIXELS) / (AUC_PIXELS[-1] - AUC_PIXELS[0])
-        median = flat[np.searchsorted(np.cumsum(times[image_of]), joints / 2)]  # weighted median
-        return np.concatenate([share[: bones + boxes], [area, times @ total / joints, median]])
+        area = np.trapezoid(share[units:], AUC_PIXELS) / (AUC_PIXELS[-1] - AUC_PIXELS[0])
+        drawn = np.cumsum(times[image_of])  # of two middle errors their mean, as `summarise` has it
+        middle = [min(np.searchsorted(drawn, joints / 2, side), len(flat) - 1) for side in ("left", "right")]
+        return np.concatenate([share[:units], [area, times @ total / joints, flat[middle].mean()]])
 
-    low, high = bootstrap(groups, statistic, repeats=repeats)
-    pairs = [[float(a), float(b)] for a, b in zip(low, high, strict=True)]
-    return {
-        "pck_bone": {f"{t:g}": pairs[i] for i, t in enumerate(BONE_THRESHOLDS)},
-        "pck_box": {f"{t:g}": pairs[bones + i] for i, t in enumerate(BOX_THRESHOLDS)},
-        "auc_30px": pairs[-3],
-        "epe_mean_px": pairs[-2],
-        "epe_median_px": pairs[-1],
-    }
+    pairs, median = ends_of(groups, statistic, repeats=repeats), float(np.median(flat))
+    if pairs[-1]:  # a median jumps from joint to joint, and may lie beyond its own draws
+        pairs[-1] = [min(pairs[-1][0], median), max(pairs[-1][1], median)]
+    return _by_unit(pairs) | dict(zip(("auc_30px", "epe_mean_px", "epe_median_px"), pairs[-3:], strict=True))
+
+
+def ends_of(groups: Sequence[str], statistic: Callable, **how) -> list[list[float] | None]:
+    """Interval of each of the statistic's numbers; None where there are too few groups."""
+    low, high = bootstrap(groups, statistic, **how)
+    few = len(set(groups)) < FEWEST
+    return [None if few else [float(a), float(b)] for a, b in zip(low, high, strict=True)]
+
+
+def _by_unit(values: Sequence) -> dict[str, dict]:
+    """What stands in a row for the thresholds of s and then of the box, by unit and threshold."""
+    bone, box = ([f"{t:g}" for t in thresholds] for thresholds in (BONE_THRESHOLDS, BOX_THRESHOLDS))
+    return {"pck_bone": dict(zip(bone, values, strict=False)),
+            "pck_box": dict(zip(box, values[len(bone) :], strict=False))}  # fmt: skip
 
 
 def paired(
@@ -200,7 +206,8 @@ def paired(
         target, visible, groups: as in `intervals`.
 
     Returns:
-        ``{"pck_bone": {"0.15": {"difference", "interval"}, ...}, "pck_box": {...}}``, as fractions.
+        ``{"pck_bone": {"0.15": {"difference", "interval"}, ...}, "pck_box": {...}}``, as fractions; the interval is
+        None for fewer than `FEWEST` groups.
     """
     visible = np.asarray(visible, bool)
     bone, side = skeleton.unit_length(target, visible), skeleton.box_side(target, visible)
@@ -210,22 +217,15 @@ def paired(
         shares = [(distance / bone[:, None] <= t).sum(2) for t in BONE_THRESHOLDS]
         return np.stack(shares + [(distance / side[:, None] <= t).sum(2) for t in BOX_THRESHOLDS], 2)
 
-    mine, other, count = hits(first), hits(second), visible.sum(1)
-    rng = np.random.default_rng(seed)
+    mine, other, count, rng = hits(first), hits(second), visible.sum(1), np.random.default_rng(seed)
 
     def statistic(times: np.ndarray) -> np.ndarray:
         a, b = (h[rng.integers(len(h), size=len(h))].mean(0) for h in (mine, other))
         return times @ (a - b) / (times @ count)
 
-    low, high = bootstrap(groups, statistic, repeats=repeats, seed=seed)
     difference = (mine.mean(0) - other.mean(0)).sum(0) / count.sum()
-    found = [{"difference": float(d), "interval": [float(a), float(b)]}
-             for d, a, b in zip(difference, low, high, strict=True)]  # fmt: skip
-    bones = len(BONE_THRESHOLDS)
-    return {
-        "pck_bone": {f"{t:g}": found[i] for i, t in enumerate(BONE_THRESHOLDS)},
-        "pck_box": {f"{t:g}": found[bones + i] for i, t in enumerate(BOX_THRESHOLDS)},
-    }
+    ends = ends_of(groups, statistic, repeats=repeats, seed=seed)
+    return _by_unit([{"difference": float(d), "interval": e} for d, e in zip(difference, ends, strict=True)])
 
 
 def word_error_rate(found: Sequence[str], true: Sequence[str]) -> tuple[float, tuple[float, float]]:

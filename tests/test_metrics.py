@@ -89,6 +89,58 @@ def test_intervals_hold_the_value_and_agree_with_summary():
             assert low_high[0] < found[key] < low_high[1]
 
 
+def test_few_groups_give_no_interval():
+    """One folder of photographs as one group gave 0.774, 0.774 to 0.774."""
+    predicted, target, visible = hands(40)
+    predicted = target + np.random.default_rng(1).normal(0, 6, target.shape)
+    for number in (1, 4, 5):
+        groups = [f"g{i % number}" for i in range(40)]
+        found = metrics.intervals(predicted, target, visible, groups, repeats=50)
+        pairs = metrics.paired(predicted[None], target[None], target, visible, groups, repeats=50)
+        every = [found["auc_30px"], found["epe_mean_px"], found["epe_median_px"]]
+        for unit in ("pck_bone", "pck_box"):
+            every += [*found[unit].values(), *(pair["interval"] for pair in pairs[unit].values())]
+        assert all((ends is None) == (number < metrics.FEWEST) for ends in every)
+        if number == 5:
+            assert found["pck_bone"]["0.15"][0] < found["pck_bone"]["0.15"][1]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_median_lies_in_its_own_interval(seed):
+    """Of few, even numbers of joints too: a draw of all groups once gives what `summarise` gives."""
+    rng = np.random.default_rng(seed)
+    predicted, target, visible = hands(6)
+    predicted = target + rng.gamma(0.5, 9, target.shape)
+    visible = rng.random(visible.shape) < (0.1 if seed % 2 else 0.9)
+    visible[:, :2] = True
+    groups = [str(i) for i in range(6)]
+    value = metrics.summarise(predicted, target, visible)["epe_median_px"]
+    low, high = metrics.intervals(predicted, target, visible, groups, repeats=200)["epe_median_px"]
+    assert low <= value <= high and low < high
+    distances = metrics.errors(predicted, target)[visible]
+    assert value == np.median(distances)
+
+
+def test_median_of_draws_is_that_of_the_drawn_joints(monkeypatch):
+    """The weighted median is numpy's of the joints, each as often as its picture was drawn."""
+    rng, seen = np.random.default_rng(5), []
+    predicted, target, visible = hands(7)
+    predicted = target + rng.gamma(0.5, 9, target.shape)
+    visible = rng.random(visible.shape) < 0.5
+
+    def bootstrap(groups, statistic, **_):
+        seen.append(statistic)
+        return np.zeros((2, 10))
+
+    monkeypatch.setattr(metrics, "bootstrap", bootstrap)
+    metrics.intervals(predicted, target, visible, list("abcdefg"))
+    distances = metrics.errors(predicted, target)
+    for _ in range(50):
+        times = np.bincount(rng.integers(7, size=7), minlength=7)
+        joints = np.concatenate([distances[i][visible[i]] for i in range(7) for _ in range(times[i])])
+        assert seen[0](times)[-1] == pytest.approx(np.median(joints))
+
+
 def test_groups_that_resemble_themselves_widen_the_interval():
     values = np.repeat([0.0, 1.0] * 5, 20)
     mean = lambda times: (times @ values) / times.sum()  # noqa: E731

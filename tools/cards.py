@@ -23,8 +23,8 @@ def table(record: dict) -> str:
     """Scores with their 95 % intervals, as a Markdown table."""
 
     def cell(scores: dict, key: str, t: str) -> str:
-        value, (low, high) = scores.get("metrics", scores)[key][t], scores["intervals"][key][t]
-        return f"{value:.3f} ({low:.2f}-{high:.2f})"
+        value, ends = scores.get("metrics", scores)[key][t], scores["intervals"][key][t]
+        return f"{value:.3f} " + (f"({ends[0]:.2f}-{ends[1]:.2f})" if ends else "(-)")
 
     columns = [("pck_bone", t) for t in ("0.15", "0.2", "0.25", "0.3")] + [("pck_box", "0.1")]
     lines = [

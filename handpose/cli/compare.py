@@ -33,9 +33,10 @@ def main(arguments: argparse.Namespace) -> int:
     for pair in found["comparisons"]:
         cells = []
         for key, t in (("pck_bone", "0.2"), ("pck_box", "0.1")):
-            low, high = pair[key][t]["interval"]
-            cells.append(f"{pair[key][t]['difference']:+.3f} ({low:+.3f} to {high:+.3f})")
-        print(f"{pair['first'] + ' - ' + pair['second']:32}{cells[0]:26}{cells[1]}")
+            ends = pair[key][t]["interval"]
+            between = f"{ends[0]:+.3f} to {ends[1]:+.3f}" if ends else "no interval: too few groups"
+            cells.append(f"{pair[key][t]['difference']:+.3f} ({between})")
+        print(f"{pair['first'] + ' - ' + pair['second']:32}{cells[0]:26} {cells[1]}")
         if min(pair["seeds"]) < compare.FEWEST:
             print(f"{'':32}fewer than {compare.FEWEST} seeds of each: luck of the training is not ruled out")
     if arguments.json:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handpose import files
+from handpose.cli.evaluate import add_reading, opened
 from handpose.data import SOURCES
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ HELP = "list, check or show data sets"
 OWN = {
     "synthetic": "rendered hands, without end; needs no files (synthetic:N gives N of them)",
     "labelled": "your photographs, labelled with data_scripts/label_keypoints.py: labelled:FILE.json",
-    "coco-hands": "any set in COCO's form with 21 joints: coco-hands:FILE.json",
+    "coco": "your labels as CVAT, Label Studio, FiftyOne or MMPose write them: coco:FILE.json or coco:FOLDER",
+    "yolo-pose": "your labels in YOLO-pose form: yolo-pose:data.yaml or yolo-pose:FOLDER",
 }
 
 
@@ -31,6 +33,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     show = parts.add_parser("show", help="write a sheet of pictures with their labels drawn")
     show.add_argument("data", metavar="NAME[:PATH]")
     show.add_argument("--split", default="train", help="default: train")
+    add_reading(show)
     show.add_argument("--number", type=int, default=12, metavar="N", help="how many (default: 12), first to last")
     show.add_argument("--out", type=Path, metavar="F", help=".png, .jpg or .pdf (default: NAME-SPLIT.png)")
 
@@ -106,13 +109,12 @@ def counts(folder: Path) -> dict[str, int]:
 
 def run_show(chosen: argparse.Namespace) -> int:
     """A sheet of samples from a split, first to last, with their labels drawn."""
-    from handpose import data
     from handpose.study import sheet
 
     name = chosen.data.partition(":")[0]
     if chosen.number < 1:
         raise ValueError(f"--number {chosen.number}: at least one picture is needed")
-    samples = data.open(chosen.data, chosen.split)
+    samples = opened(chosen.data, chosen.split, chosen)
     out = chosen.out or Path(f"{name}-{chosen.split}.png")
     files.check(out)
     if out.suffix.lower() not in (".png", ".jpg", ".pdf"):

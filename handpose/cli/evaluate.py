@@ -22,13 +22,37 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--weights", help=".safetensors file (default: the bundled weights)")
     command.add_argument("--data", required=True, help=SETS)
     command.add_argument("--split", default="val", help="split of the set (default: val)")
+    add_reading(command)
     command.add_argument("--json", metavar="F", help="write everything to this file")
     command.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
 
 
+def add_reading(command: argparse.ArgumentParser) -> None:
+    """How labels of one's own are to be read; `data show` and `train` have these arguments too."""
+    command.add_argument("--joint-order", metavar="ORDER", help="of coco and yolo-pose: canonical, rhd, or 21 names of "
+                         "joints with commas between, instead of what the label file says")  # fmt: skip
+    command.add_argument("--unturned", action="store_true", help="of coco and yolo-pose: the labels were made on the "
+                         "pixels as stored, before a photograph's EXIF rotation")  # fmt: skip
+
+
+def opened(source: str, split: str, arguments: argparse.Namespace):
+    """The set that a command line names; what its reader decided or left out is printed."""
+    from handpose import data
+
+    samples = data.open(source, split, joint_order=arguments.joint_order, unturned=arguments.unturned)
+    print_notes(source, getattr(samples, "notes", []))
+    return samples
+
+
+def print_notes(source: str, notes: list[str]) -> None:
+    """What a reader decided or left out, each in a line."""
+    for note in notes:
+        print(f"{source.partition(':')[0]}: {note}")
+
+
 def main(arguments: argparse.Namespace) -> int:
     """Score, print, and write what is asked for."""
-    from handpose import data, devices, files, pretrained
+    from handpose import devices, files, pretrained
     from handpose.detector import HandDecNet
     from handpose.study import fingerspelling
     from handpose.train import evaluate
@@ -42,10 +66,12 @@ def main(arguments: argparse.Namespace) -> int:
         detector, _ = pretrained.load(None, place, kind=HandDecNet)
         score = fingerspelling.score_rwth(net, size, detector, path or None, arguments.split)
         return letters_read(arguments, score)
-    cut = evaluate.crop_dataset(data.open(arguments.data, arguments.split), size, progress=True)
+    samples = opened(arguments.data, arguments.split, arguments)
+    cut = evaluate.crop_dataset(samples, size, progress=True)
     found = {
         "data": arguments.data.partition(":")[0], "split": arguments.split, "images": len(cut.ids),
         "weights": Path(arguments.weights or pretrained.bundled()).name,
+        "notes": list(getattr(samples, "notes", [])),
     } | evaluate.evaluate(net, cut)  # fmt: skip
     print_scores(found)
     if arguments.json:
@@ -75,21 +101,34 @@ def letters_read(arguments: argparse.Namespace, score: dict) -> int:
 
 def print_scores(found: dict) -> None:
     """The table that `train` and `evaluate` print."""
+    from handpose.metrics import FEWEST
+
     print(f"{found['images']} hands", end="")
     print(" (labels made by MediaPipe, so this is agreement with it)" if "hand-keypoints" in str(found["data"]) else "")
+    for reason, ids in found["left_out"].items():
+        print(f"left out of the scores: {len(ids)} ({reason}): {', '.join(ids[:5])}{', ...' * (len(ids) > 5)}")
     names = {"pck_bone": "of s", "pck_box": "of the box"}
     rows = [(f"PCK at {t} {names[k]}", k, t) for k in names for t in found["metrics"][k]]
     parts = found.get("parts", {})
     print(f"{'':22}{'all':>8}  {'95 % interval':16}" + "".join(f"{'part ' + p:>8}" for p in parts))
     for label, key, t in rows:
-        low, high = found["intervals"][key][t]
-        print(f"{label:22}{found['metrics'][key][t]:8.3f}  {low:6.3f} to {high:5.3f} "
+        print(f"{label:22}{found['metrics'][key][t]:8.3f}  {between(found['intervals'][key][t])}"
               + "".join(f"{parts[p][key][t]:8.3f}" for p in parts))  # fmt: skip
     for label, key in (
         ("AUC, 0-30 px", "auc_30px"),
         ("mean error, px", "epe_mean_px"),
         ("median error, px", "epe_median_px"),
     ):
-        low, high = found["intervals"][key]
-        print(f"{label:22}{found['metrics'][key]:8.3f}  {low:6.3f} to {high:5.3f} "
+        print(f"{label:22}{found['metrics'][key]:8.3f}  {between(found['intervals'][key])}"
               + "".join(f"{parts[p][key]:8.3f}" for p in parts))  # fmt: skip
+    number, kind = found["groups"]["number"], found["groups"]["kind"]
+    kinds = "" if kind is None else f", each a {kind}"
+    if number < FEWEST:
+        print(f"no intervals: {number} group{'s' * (number > 1)}{kinds}; at least {FEWEST} are needed")
+    else:
+        print(f"intervals by drawing whole groups: {number}{kinds}")
+
+
+def between(ends: list[float] | None) -> str:
+    """An interval in the table's width; a dash where there is none."""
+    return f"{'-':^15} " if ends is None else f"{ends[0]:6.3f} to {ends[1]:5.3f} "

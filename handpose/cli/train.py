@@ -1,8 +1,11 @@
 """The command ``train``: a network, trained and scored."""
 
 import argparse
+import os
+import re
 
-from handpose.cli.evaluate import SETS, print_scores
+from handpose.cli.evaluate import SETS, add_reading, print_scores
+from handpose.data import RENAMED, SOURCES
 from handpose.train.configs import available
 
 HELP = "train a network"
@@ -12,7 +15,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     command.description = "Train a network and score it."
     command.add_argument("--config", required=True, help=f"{', '.join(available())}, or a .toml file")
-    command.add_argument("--data", required=True, help=f"data to train on, separated by commas. {SETS}")
+    command.add_argument("--data", required=True, action="append", help="data to train on, separated by commas, or "
+                         f"given several times. {SETS}")  # fmt: skip
+    add_reading(command)
     command.add_argument("--out", required=True, help="folder for checkpoint, weights and record")
     command.add_argument("--validate", help="data set whose val split is scored (default: the first of --data)")
     command.add_argument("--init", metavar="W", help=".safetensors file to start from, for fine-tuning")
@@ -26,15 +31,26 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
                          "so many steps are left, in which the rate falls")  # fmt: skip
 
 
+def sources(given: list[str]) -> list[str]:
+    """The sets that one or several ``--data`` name: a comma divides only before a name, for a path may hold one."""
+    names = "|".join(map(re.escape, (*SOURCES, *RENAMED)))
+    found = []
+    for text in given:
+        whole = os.path.exists(text.partition(":")[2])
+        found += [text] if whole else re.split(rf",+(?=(?:{names})(?:[:,]|$))", text)
+    return [name.rstrip(",") for name in found if name.strip(",")]
+
+
 def main(arguments: argparse.Namespace) -> int:
     """Train, and print the scores."""
     from handpose.train import config, train
 
     settings = config.load(arguments.config)
     record = train(
-        settings, [s for s in arguments.data.split(",") if s], arguments.out, seed=arguments.seed,
+        settings, sources(arguments.data), arguments.out, seed=arguments.seed,
         validate=arguments.validate, init=arguments.init, device=arguments.device, resume=arguments.resume,
         watch=[s for s in arguments.watch.split(",") if s], decay=arguments.decay, branch=arguments.branch,
+        reading={key: value for key in ("joint_order", "unturned") if (value := getattr(arguments, key))},
     )  # fmt: skip
     if record:  # of several processes the first one reports
         print_scores(record)

@@ -22,12 +22,17 @@ READERS = {
     "labelled": "labelled:Labelled",
     "rhd": "rhd:Rhd",
     "freihand": "freihand:FreiHand",
-    "onehand10k": "coco_hands:OneHand10K",
-    "panoptic": "coco_hands:Panoptic",
-    "coco-wholebody": "coco_hands:CocoWholeBody",
-    "coco-hands": "coco_hands:CocoHands",
+    "onehand10k": "coco_sets:OneHand10K",
+    "panoptic": "coco_sets:Panoptic",
+    "coco-wholebody": "coco_sets:CocoWholeBody",
+    "coco": "coco:Coco",
+    "yolo-pose": "yolo_pose:YoloPose",
 }
 SOURCES = ("synthetic", *READERS)
+#: Readers that take the arguments `joint_order` and `unturned`: the forms in which anybody's labels may come.
+FORMS = ("coco", "yolo-pose", "onehand10k", "panoptic", "coco-wholebody")
+#: Names of old.
+RENAMED = {"coco-hands": "coco"}
 #: How many of the endless rendered hands `open` gives, and how varied: training goes further than the tests ask.
 SYNTHETIC = {
     "train": dict(length=5000, size=192, variety=(0.0, 1.0)),
@@ -52,7 +57,23 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-def open(source: str, split: str = "train"):
+def reading(sources: list[str], *, joint_order: str | None = None, unturned: bool = False) -> dict[str, dict]:
+    """What `open` is to be given for each of some sources, of options that are meant for those that take them.
+
+    Raises:
+        DataError: an option that none of them takes.
+    """
+    from handpose.data.common import DataError
+
+    given = ({} if joint_order is None else {"joint_order": joint_order}) | ({"unturned": True} if unturned else {})
+    taken = {source: given if source.partition(":")[0] in FORMS else {} for source in sources}
+    if given and not any(taken.values()):
+        options = " and ".join(f"--{key.replace('_', '-')}" for key in given)
+        raise DataError(f"{', '.join(sources)}: {options} cannot be given, only for {', '.join(FORMS)}")
+    return taken
+
+
+def open(source: str, split: str = "train", *, joint_order: str | None = None, unturned: bool = False):
     """The data set that a command line names (Chapter 11).
 
     Args:
@@ -60,9 +81,11 @@ def open(source: str, split: str = "train"):
             ``$HANDPOSE_DATA``; "synthetic" needs none, and "synthetic:N" gives N rendered hands. A PATH that ends in
             ``.npz`` is a packed set, see `handpose.data.packed`.
         split: see the source's module.
+        joint_order, unturned: of `FORMS` only, see `handpose.data.readers.coco`.
 
     Returns:
-        An object with ``len`` and ``[i] -> Sample``.
+        An object with ``len`` and ``[i] -> Sample``; perhaps with ``notes``, what its reader decided or left out in
+        lines, and ``grouping``, what a group is.
 
     Raises:
         DataError: unknown name or split, or a folder that is not there.
@@ -70,6 +93,9 @@ def open(source: str, split: str = "train"):
     from handpose.data.common import DataError
 
     name, _, path = source.partition(":")
+    options = reading([source], joint_order=joint_order, unturned=unturned)[source]
+    if name in RENAMED:
+        raise DataError(f"{name} is called {RENAMED[name]} now: {RENAMED[name]}:{path or 'PATH'}")
     if name in SOURCES and path.endswith(".npz"):
         from handpose.data.packed import Packed
 
@@ -86,5 +112,7 @@ def open(source: str, split: str = "train"):
         raise DataError("labelled needs its file: labelled:labels.json")
     if name in READERS:
         module, _, reader = READERS[name].partition(":")
-        return getattr(importlib.import_module(f"handpose.data.readers.{module}"), reader)(path or None, split)
+        return getattr(importlib.import_module(f"handpose.data.readers.{module}"), reader)(
+            path or None, split, **options
+        )
     raise DataError(f"unknown data set {name!r}; known are {', '.join(SOURCES)}")

@@ -1,7 +1,9 @@
 """What the readers share: where data lies, how a picture is read, and what of it becomes a sample."""
 
+import gzip
 import json
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +36,7 @@ def locate(name: str, path: str | os.PathLike | None) -> Path:
 
 
 def read_json(file: Path, *, missing: str = "", damaged: str = "") -> object:
-    """The content of a JSON file.
+    """The content of a JSON file, packed with gzip or not.
 
     Args:
         missing, damaged: what to do then, to follow the reason.
@@ -43,10 +45,13 @@ def read_json(file: Path, *, missing: str = "", damaged: str = "") -> object:
         DataError: it cannot be read, or holds no JSON.
     """
     try:
-        return json.loads(file.read_bytes().decode("utf-8-sig"))
+        data = file.read_bytes()
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror or error}){missing}") from None
-    except (ValueError, RecursionError) as error:
+    try:
+        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+        return json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError, OSError, EOFError, zlib.error) as error:
         raise DataError(f"{file}: damaged, or no JSON ({one_line(error)}){damaged}") from None
 
 

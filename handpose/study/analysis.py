@@ -199,7 +199,7 @@ def hidden_gain(
 
     Returns:
         ``{"hidden", "in_sight", "growth"}``, each ``{"difference", "interval"}``, as fractions. "growth" is above zero
-        where the gain is larger on hidden joints.
+        where the gain is larger on hidden joints. The interval is None for fewer than `handpose.metrics.FEWEST` groups.
     """
     visible, occluded = np.asarray(visible, bool), np.asarray(occluded, bool)
     reach = threshold * skeleton.unit_length(target, visible)[:, None]  # (N, 1)
@@ -220,9 +220,9 @@ def hidden_gain(
     def statistic(times: np.ndarray) -> np.ndarray:
         return difference(times, *(h[rng.integers(len(h), size=len(h))].mean(0) for h in (mine, other)))
 
-    low, high = metrics.bootstrap(groups, statistic, repeats=repeats, seed=seed)
+    ends = metrics.ends_of(groups, statistic, repeats=repeats, seed=seed)
     found = difference(np.ones(len(visible)), mine.mean(0), other.mean(0))
     return {
-        name: {"difference": float(d), "interval": [float(a), float(b)]}
-        for name, d, a, b in zip(("hidden", "in_sight", "growth"), found, low, high, strict=True)
+        name: {"difference": float(d), "interval": interval}
+        for name, d, interval in zip(("hidden", "in_sight", "growth"), found, ends, strict=True)
     }

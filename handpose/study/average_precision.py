@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from handpose import metrics
+
 Found = list[tuple[np.ndarray, np.ndarray]]  # boxes (n, 4) and confidences (n,) of each picture
 
 
@@ -46,7 +48,10 @@ def average_precision(found: Found, boxes: Sequence[np.ndarray]) -> dict:
 
 
 def with_interval(found: Found, boxes: Sequence[np.ndarray], groups: Sequence[str], *, repeats: int = 200) -> dict:
-    """`average_precision` with 95 % intervals, drawing whole groups of pictures with replacement."""
+    """`average_precision` with 95 % intervals, drawing whole groups of pictures with replacement.
+
+    They are None for fewer than `handpose.metrics.FEWEST` groups.
+    """
     names, index = np.unique(np.asarray(groups), return_inverse=True)
     members, rng, draws = [np.flatnonzero(index == k) for k in range(len(names))], np.random.default_rng(0), []
     for _ in range(repeats):
@@ -55,4 +60,6 @@ def with_interval(found: Found, boxes: Sequence[np.ndarray], groups: Sequence[st
         draws.append((scores["ap50"], scores["ap"]))
     low, high = np.quantile(draws, [0.025, 0.975], axis=0)
     whole = average_precision(found, boxes)
-    return whole | {"intervals": {k: [float(a), float(b)] for k, a, b in zip(("ap50", "ap"), low, high, strict=True)}}
+    few = len(names) < metrics.FEWEST
+    ends = {k: None if few else [float(a), float(b)] for k, a, b in zip(("ap50", "ap"), low, high, strict=True)}
+    return whole | {"intervals": ends}

@@ -180,13 +180,14 @@ def rows_of_table2(found: dict[str, list[dict]], pairs: dict) -> list[list[str]]
         cells = []
         for t in paper.TABLE2_THRESHOLDS:
             values = [r["metrics"]["pck_bone"][f"{t:g}"] for r in found[method]]
-            ends = np.mean([r["intervals"]["pck_bone"][f"{t:g}"] for r in found[method]], 0)
-            cells.append(f"{100 * np.mean(values):.1f}% ({100 * ends[0]:.1f}-{100 * ends[1]:.1f})")
+            ends = [r["intervals"]["pck_bone"][f"{t:g}"] for r in found[method]]
+            between = "-" if None in ends else "-".join(f"{100 * end:.1f}" for end in np.mean(ends, 0))
+            cells.append(f"{100 * np.mean(values):.1f}% ({between})")
         rows.append([f"{label}, ours", *cells])
     ours = [pairs["pck_bone"][f"{t:g}"] for t in paper.TABLE2_THRESHOLDS]
-    rows.append(["Proposed - CPM, ours",
-                 *(f"{100 * d['difference']:+.1f} ({100 * d['interval'][0]:.1f} to {100 * d['interval'][1]:.1f})"
-                   for d in ours)])  # fmt: skip
+    between = ["-" if d["interval"] is None else " to ".join(f"{100 * end:.1f}" for end in d["interval"]) for d in ours]
+    gains = [f"{100 * d['difference']:+.1f} ({ends})" for d, ends in zip(ours, between, strict=True)]
+    rows.append(["Proposed - CPM, ours", *gains])
     return rows
 
 

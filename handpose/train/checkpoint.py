@@ -98,4 +98,5 @@ def difference(old: dict, new: dict, prefix: str = "") -> str:
             if isinstance(new[key], dict) and isinstance(old.get(key), dict) and prefix == "":
                 return difference(old[key], new[key], f"{key}.")
             return f"{prefix}{key} was {old.get(key)!r}, is {new[key]!r}"
-    return "a key is missing"
+    gone = next((key for key in old if key not in new), None)  # such as a --joint-order that is not given again
+    return f"{prefix}{gone} was {old[gone]!r}, is not given" if gone else "a key is missing"

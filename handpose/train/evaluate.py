@@ -5,13 +5,13 @@ crop has no noise and no rotation. Errors are measured in the pixels of the pict
 in float32.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from torch import nn
 from tqdm import tqdm
 
-from handpose import crop, metrics
+from handpose import crop, metrics, skeleton
 from handpose.posenet import predict_crops
 
 
@@ -27,10 +27,15 @@ class CroppedDataset:
     groups: list[str]
     parts: list[str] | None
     ids: list[str]
+    left_out: dict[str, list[str]] = field(default_factory=dict)  # ids of hands that cannot be scored, by reason
+    grouping: str | None = None  # what a group is, where the set's reader says
 
 
 def crop_dataset(samples, size: int, *, limit: int | None = None, progress: bool = False) -> CroppedDataset:
-    """CroppedDataset the samples of a data set; those without a visible joint are left out.
+    """CroppedDataset the samples of a data set.
+
+    Hands that cannot be scored are left out: without a visible joint, or with all of them in one place, so that errors
+    have no unit.
 
     Args:
         limit: at most this many, spread evenly over the set.
@@ -38,21 +43,26 @@ def crop_dataset(samples, size: int, *, limit: int | None = None, progress: bool
     number = len(samples)
     chosen = range(number) if not limit or limit >= number else np.linspace(0, number - 1, limit).round().astype(int)
     names = getattr(samples, "parts", None)
-    rows, parts = [], []
+    rows, parts, left_out = [], [], {}
     for i in tqdm(chosen, desc="reading", disable=not progress, unit="hand", leave=False):
         sample = samples[int(i)]
-        if sample.visible.any():
+        if not sample.visible.any():
+            left_out.setdefault("no visible joint", []).append(sample.id)
+        elif not skeleton.box_side(sample.keypoints, sample.visible) > 0:
+            left_out.setdefault("one visible joint, or all in one place: no scale", []).append(sample.id)
+        else:
             taken = crop.crop_box(sample.image, sample.box, size)
             rows.append(
                 (taken.image, taken.matrix, sample.keypoints, sample.visible, sample.occluded, sample.group, sample.id)
             )
             parts.append(names[int(i)] if names else None)
     if not rows:
-        raise ValueError("no sample of this set has a visible key-point; there is nothing to score")
+        raise ValueError("no sample of this set has two visible key-points apart; there is nothing to score")
     images, matrices, points, visible, occluded, groups, ids = zip(*rows, strict=True)
     known = all(o is not None for o in occluded)
     return CroppedDataset(np.stack(images), np.stack(matrices), np.stack(points), np.stack(visible),
-               np.stack(occluded) if known else None, list(groups), parts if names else None, list(ids))  # fmt: skip
+               np.stack(occluded) if known else None, list(groups), parts if names else None, list(ids),
+               left_out, getattr(samples, "grouping", None))  # fmt: skip
 
 
 def predict(net: nn.Module, data: CroppedDataset) -> np.ndarray:
@@ -66,8 +76,9 @@ def evaluate(net: nn.Module, data: CroppedDataset, *, intervals: bool = True) ->
     """Everything that is reported of a network on one set.
 
     Returns:
-        ``images``, ``metrics`` and ``curves`` (last stage), ``metrics_stage1`` (short form), ``intervals``, and
-        ``parts`` (the metrics of each part) where the set has parts.
+        ``images``, ``left_out`` (ids by reason), ``metrics`` and ``curves`` (last stage), ``metrics_stage1`` (short
+        form), ``intervals`` with ``groups`` (``number``, and ``kind`` where the reader says), and ``parts`` (the
+        metrics of each part) where the set has parts.
     """
     predicted = predict(net, data)
 
@@ -78,12 +89,14 @@ def evaluate(net: nn.Module, data: CroppedDataset, *, intervals: bool = True) ->
     first = summary(0, slice(None))
     result = {
         "images": len(data.ids),
+        "left_out": data.left_out,
         "metrics": summary(-1, slice(None)),
         "curves": metrics.curves(predicted[-1], data.points, data.visible),
         "metrics_stage1": {k: first[k] for k in ("pck_bone", "pck_box", "auc_30px", "epe_mean_px", "epe_median_px")},
     }
     if intervals:
         result["intervals"] = metrics.intervals(predicted[-1], data.points, data.visible, data.groups)
+        result["groups"] = {"number": len(set(data.groups)), "kind": data.grouping}
     if data.parts:
         parts = np.array(data.parts)
         result["parts"] = {}

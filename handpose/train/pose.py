@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from handpose import data, devices, files, pretrained
+from handpose import devices, files, pretrained
 from handpose.data import augment, crops
 from handpose.losses import PoseLoss
 from handpose.train import checkpoint, distributed, evaluate, records, schedule
@@ -23,6 +23,7 @@ from handpose.train.checkpoint import TrainingError
 from handpose.train.config import Config, build
 from handpose.train.loop import BatchLoss, fit
 from handpose.train.monitor import Monitor
+from handpose.train.reading import open_sets
 from handpose.train.sampler import Sampler
 from handpose.train.state import TrainState
 
@@ -41,11 +42,12 @@ class Plan:
     splits: tuple[str, str]
     watch: list[str]
     init: str | None
+    reading: dict  # `joint_order` and `unturned` of `data.open`, where given
 
     def identity(self) -> dict:
         """What a checkpoint must have been made with to be resumed."""
         return {"config": self.config.as_dict(), "sources": self.sources, "seed": self.seed, "validate": self.validate,
-                "init": self.init, "splits": list(self.splits), "watch": self.watch}  # fmt: skip
+                "init": self.init, "splits": list(self.splits), "watch": self.watch} | self.reading  # fmt: skip
 
     @property
     def checkpoint(self) -> Path:
@@ -74,6 +76,7 @@ def train(
     splits: tuple[str, str] = ("train", "val"), watch: Sequence[str] = (), init: str | os.PathLike | None = None,
     device: str | None = None, resume: bool = False, branch: str | os.PathLike | None = None,
     decay: int | None = None, progress: bool = True, kept: dict[str, crops.Crops] | None = None,
+    reading: dict | None = None,
 ) -> dict:  # fmt: skip
     """One training run, to the end of its schedule, scored on the whole validation split (Chapters 7 and 13).
 
@@ -92,6 +95,7 @@ def train(
         decay: of a "stable" schedule: so many steps are left, in which the rate falls.
         progress: show progress bars.
         kept: crops of the sources by name, cut before, so that several runs in one process share them.
+        reading: `joint_order` and `unturned` of `data.open`, for those of the sets that take them.
 
     Returns:
         The record, also written to ``record.json``; the weights are in ``weights.safetensors``. An empty one in
@@ -103,12 +107,11 @@ def train(
         Interrupted: Ctrl-C or SIGTERM; the run was saved.
         handpose.data.DataError: a data set is not there.
     """
-    plan = _plan(config, sources, out, seed, validate, splits, watch, init)
+    plan = _plan(config, sources, out, seed, validate, splits, watch, init, reading or {})
     place, progress = devices.choose(distributed.device(device)), progress and distributed.is_first()
     identity = plan.identity() | {"versions": records.versions(place) | {"ranks": distributed.ranks()}}
     saved = _saved(plan, identity, branch or (plan.checkpoint if resume else None))
-    opened = [(name.partition(":")[0], data.open(name, splits[0])) for name in sources]
-    held_out = {name: data.open(*where) for name, where in plan.held_out().items()}
+    opened, held_out, notes = open_sets(plan.sources, splits[0], plan.held_out(), plan.reading)
     state = _begin(plan, place, saved, decay)
     commit, alone = (
         records.commit(),
@@ -129,11 +132,11 @@ def train(
         fit(state, batch_loss, monitor, seed=seed)
         if not distributed.is_first():
             return {}
-        about = {"data_sha256": fingerprints, "commit": commit, "versions": identity["versions"]}
+        about = {"data_sha256": fingerprints, "commit": commit, "versions": identity["versions"], "notes": notes}
         return _finish(plan, state, held_out, about, progress)
 
 
-def _plan(config, sources, out, seed, validate, splits, watch, init) -> Plan:
+def _plan(config, sources, out, seed, validate, splits, watch, init, reading) -> Plan:
     """A plan whose parts fit together."""
     if not sources:
         raise TrainingError("no data set to train on was named")
@@ -143,9 +146,8 @@ def _plan(config, sources, out, seed, validate, splits, watch, init) -> Plan:
     if not 0 <= seed < 2**31:
         raise TrainingError(f"the seed is {seed}; it must lie between 0 and 2**31 - 1")
     distributed.part(config.schedule.batch)  # raises where the batch cannot be divided
-    return Plan(
-        config, list(sources), Path(out), seed, validate, tuple(splits), list(watch), str(init) if init else None
-    )
+    return Plan(config, list(sources), Path(out), seed, validate, tuple(splits), list(watch),
+                str(init) if init else None, reading)  # fmt: skip
 
 
 def _saved(plan: Plan, identity: dict, file: str | os.PathLike | None) -> dict | None:
@@ -247,6 +249,7 @@ def _finish(plan: Plan, state: TrainState, held_out: dict, about: dict, progress
         "experiment": config.name, "method": records.method(config), "scale": config.name,
         "config": config.as_dict(), "data": plan.sources, "split": plan.splits[0], "data_sha256": about["data_sha256"],
         "validation": plan.validate, "validation_split": plan.splits[1], "init": plan.init,
+        "notes": about["notes"], "reading": plan.reading,
         "seed": plan.seed, "steps": state.step, "commit": about["commit"],
         "device": about["versions"]["device"], "threads": about["versions"]["threads"], "versions": about["versions"],
         "seconds": round(state.seconds, 1), "params": sum(p.numel() for p in net.parameters()),

@@ -9,7 +9,9 @@ import pytest
 
 from handpose import __main__ as command
 from handpose.__main__ import main
+from handpose.cli.train import sources
 from handpose.data import SyntheticHands
+from handpose.skeleton import FINGERS
 from handpose.train.monitor import Interrupted
 
 
@@ -180,9 +182,61 @@ def test_evaluate(tmp_path, capsys):
     assert set(found["metrics"]["pck_bone"]) == {"0.15", "0.2", "0.25", "0.3"}
     assert set(found["metrics"]["pck_box"]) == {"0.05", "0.1", "0.2"}
     assert {"auc_30px", "epe_mean_px", "epe_median_px"} <= set(found["metrics"]) and "parts" not in found
-    low, high = found["intervals"]["pck_bone"]["0.2"]
-    assert low <= found["metrics"]["pck_bone"]["0.2"] <= high
-    assert "PCK at 0.2 of s" in capsys.readouterr().out
+    assert found["intervals"]["pck_bone"]["0.2"] is found["intervals"]["epe_median_px"] is None  # of two groups
+    assert found["groups"]["number"] == 2 and found["left_out"] == {}
+    said = capsys.readouterr().out
+    assert "PCK at 0.2 of s" in said and "no intervals: 2 groups" in said and " to " not in said.split("PCK")[1]
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """Eight rendered hands in COCO's form, in a folder whose name holds a comma; two cannot be scored."""
+    root = tmp_path_factory.mktemp("mine, and yours")
+    value, names = {"images": [], "annotations": []}, ["wrist", *(f"{f}{k}" for f in FINGERS for k in range(1, 5))]
+    for i in range(8):
+        sample = SyntheticHands(seed=2, size=96)[i]
+        cv2.imwrite(str(root / f"{i}.png"), sample.image[..., ::-1])
+        points = [n for x, y in sample.keypoints.tolist() for n in (x, y, 2)]
+        if i == 6:  # a first click
+            points[3:] = [0] * 60
+        if i == 7:  # a hand that has left the picture
+            points[::3] = [x - 500 for x in points[::3]]
+        value["images"].append({"id": i, "file_name": f"{i}.png", "width": 96, "height": 96})
+        value["annotations"].append({"id": i, "image_id": i, "category_id": 1, "keypoints": points})
+    value["categories"] = [{"id": 1, "name": "hand", "keypoints": names}]
+    (root / "labels.json").write_text(json.dumps(value))
+    return root / "labels.json"
+
+
+def test_evaluate_labels_of_ones_own(own, tmp_path, capsys):
+    """Hands without a scale are left out, counted and named; groups are photographs, and it is said."""
+    out = tmp_path / "scores.json"
+    assert main(["evaluate", "--data", f"coco:{own}", "--split", "all", "--json", str(out), "--device", "cpu"]) == 0
+    found, said = json.loads(out.read_text()), capsys.readouterr().out
+    assert found["images"] == 6 and found["groups"] == {"number": 6, "kind": "photograph"}
+    assert sorted(name for names in found["left_out"].values() for name in names) == ["6.png#6", "7.png#7"]
+    assert "left out of the scores: 1 (no visible joint): 7.png#7" in said and "6, each a photograph" in said
+    low, high = found["intervals"]["epe_median_px"]
+    assert low <= found["metrics"]["epe_median_px"] <= high
+    assert (
+        main(["evaluate", "--data", f"coco:{own}", "--joint-order", "rhd", "--json", str(out), "--device", "cpu"]) == 0
+    )
+    other = json.loads(out.read_text())
+    assert "order of the joints: rhd, as asked for" in other["notes"]
+    assert other["metrics"]["epe_mean_px"] > found["metrics"]["epe_mean_px"]
+    assert main(["data", "show", f"coco:{own}", "--out", str(tmp_path / "s.png"), "--joint-order", "canonical"]) == 0
+    assert "coco: order of the joints: canonical" in capsys.readouterr().out
+    assert main(["evaluate", "--data", "synthetic:5", "--joint-order", "rhd"]) == 1
+    assert "--joint-order cannot be given, only for coco" in capsys.readouterr().err
+
+
+def test_sets_are_named_once_or_several_times(own):
+    """A comma divides before a set's name alone."""
+    mine = f"coco:{own}"
+    assert "," in mine and sources([mine]) == [mine] and sources([mine, "synthetic:9"]) == [mine, "synthetic:9"]
+    assert sources([f"{mine},synthetic:9,massey"]) == [mine, "synthetic:9", "massey"]
+    assert sources(["hand-keypoints,massey,", "wild"]) == ["hand-keypoints", "massey", "wild"]
+    assert sources(["coco:a,b.json"]) == ["coco:a,b.json"] and sources([",", ""]) == []
 
 
 def test_evaluate_parts(small_set, tmp_path):

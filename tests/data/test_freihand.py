@@ -106,7 +106,7 @@ def test_no_photograph_is_on_both_sides(tmp_path, monkeypatch):
 def test_real_pictures_in_the_published_layout(tmp_path, real_data):
     """Real frames, known by their conversion to COCO's form, written as published: both readers agree."""
     file = real_data / "format-samples" / "freihand" / "test_freihand.json"
-    converted = handpose.data.open(f"coco-hands:{file}", "all")
+    converted = handpose.data.open(f"coco:{file}", "all")
     samples = {int(s.id[:8]): s for s in (converted[i] for i in range(len(converted)))}
     rng = np.random.default_rng(0)
     points = np.tile([0.0, 0.0, 1.0], (17_621, 21, 1))

@@ -28,6 +28,7 @@ from handpose import skeleton
 from handpose.data import packed
 from handpose.data.readers import (
     asl_letters,
+    coco,
     coco_json,
     egohands,
     freihand,
@@ -37,6 +38,7 @@ from handpose.data.readers import (
     rhd,
     rwth,
     stb,
+    yolo_pose,
 )
 
 RNG = np.random.default_rng(0)
@@ -192,12 +194,31 @@ def check_rhd(answer) -> bool:
 
 
 def check_coco(answer) -> bool:
-    said, hands = answer
-    assert isinstance(said, str)
+    said, hands, left_out = answer
+    assert isinstance(said, str) and all(type(reason) is str and n > 0 for reason, n in left_out.items())
+    assert answer.marks_hidden in (True, False)
     for hand in hands:
         assert hand.points.shape == (21, 2) and hand.labelled.shape == (21,) and hand.labelled.any()
         assert np.isnan(hand.points[~hand.labelled]).all() and (np.abs(hand.points[hand.labelled]) <= 1e7).all()
-    return all(hand.side in (None, "left", "right") and hand.image["width"] > 0 for hand in hands)
+    return all(hand.side in (None, "left", "right") and (hand.image["width"] or 1) > 0 for hand in hands)
+
+
+def check_coco_hands(hands) -> bool:
+    """What a whole reader makes of it: every joint has a place of ours, and every hand can be read."""
+    assert all(sorted(row.order) == list(range(21)) for row in hands.rows) and all(map(str, hands.notes))
+    return check_sample(hands[0]) and type(hands[0].group) is str
+
+
+def check_yolo(answer) -> bool:
+    hands, left_out = answer
+    for hand in hands:
+        assert hand.points.shape == (21, 2) and hand.labelled.any() and hand.kind >= 0
+        assert np.isnan(hand.points[~hand.labelled]).all() and (np.abs(hand.points[hand.labelled]) <= 2).all()
+    return all(n > 0 for n in left_out.values())
+
+
+def check_yolo_set(hands) -> bool:
+    return sorted(hands.order) == list(range(21)) and all(check_sample(hands[i]) for i in range(len(hands)))
 
 
 # Whole files to begin with, and how each is read
@@ -332,6 +353,46 @@ def coco_files() -> list[dict]:
     return [{"info": {"description": "x"}, "images": images, "annotations": hands}]
 
 
+def coco_exports() -> list[dict]:
+    """Two hands of one picture, with names of joints, as a reader of one's own labels takes them."""
+    names = [name.replace(" ", "_") for name in skeleton.JOINTS]
+    images = [{"id": "a", "file_name": "photos\\a.png", "width": 224.0, "height": 224}]
+    hands = [{"id": i, "image_id": "a", "category_id": 1, "keypoints": [n for p in hand().tolist() for n in (*p, 2)]}
+             for i in range(2)]  # fmt: skip
+    return [{"images": images, "annotations": hands, "categories": [{"id": 1, "name": "hand", "keypoints": names}]}]
+
+
+def read_coco(file: Path) -> coco.Coco:
+    (file.parent / "photos").mkdir(exist_ok=True)
+    if not (file.parent / "photos" / "a.png").exists():
+        cv2.imwrite(str(file.parent / "photos" / "a.png"), np.zeros((224, 224, 3), np.uint8))
+    return coco.Coco(file)
+
+
+def yolo_lines() -> list[bytes]:
+    several = [label_lines()[0], b"1" + label_lines()[0][1:], b"0 0.5 0.5 0.1 0.1"]
+    pairs = [0, 0.5, 0.5, 0.4, 0.4, *(hand() / 224).reshape(-1)]
+    return [b"\r\n".join(several), " ".join(f"{n:.5g}" for n in pairs).encode()]
+
+
+def yaml_files() -> list[bytes]:
+    names = "".join(f"    - {name.replace(' ', '_')}\n" for name in skeleton.JOINTS)
+    return [
+        f"# a set\npath: .\ntrain: images/train\nval: ['images/train']\nkpt_shape: [21, 3] # x, y, v\n"
+        f"names:\n  0: left hand\n  1: 'right hand'\nkpt_names:\n  0:\n{names}more: {{a: 1.5, b: null}}\n".encode()
+    ]
+
+
+def read_yaml(file: Path) -> yolo_pose.YoloPose:
+    """A reader on a small set that this yaml file describes."""
+    for kind in ("images", "labels"):
+        (file.parent / kind / "train").mkdir(parents=True, exist_ok=True)
+    if not (file.parent / "labels" / "train" / "a.txt").exists():
+        cv2.imwrite(str(file.parent / "images" / "train" / "a.png"), np.zeros((224, 224, 3), np.uint8))
+        (file.parent / "labels" / "train" / "a.txt").write_bytes(label_lines()[0])
+    return yolo_pose.YoloPose(file, "train")
+
+
 PARSERS = {
     "hand-keypoints text": Parser(3000, label_lines, None, None,
                                   lambda data: hand_keypoints.parse_label(data.decode("utf-8", "replace"), "IMG.txt"),
@@ -351,6 +412,10 @@ PARSERS = {
     "freihand xyz": Parser(1000, frei_labels, as_json, "training_xyz.json", read_frei, check_frei),
     "freihand K": Parser(500, lambda: frei_labels("K"), as_json, "training_K.json", read_frei, check_frei),
     "COCO JSON": Parser(1500, coco_files, as_json, "coco.json", coco_json.read, check_coco),
+    "COCO reader": Parser(1500, coco_exports, as_json, "labels.json", read_coco, check_coco_hands),
+    "YOLO-pose text": Parser(3000, yolo_lines, None, None,
+                             lambda data: yolo_pose.parse(data.decode("utf-8", "replace"), "a.txt"), check_yolo),
+    "YOLO-pose yaml": Parser(1500, yaml_files, None, "data.yaml", read_yaml, check_yolo_set),
 }  # fmt: skip
 
 

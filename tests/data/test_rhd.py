@@ -137,7 +137,7 @@ def test_without_masks(tmp_path, drawn):
 def test_real_labels_in_the_published_layout(tmp_path, real_data):
     """Three real frames, known by their conversion to COCO's form, written as published: both readers agree."""
     file = real_data / "format-samples" / "rhd" / "test_rhd.json"
-    converted = handpose.data.open(f"coco-hands:{file}", "all")
+    converted = handpose.data.open(f"coco:{file}", "all")
     content = json.loads(file.read_text())
     place = tmp_path / "training"
     (place / "color").mkdir(parents=True)

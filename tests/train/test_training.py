@@ -218,6 +218,7 @@ def test_difference_names_the_first_key():
     a = config.Config().as_dict()
     b = dataclasses.replace(config.Config(), evaluate_every=5).as_dict()
     assert checkpoint.difference(a, b) == "evaluate_every was 2000, is 5"
+    assert checkpoint.difference(a | {"joint_order": "rhd"}, a) == "joint_order was 'rhd', is not given"
 
 
 def test_balanced_sampling():

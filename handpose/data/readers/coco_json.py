@@ -1,19 +1,22 @@
 """Read a label file in COCO's form that holds hands: a JSON file with ``images`` and ``annotations``.
 
-``images``: id, file_name, width, height. ``annotations``: id, image_id, and the joints in one of two forms:
+``images``: id, file_name, and perhaps width and height. ``annotations``: id, image_id, and the joints in one of two
+forms:
 
 * `keypoints`, 21 times x, y, v, one after the other or in threes: one hand an annotation, perhaps with `hand_type`
   ("left" or "right").
 * `lefthand_kpts` and `righthand_kpts`, with `lefthand_valid` and `righthand_valid`: COCO-WholeBody, a person with up
   to two hands.
 
-v = 0 marks a joint without a label, which stands at (0, 0) and is masked; above 0 there is one. COCO counts pixels from
-0, their centres at whole numbers. Nothing else is read: no boxes, and not the 3-D joints that some conversions have.
+``categories`` may name the joints in `keypoints`. Ids are numbers or text. v = 0 marks a joint without a label, which
+stands at (0, 0) and is masked; above 0 there is one, and 1 beside 2 means that it is hidden. COCO counts pixels from 0,
+their centres at whole numbers. Nothing else is read: no boxes, and not the 3-D joints that some conversions have.
 """
 
 import os
 import re
-from pathlib import Path
+from collections import Counter
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -27,15 +30,31 @@ LARGEST_V = 10  # COCO's own go to 2; COCO-WholeBody has some that are a confide
 class Hand(NamedTuple):
     """A hand of a label file, its joints in the file's order."""
 
-    image: dict  # the entry of its picture
+    image: dict  # the entry of its picture, with file_name, width and height as `_image` leaves them
     id: str
     points: np.ndarray  # (21, 2) float64 pixels; NaN without a label
     labelled: np.ndarray  # (21,) bool
     side: str | None  # "left" or "right"
+    v: np.ndarray  # (21,) as in the file
+    names: tuple | None = None  # of the joints, as its category gives them
 
 
-def read(file: str | os.PathLike) -> tuple[str, list[Hand]]:
-    """A label file's description, and its hands that have a labelled joint, in the file's order.
+class Content(NamedTuple):
+    """What a label file holds."""
+
+    description: str
+    hands: list[Hand]  # that have a labelled joint, in the file's order
+    left_out: Counter  # annotations that are no hand to learn from, by reason
+
+    @property
+    def marks_hidden(self) -> bool:
+        """Whether v tells hidden joints (1) from seen ones (2): not where all labels have the same, or a confidence."""
+        found = {v for hand in self.hands for v in hand.v.tolist()}
+        return found <= {0, 1, 2} and 2 in found
+
+
+def read(file: str | os.PathLike) -> Content:
+    """The hands of a label file, ``.json`` or ``.json.gz``.
 
     Raises:
         DataError: it cannot be read, is damaged, or has another form; the message names the entry.
@@ -45,61 +64,104 @@ def read(file: str | os.PathLike) -> tuple[str, list[Hand]]:
     for key in ("images", "annotations"):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise DataError(f"{file}: has no list of {key}, so it is not in COCO's form")
-    images: dict[int, dict] = {}
+    images: dict[str, dict] = {}
     for number, image in enumerate(content["images"]):
         try:
-            _check_image(image)
-            if image["id"] in images:
-                raise ValueError(f"the id {image['id']} was there before")
+            key, image = _image(image)
+            if key in images:
+                raise ValueError(f"the id {key[:40]} was there before")
         except ValueError as error:
             raise DataError(f"{file}, images[{number}]: {error}") from None
-        images[image["id"]] = image
-    hands = []
+        images[key] = image
+    categories, hands, left_out = _categories(content.get("categories")), [], Counter()
     for number, annotation in enumerate(content["annotations"]):
         try:
-            hands += _hands(annotation, images)
+            found = _hands(annotation, images, categories)
         except ValueError as error:
             raise DataError(f"{file}, annotations[{number}]: {error}") from None
+        if isinstance(found, str):
+            left_out[found] += 1
+        else:
+            hands += found
     info = content.get("info")
-    return str(info.get("description", "")) if isinstance(info, dict) else "", hands
+    return Content(str(info.get("description", "")) if isinstance(info, dict) else "", hands, left_out)
 
 
-def _check_image(image: object) -> None:
-    """Raise a ValueError that says what is wrong with the entry of a picture."""
-    if not isinstance(image, dict) or type(image.get("id")) is not int or image["id"] < 0:
-        raise ValueError("has no whole number as id")
+def _key(entry: dict, name: str) -> str:
+    """An id as text: 7, 7.0 and "7" are the same; ValueError where there is none."""
+    value = entry.get(name) if isinstance(entry, dict) else None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) not in (int, str) or value == "" or (type(value) is int and abs(value) > 10**18):
+        raise ValueError(f"has no whole number or text as {name}")
+    return str(value)
+
+
+def _image(image: object) -> tuple[str, dict]:
+    """Id and entry of a picture, its name with "/" and its sizes whole numbers or None; or a ValueError."""
+    key, sizes = _key(image, "id"), {}
     for side in ("width", "height"):
-        if type(image.get(side)) is not int or not 1 <= image[side] <= LARGEST:
+        value = image.get(side)
+        if value is not None and not (type(value) in (int, float) and 1 <= value <= LARGEST and value == int(value)):
             raise ValueError(f'"{side}" is not a number of pixels')
+        sizes[side] = value if value is None else int(value)
     name = image.get("file_name")
-    if not isinstance(name, str) or Path(name).name in ("", "..") or "\0" in name:
+    name = name.replace("\\", "/") if isinstance(name, str) else ""
+    if PurePosixPath(name).name in ("", "..") or "\0" in name:
         raise ValueError('"file_name" names no picture')
     os.fsencode(name)  # raises for what no file can be called
+    return key, image | sizes | {"file_name": name}
 
 
-def _hands(annotation: object, images: dict[int, dict]) -> list[Hand]:
-    """The hands of an annotation; ValueError says what is wrong with it."""
-    if not isinstance(annotation, dict) or type(annotation.get("image_id")) is not int:
-        raise ValueError("has no whole number as image_id")
-    if annotation["image_id"] not in images:
-        raise ValueError(f"there is no picture with the id {annotation['image_id']}")
-    image = images[annotation["image_id"]]
-    name = f"{image['file_name']}#{str(annotation.get('id'))[:20]}"
-    found = []
+def _categories(value: object) -> dict[str, tuple[str, tuple | None]]:
+    """Name and names of joints of each category."""
+    found = {}
+    for entry in value if isinstance(value, list) else []:
+        if isinstance(entry, dict) and type(entry.get("id")) in (int, str, float):
+            names = entry.get("keypoints")
+            if isinstance(names, list):
+                names = [name if isinstance(name, str | int) else None for name in names]
+            found[_text(entry["id"])] = (str(entry.get("name", "")), tuple(names) if isinstance(names, list) else None)
+    return found
+
+
+def _text(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)[:40]
+
+
+def _hands(annotation: object, images: dict[str, dict], categories: dict) -> list[Hand] | str:
+    """The hands of an annotation, or why it is left out; ValueError says what is wrong with it."""
+    key = _key(annotation, "image_id")
+    if key not in images:
+        raise ValueError(f"there is no picture with the id {key[:40]}")
+    image, found = images[key], []
+    name = f"{image['file_name']}#{_text(annotation.get('id'))[:20]}"
+    if annotation.get("iscrowd") in (1, True):
+        return "marked iscrowd"
     if "lefthand_kpts" in annotation or "righthand_kpts" in annotation:
         for side in ("left", "right"):
             if annotation.get(f"{side}hand_valid", True):
-                found.append(Hand(image, f"{name}-{side}", *_joints(annotation, f"{side}hand_kpts"), side))
-    else:
-        side = annotation.get("hand_type")
-        if side is None and (match := re.search(r"_([lr])\.\w+$", image["file_name"])):
-            side = {"l": "left", "r": "right"}[match[1]]  # Panoptic writes it there
-        found.append(Hand(image, name, *_joints(annotation, "keypoints"), side if side in ("left", "right") else None))
-    return [hand for hand in found if hand.labelled.any()]
+                points, labelled, v = _joints(annotation, f"{side}hand_kpts")
+                found.append(Hand(image, f"{name}-{side}", points, labelled, side, v))
+        return [hand for hand in found if hand.labelled.any()] or "without a labelled joint"
+    values, (called, names) = (
+        annotation.get("keypoints"),
+        categories.get(_text(annotation.get("category_id")), ("", ())),
+    )
+    if not values and (values is None or isinstance(values, list)):
+        return "without key-points"
+    if names and len(names) != 21 and isinstance(values, list) and len(values) in (len(names), 3 * len(names)):
+        return "of another skeleton"
+    points, labelled, v = _joints(annotation, "keypoints")
+    side = annotation.get("hand_type")
+    if side is None and (match := re.match(r"(left|right)\b", called.lower().replace("_", " "))):
+        side = match[1]
+    found = Hand(image, name, points, labelled, side if side in ("left", "right") else None, v, names or None)
+    return [found] if labelled.any() else "without a labelled joint"
 
 
-def _joints(annotation: dict, key: str) -> tuple[np.ndarray, np.ndarray]:
-    """Points (21, 2) and whether each has a label (21,), from 63 numbers or 21 threes; or ValueError."""
+def _joints(annotation: dict, key: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points (21, 2), whether each has a label (21,), and v (21,), from 63 numbers or 21 threes; or ValueError."""
     values = annotation.get(key)
     if isinstance(values, list) and len(values) == 63:
         values = [values[i : i + 3] for i in range(0, 63, 3)]
@@ -112,4 +174,7 @@ def _joints(annotation: dict, key: str) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f'"{key}" has a v that is not from 0 to {LARGEST_V}')
     if not (np.abs(triples[labelled, :2]) <= LARGEST).all():  # NaN is not
         raise ValueError(f'"{key}" holds a number that cannot be')
-    return np.where(labelled[:, None], triples[:, :2], np.nan), labelled
+    if labelled.sum() > 1 and ((triples[labelled, :2] >= -0.5) & (triples[labelled, :2] <= 1.5)).all():
+        raise ValueError(f'all points of "{key}" lie between 0 and 1: they are parts of the picture\'s size, not '
+                         "pixels; multiply x by its width and y by its height, or export pixels")  # fmt: skip
+    return np.where(labelled[:, None], triples[:, :2], np.nan), labelled, triples[:, 2]

@@ -10,6 +10,7 @@ block split takes contiguous ranges of ids instead; it is what "train" and "val"
 """
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from handpose.data.sample import Sample
 SPLITS = ("train", "val", "all", "published-train", "published-val")
 PART_STARTS = {"A": 0, "B": 1700, "C": 23500}  # first id of each part
 VAL_STARTS = {"A": 1500, "B": 20500, "C": 33500}  # first id of each part's validation block
+OWN_SET = "a set of your own is read with yolo-pose:PATH"
 BLOCK = 25  # consecutive ids that count as one group: neighbouring frames of one person
 
 
@@ -42,7 +44,7 @@ def parse_label(text: str, name: str) -> tuple[np.ndarray, np.ndarray]:
     """
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) != 1:
-        raise DataError(f"{name}: {len(lines)} label lines; this set has one hand a picture")
+        raise DataError(f"{name}: {len(lines)} label lines; this set has one hand a picture; {OWN_SET}")
     words = lines[0].split()
     if len(words) != 5 + 3 * 21:
         raise DataError(f"{name}: {len(words)} numbers in the label line, not 68 (class, box, 21 times x y v)")
@@ -60,12 +62,14 @@ def parse_label(text: str, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 class HandKeypoints:
-    """The set, or any subset in its layout, as `Sample`s in the order of their ids.
+    """The set, or a part of it, as `Sample`s in the order of their ids.
 
     Args:
         path: the folder that holds ``images`` and ``labels``; None looks under ``$HANDPOSE_DATA``.
         split: "train" or "val" (block split), "published-train", "published-val" (leaking), or "all".
     """
+
+    grouping = f"block of {BLOCK} ids"
 
     def __init__(self, path: str | os.PathLike | None = None, split: str = "train") -> None:
         if split not in SPLITS:
@@ -75,14 +79,15 @@ class HandKeypoints:
         found: list[tuple[int, Path]] = []
         for folder in folders:
             for file in (self.root / "images" / folder).glob("*.jpg"):
-                try:
-                    number = int(file.stem.split("_")[-1])
-                except ValueError:
-                    raise DataError(f"{file}: expected a name like IMG_00000001.jpg") from None
+                if not re.fullmatch(r"IMG_[0-9]{8}", file.stem):
+                    raise DataError(f"{file}: expected a name like IMG_00000001.jpg; {OWN_SET}")
+                number = int(file.stem[4:])
                 if split.startswith("published") or split == "all" or block_split(number) == split:
                     found.append((number, file))
         if not found:
-            raise DataError(f"{self.root}: no pictures for split {split!r} under images/train and images/val")
+            raise DataError(
+                f"{self.root}: no pictures for split {split!r} under images/train and images/val; {OWN_SET}"
+            )
         self.numbers, self.files = zip(*sorted(found), strict=True)
         #: "A", "B" or "C" for each sample.
         self.parts = [part_of(number) for number in self.numbers]

@@ -155,7 +155,7 @@ class LabelFile:
 
 
 class Labelled:
-    """The hands of a label file as `Sample`s; a group is the folder that a picture lies in.
+    """The hands of a label file as `Sample`s; a group is the folder that a picture lies in; of one folder, a picture.
 
     A joint that is null, or outside the picture, is not visible, and null has NaN as its place. An entry without any
     joint is a `Sample` as well; training and evaluation leave such samples out.
@@ -176,6 +176,8 @@ class Labelled:
         self.rows = [(i, entry, located(path, entry["path"])) for i, entry in enumerate(read(path))]
         if not self.rows:
             raise DataError(f"{path}: holds no pictures yet")
+        one = len({place.parent for _, _, place in self.rows}) == 1
+        self.grouping = "photograph" if one else "folder"
         for i, entry, place in self.rows:
             if not os.path.isfile(place):
                 raise DataError(f"{path}, images[{i}] {_short(entry['path'])}: there is no such picture at {place}")
@@ -194,4 +196,5 @@ class Labelled:
             raise DataError(f"{self.file}, images[{i}] {_short(entry['path'])}: {error}") from None
         points = np.array([point or (np.nan, np.nan) for point in entry["keypoints"]], np.float32)
         labelled = np.array([point is not None for point in entry["keypoints"]])
-        return make_sample(image, points, labelled, group=place.parent.name, id=entry["path"], shape=entry.get("shape"))
+        group = place.name if self.grouping == "photograph" else place.parent.name
+        return make_sample(image, points, labelled, group=group, id=entry["path"], shape=entry.get("shape"))

@@ -101,7 +101,7 @@ class Wild:
 
 def _read(file: Path) -> list[coco_json.Hand]:
     """The hands of a label file; DataError where one names no known source or no photograph."""
-    _, rows = coco_json.read(file)
+    rows = coco_json.read(file).hands
     for row in rows:
         if row.image.get("source") not in SOURCES or not isinstance(row.image.get("photo"), str):
             raise DataError(f"{file}: {row.image['file_name']} names no known source and photo")

@@ -1,16 +1,18 @@
 """The reader of hands in COCO's form, on real files of four sets where they are, and on files written here."""
 
+import gzip
 import json
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 import handpose.data
 from handpose import skeleton
 from handpose.data import DataError, SyntheticHands
-from handpose.data.readers import coco_json
-from handpose.data.readers.coco_hands import CocoHands
+from handpose.data.readers import coco_json, turned
+from handpose.data.readers.coco import Coco
 
 SETS = {"freihand": 8, "onehand10k": 4, "panoptic": 4, "rhd": 3}
 
@@ -41,7 +43,7 @@ def is_in_order(points):
 @pytest.mark.parametrize("name", SETS)
 def test_real_files(real_data, name):
     file = real_data / "format-samples" / name / f"test_{name}.json"
-    hands = handpose.data.open(f"coco-hands:{file}", "val")
+    hands = handpose.data.open(f"coco:{file}", "val")
     assert len(hands) == SETS[name]
     content = json.loads(file.read_text())
     samples = [hands[i] for i in range(len(hands))]
@@ -59,7 +61,7 @@ def test_real_files(real_data, name):
 
 @pytest.mark.parametrize("name", SETS)
 def test_orders_of_real_files_by_anatomy(real_data, name):
-    hands = CocoHands(real_data / "format-samples" / name / f"test_{name}.json")
+    hands = Coco(real_data / "format-samples" / name / f"test_{name}.json")
     points = np.stack([hands[i].keypoints for i in range(len(hands)) if hands[i].visible.all()])
     assert len(points) and is_in_order(points)
     reversed_fingers = [0] + [j for finger in skeleton.FINGERS for j in reversed(skeleton.FINGER_JOINTS[finger])]
@@ -71,23 +73,22 @@ def test_orders_of_real_files_by_anatomy(real_data, name):
 
 
 def test_rhd_conversion_keeps_its_own_order(real_data):
-    """Though its categories name the joints base first, as the others' do."""
+    """Though its categories name the joints base first, as the others' do: its description and its points say so."""
     file = real_data / "format-samples" / "rhd" / "test_rhd.json"
     assert json.loads(file.read_text())["categories"][0]["keypoints"][1:3] == ["thumb1", "thumb2"]
-    as_it_stands = CocoHands(file, order="canonical")
+    as_it_stands = Coco(file, joint_order="canonical")
     assert not is_in_order(np.stack([as_it_stands[i].keypoints for i in range(3)]))
-    assert [CocoHands(file)[i].hand for i in range(3)] == ["left", "left", "right"]
+    hands = Coco(file)
+    assert [hands[i].hand for i in range(3)] == ["left", "left", "right"]
+    assert "order of the joints: Rendered Hand Pose's own, from tip to palm, as the points lie" in hands.notes
 
 
 def test_groups_of_real_files(real_data):
     folder = real_data / "format-samples"
-    groups = {}
-    for name in SETS:
-        hands = CocoHands(folder / name / f"test_{name}.json")
-        groups[name] = [hands[i].group for i in range(len(hands))]
-    assert len(set(groups["freihand"])) == 2  # two photographs in four versions each
-    assert groups["panoptic"] == ["005880453"] * 2 + ["ex2_2.flv"] * 2
-    hands = CocoHands(folder / "panoptic" / "test_panoptic.json")
+    hands = Coco(folder / "freihand" / "test_freihand.json")
+    assert len({hands[i].group for i in range(len(hands))}) == 2  # two photographs in four versions each
+    hands = handpose.data.open(f"panoptic:{folder / 'panoptic' / 'test_panoptic.json'}")
+    assert [hands[i].group for i in range(4)] == ["005880453"] * 2 + ["ex2_2.flv"] * 2
     assert [hands[i].hand for i in range(4)] == ["left", "right"] * 2
 
 
@@ -135,19 +136,19 @@ def agree(read, sample, hidden=(3,)):
 
 
 def test_written_file_is_read_back(tmp_path, drawn):
-    hands = handpose.data.open(f"coco-hands:{make(tmp_path, drawn)}", "train")
+    hands = handpose.data.open(f"coco:{make(tmp_path, drawn)}", "train")
     assert len(hands) == 4 and all(agree(hands[i], sample) for i, sample in enumerate(drawn))
-    assert [hands[i].group for i in range(4)] == ["labels-0"] * 3 + ["labels-1"]  # ids 0, 10, 20 and 30
+    assert len({hands[i].group for i in range(4)}) == 4 and hands.grouping == "photograph"
     assert hands[1].id == "1.png#101" and hands[1].hand is None
     for split in ("val", "all"):
-        assert len(CocoHands(tmp_path / "labels.json", split)) == 4
+        assert len(Coco(tmp_path / "labels.json", split)) == 4
 
 
 def test_joints_outside_and_hands_without_labels(tmp_path, drawn):
     annotations = content(drawn)["annotations"][:2]
     annotations[0]["keypoints"][:6] = [-0.6, 10, 2, 95.5, 10, 2]  # half a pixel belongs to the picture, no more
     annotations[1]["keypoints"] = [0] * 63
-    hands = CocoHands(make(tmp_path, drawn, annotations=annotations))
+    hands = Coco(make(tmp_path, drawn, annotations=annotations))
     assert len(hands) == 1 and not hands[0].visible[0] and hands[0].visible[1]
     assert hands[0].keypoints[0] == pytest.approx([-0.6, 10])  # it has a place, but not in the picture
 
@@ -212,17 +213,183 @@ def test_folders_of_named_sets(tmp_path, drawn, name, files, monkeypatch):
         handpose.data.open(name)
 
 
-@pytest.mark.parametrize(
-    ("said", "order"), [({}, "canonical"), ({"description": "RHD"}, "rhd"), ({"description": "rhd mixed"}, "rhd")]
-)
-def test_order_is_read_or_given(tmp_path, drawn, said, order):
-    back = {"canonical": list(range(21)), "rhd": list(skeleton.RHD_ORDER)}
-    file = make(tmp_path, drawn, info=said)
-    raw = CocoHands(file, order="canonical")[0].keypoints
-    assert np.array_equal(CocoHands(file)[0].keypoints, raw[back[order]], equal_nan=True)
-    assert np.array_equal(CocoHands(file, order="rhd")[0].keypoints, raw[back["rhd"]], equal_nan=True)
-    with pytest.raises(DataError, match="no order 'openpose'; choose one of canonical, rhd"):
-        CocoHands(file, order="openpose")
+PALM = [f"{f}{k}" for f in ("thumb", "index", "middle", "ring", "little") for k in range(1, 5)]
+LITTLE_FIRST = [0, *(4 * f + k for f in (4, 3, 2, 1, 0) for k in range(1, 5))]  # ours of each of the file's joints
+
+
+def named(drawn, names, order=range(21), **info):
+    """A file whose joints stand in this order of ours, under these names."""
+    value = content(drawn, **info) | {"categories": [{"id": 1, "name": "hand", "keypoints": names}]}
+    for annotation in value["annotations"]:
+        triples = np.reshape(annotation["keypoints"], (21, 3))[list(order)]
+        annotation |= {"keypoints": triples.reshape(-1).tolist(), "category_id": 1}
+    return value
+
+
+def test_names_decide_the_order(tmp_path, drawn):
+    """Little finger first, as a tool may list them; by position PCK would be near zero."""
+    names = ["wrist", *PALM]
+    file = make(tmp_path, drawn, **named(drawn, [names[j] for j in LITTLE_FIRST], LITTLE_FIRST))
+    hands = Coco(file)
+    assert all(agree(hands[i], sample) for i, sample in enumerate(drawn))
+    assert hands.notes[0] == "order of the joints: by their names in categories"
+    without = Coco(make(tmp_path, drawn))
+    assert "ours" in without.notes[0] and "does not name them" in without.notes[0]
+
+
+@pytest.mark.parametrize("name", ["rhd.json", "my_rhd_export.json", "labels.json"])
+def test_a_files_name_changes_nothing(tmp_path, drawn, name):
+    hands = Coco(make(tmp_path, drawn, name, **named(drawn, ["wrist", *PALM])))
+    assert all(agree(hands[i], sample) for i, sample in enumerate(drawn))
+
+
+def test_order_is_given(tmp_path, drawn):
+    file = make(tmp_path, drawn, **named(drawn, ["wrist", *PALM], skeleton.RHD_ORDER))
+    with pytest.raises(DataError, match="lie from tip to palm, though .* --joint-order rhd"):
+        Coco(file)
+    back = handpose.data.open(f"coco:{file}", joint_order="rhd")
+    assert all(agree(back[i], sample) for i, sample in enumerate(drawn))
+    listed = ",".join([["wrist", *PALM][j] for j in skeleton.RHD_ORDER])
+    assert np.array_equal(Coco(file, joint_order=listed)[0].keypoints, back[0].keypoints, equal_nan=True)
+    Coco(file, joint_order="canonical")  # as it says
+    with pytest.raises(DataError, match="no joint order 'openpose'; choose one of canonical, rhd"):
+        Coco(file, joint_order="openpose")
+    with pytest.raises(DataError, match="massey: --joint-order cannot be given, only for coco"):
+        handpose.data.open("massey", joint_order="rhd")
+    file = make(tmp_path, drawn, **named(drawn, ["wrist", *PALM], skeleton.RHD_ORDER, description="RHD"))
+    assert np.array_equal(Coco(file)[0].keypoints, back[0].keypoints, equal_nan=True)
+    corrected = Coco(make(tmp_path, drawn, **named(drawn, ["wrist", *PALM], description="RHD")))
+    assert agree(corrected[0], drawn[0])
+
+
+def test_what_is_left_out_is_counted(tmp_path, drawn):
+    value = named(drawn, ["wrist", *PALM])
+    value["categories"].append({"id": 2, "name": "person", "keypoints": [str(i) for i in range(17)]})
+    value["annotations"][0]["iscrowd"] = 1
+    value["annotations"] += [
+        {"id": 7, "image_id": 0, "category_id": 2, "bbox": [0, 0, 9, 9]},
+        {"id": 8, "image_id": 0, "category_id": 2, "keypoints": [1] * 51},
+        {"id": 9, "image_id": 10, "category_id": 1, "keypoints": [0] * 63},
+    ]
+    hands = Coco(make(tmp_path, drawn, **value))
+    assert len(hands) == 3 and agree(hands[0], drawn[1])
+    reasons = ("marked iscrowd", "without key-points", "of another skeleton", "without a labelled joint")
+    assert hands.notes[-1] == "left out: " + ", ".join(f"1 annotation {reason}" for reason in reasons)
+
+
+def test_hidden_joints_are_kept(tmp_path, drawn):
+    value = content(drawn)
+    for i, annotation in enumerate(value["annotations"]):
+        annotation["keypoints"] = [2 * n if k % 3 == 2 else n for k, n in enumerate(annotation["keypoints"])]
+        annotation["keypoints"][2] = 1 if i == 0 else 2
+    hands = Coco(make(tmp_path, drawn, **value))
+    assert hands[0].occluded.tolist() == [True] + [False] * 20 and not hands[1].occluded.any()
+    assert agree(hands[0], drawn[0])  # and counted as any other
+    alike = Coco(make(tmp_path, drawn))
+    assert alike[0].occluded is None and "every label has v = 1, which then does not mean hidden" in alike.notes
+
+
+def test_forms_that_tools_write(tmp_path, drawn):
+    """Text as ids, sizes as floats or missing, backslashes, other folders than the names say, gzip: the same hands."""
+    value = content(drawn)
+    for image, annotation in zip(value["images"], value["annotations"], strict=True):
+        image |= {"id": f"a{image['id']}", "width": 96.0, "height": None, "file_name": f"D:\\me\\{image['file_name']}"}
+        annotation["image_id"] = image["id"]
+    del value["images"][0]["width"]
+    for folder in ("", "images", "data"):
+        root = tmp_path / (folder or "beside")
+        for i, sample in enumerate(drawn):
+            picture(root / folder, f"{i}.png", sample.image)
+        file = root / "labels.json.gz"
+        file.write_bytes(gzip.compress(json.dumps(value).encode()))
+        for path in (file, root):
+            hands = handpose.data.open(f"coco:{path}", "all")
+            assert len(hands) == 4 and all(agree(hands[i], sample) for i, sample in enumerate(drawn))
+    file.write_bytes(file.read_bytes()[:99])
+    with pytest.raises(DataError, match=r"labels\.json\.gz: damaged"):
+        Coco(file)
+
+
+def test_an_unpacked_export_of_cvat(tmp_path, drawn):
+    """A file for each subset, its pictures in a folder of that name."""
+    for subset, few in (("train", drawn[:3]), ("Validation", drawn[3:])):
+        for i, sample in enumerate(few):
+            picture(tmp_path / "images" / subset, f"{i}.png", sample.image)
+        file = tmp_path / "annotations" / f"person_keypoints_{subset}.json"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(content(few)))
+        (file.parent / f"instances_{subset}.json").write_text("{}")
+    hands = handpose.data.open(f"coco:{tmp_path}", "val")
+    assert len(hands) == 1 and agree(hands[0], drawn[3])
+    assert len(handpose.data.open(f"coco:{tmp_path}", "train")) == 3
+    both = handpose.data.open(f"coco:{tmp_path}", "all")
+    assert len({both[i].group for i in range(len(both))}) == len(both) == 4
+    with pytest.raises(DataError, match="none of its label files says that it is test .*person_keypoints_train.json"):
+        handpose.data.open(f"coco:{tmp_path}", "test")
+    assert len(Coco(file)) == 1  # and from the file
+    with pytest.raises(DataError, match="holds no label file"):
+        Coco(tmp_path / "images")
+
+
+def test_pictures_of_another_part_are_not_taken(tmp_path, drawn):
+    """The same names in train/ and val/: the label file's name tells, or it is refused."""
+    for part, sample in (("train", drawn[0]), ("val", drawn[1])):
+        picture(tmp_path / part, "0.png", sample.image)
+    (tmp_path / "annotations").mkdir()
+    value = json.dumps(content(drawn[1:2]))
+    for name in ("person_keypoints_val.json", "val.json", "my_val.json"):
+        (tmp_path / "annotations" / name).write_text(value)
+        assert agree(Coco(tmp_path / "annotations" / name)[0], drawn[1])
+    (tmp_path / "annotations" / "labels.json").write_text(value)
+    with pytest.raises(DataError, match=r"'0\.png' lies in .*train and in .*val; put the label file beside"):
+        Coco(tmp_path / "annotations" / "labels.json")
+
+
+def test_several_hands_of_a_picture(tmp_path, drawn):
+    value = content(drawn[:2])
+    value["annotations"][1]["image_id"] = 0
+    hands = Coco(make(tmp_path, drawn[:2], **value))
+    assert len(hands) == 2 and hands[0].group == hands[1].group and hands[0].id != hands[1].id
+
+
+def test_parts_of_the_size_are_refused(tmp_path, drawn):
+    value = content(drawn)
+    for annotation in value["annotations"]:
+        annotation["keypoints"] = [n if k % 3 == 2 else n / 96 for k, n in enumerate(annotation["keypoints"])]
+    with pytest.raises(DataError, match=r"annotations\[0\]: all points .* between 0 and 1: .* multiply x by its width"):
+        Coco(make(tmp_path, drawn, **value))
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_photographs_that_are_stored_turned(tmp_path, drawn, orientation):
+    """Labels on the pixels as stored: read so where the size says it or the user does; what neither says is said."""
+    stored = drawn[0].image[:, :80]
+    picture(tmp_path, "plain.png", stored)
+    exif = Image.Exif()
+    exif[turned.ORIENTATION] = orientation
+    Image.fromarray(stored).save(tmp_path / "0.jpg", exif=exif, quality=100, subsampling=0)
+    image = {"id": 0, "file_name": "0.jpg", "width": 80, "height": 96}
+    value = {"images": [image], "annotations": content(drawn)["annotations"][:1]}
+    file = tmp_path / "labels.json"
+    file.write_text(json.dumps(value))
+
+    def shown(hands):
+        return np.abs(hands[0].image.astype(int) - stored).mean() < 8 if hands[0].image.shape == stored.shape else False
+
+    asked = Coco(file, unturned=True)
+    assert shown(asked) and "read un-turned, as asked for" in asked.notes[-1]
+    if orientation < 5:
+        assert (
+            not shown(Coco(file)) and "cannot confirm" in Coco(file).notes[-1] and "--unturned" in Coco(file).notes[-1]
+        )
+        return
+    assert shown(Coco(file)) and "un-turned, as their labels' size says" in Coco(file).notes[-1]
+    image |= {"width": 96, "height": 80}
+    file.write_text(json.dumps(value))
+    assert not shown(Coco(file)) and "upright, as their labels' size says" in Coco(file).notes[-1]
+    del image["width"], image["height"]
+    file.write_text(json.dumps(value))
+    assert "cannot confirm" in Coco(file).notes[-1]
 
 
 # What cannot be used
@@ -242,7 +409,9 @@ PERSON = {"id": 5, "image_id": 0, "lefthand_kpts": [10, 10, 1] * 21, "righthand_
         (dict(images=None), "no list of images"),
         (dict(annotations={}), "no list of annotations"),
         (dict(annotations=[]), "no hand with a labelled joint"),
-        (dict(images=[3]), r"images\[0\]: has no whole number"),
+        (dict(images=[3]), r"images\[0\]: has no whole number or text as id"),
+        (dict(images=[IMAGE | {"id": True}]), r"images\[0\]: has no whole number or text as id"),
+        (dict(images=[IMAGE | {"width": 96.5}]), r'images\[0\]: "width" is not'),
         (dict(images=[IMAGE, IMAGE]), r"images\[1\]: the id 0 was there before"),
         (dict(images=[IMAGE | {"width": 0}]), r'images\[0\]: "width" is not'),
         (dict(images=[IMAGE | {"height": "96"}]), r'images\[0\]: "height" is not'),
@@ -254,7 +423,8 @@ PERSON = {"id": 5, "image_id": 0, "lefthand_kpts": [10, 10, 1] * 21, "righthand_
         (dict(annotations=[HAND, None]), r"annotations\[1\]: has no whole number"),
         (dict(annotations=[HAND | {"image_id": 1}]), r"annotations\[0\]: there is no picture with the id 1"),
         (dict(annotations=[HAND | {"image_id": True}]), r"annotations\[0\]: has no whole number"),
-        (dict(annotations=[HAND | {"keypoints": None}]), r'annotations\[0\]: "keypoints" is not 21 times'),
+        (dict(annotations=[HAND | {"keypoints": None}]), r"no hand .*left out: 1 annotation without key-points"),
+        (dict(annotations=[HAND | {"keypoints": "1 2 1"}]), r'annotations\[0\]: "keypoints" is not 21 times'),
         (dict(annotations=[HAND | {"keypoints": [1] * 51}]), r'"keypoints" is not 21 times'),
         (dict(annotations=[HAND | {"keypoints": [[1, 2]] * 21}]), r'"keypoints" is not 21 times'),
         (dict(annotations=[HAND | {"keypoints": [[1, 2, 1]] * 20 + [[1, 2]]}]), r'"keypoints" is not 21 times'),
@@ -276,21 +446,22 @@ def test_broken_files_are_named(tmp_path, drawn, changes, words):
     else:
         file.write_text(json.dumps({"images": [IMAGE], "annotations": [HAND]} | changes))
     with pytest.raises(DataError, match=words) as error:
-        CocoHands(file)
+        Coco(file)
     assert "labels.json" in str(error.value) and "\n" not in str(error.value)
 
 
 def test_missing_and_wrong_files_are_named(tmp_path, drawn):
-    for wrong in ("coco-hands", f"coco-hands:{tmp_path}"):
-        with pytest.raises(DataError, match=r"coco-hands needs its file: coco-hands:.*labels\.json"):
-            handpose.data.open(wrong)
+    with pytest.raises(DataError, match=r"coco needs its label file or folder: coco:labels\.json"):
+        handpose.data.open("coco")
+    with pytest.raises(DataError, match=r"coco-hands is called coco now: coco:labels\.json"):
+        handpose.data.open("coco-hands:labels.json")
     with pytest.raises(DataError, match=r"none\.json: cannot be read"):
-        handpose.data.open(f"coco-hands:{tmp_path / 'none.json'}")
+        handpose.data.open(f"coco:{tmp_path / 'none.json'}")
     file = make(tmp_path, drawn)
     picture(tmp_path, "1.png", np.zeros((50, 40, 3), np.uint8))
     with pytest.raises(DataError, match=r"1\.png: is 40x50, but labels\.json says 96x96"):
-        CocoHands(file)[1]
+        Coco(file)[1]
     (tmp_path / "1.png").unlink()
     with pytest.raises(DataError, match=r"labels\.json: there is no picture '1\.png' in"):
-        CocoHands(file)
+        Coco(file)
     assert coco_json.read(file)[0] == ""  # the labels alone need no pictures

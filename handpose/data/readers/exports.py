@@ -1,0 +1,109 @@
+"""Where the label files and the pictures of an export lie, as the usual tools of labelling leave them.
+
+CVAT: ``annotations/person_keypoints_SUBSET.json`` and ``images/SUBSET/``. Label Studio: ``result.json`` and
+``images/``. FiftyOne: ``labels.json`` and ``data/``. Roboflow: ``train/_annotations.coco.json`` beside its pictures.
+COCO's own: ``annotations/*_keypoints_train2017.json`` and ``train2017/``.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from handpose.data.common import DataError
+
+ENDS = (".json", ".json.gz")
+#: What tools call the parts of a set.
+SYNONYMS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+FOLDERS = ("", "images", "data", "train", "val", "valid", "test", "train2017", "val2017")
+
+
+def part_of(name: str) -> str | None:
+    """ "train", "val" or "test", where a file's or folder's name says so as a word or with a year; None elsewhere."""
+    words = re.findall(r"[a-z]+", name.lower())
+    found = {SYNONYMS[word] for word in words if word in SYNONYMS}
+    return found.pop() if len(found) == 1 else None
+
+
+def label_files(path: Path, split: str) -> list[Path]:
+    """The label files of a split: a file itself, or those of an unpacked export.
+
+    Where there is one alone, it is every split. Of several, their names tell "train", "val" and "test".
+
+    Raises:
+        DataError: no label file, none of this split, or names that do not tell.
+    """
+    if not path.is_dir():
+        return [path]
+    found = [file for below in ("annotations", "", *FOLDERS[3:]) for file in sorted((path / below).glob("*.json*"))
+             if file.name.endswith(ENDS) and not file.name.startswith(".")]  # fmt: skip
+    marked = [file for file in found if "keypoints" in file.name or "kpts" in file.name]
+    found = list(dict.fromkeys(marked or [f for f in found if not re.match(r"(instances|captions|stuff)_", f.name)]))
+    if not found:
+        raise DataError(f"{path}: holds no label file (.json or .json.gz), nor does a folder annotations in it")
+    if len(found) == 1 or split == "all":
+        return found
+    parts = [part_of(file.name.split(".")[0]) or part_of(file.parent.name) for file in found]
+    chosen = [file for file, part in zip(found, parts, strict=True) if part == split]
+    if not chosen:
+        listed = ", ".join(file.relative_to(path).as_posix() for file in found[:8])
+        raise DataError(f"{path}: none of its label files says that it is {split} ({listed}); name one of them instead")
+    return chosen
+
+
+def pictures(file: Path, names: Iterable[str]) -> dict[str, Path]:
+    """Where each picture that a label file names lies: wherever the first one is, all must be.
+
+    Looked for beside the file and in the folder above, there also in the usual folders and in that of the file's own
+    part; first with the folders that the names have, then, where all names differ without them, without.
+
+    Raises:
+        DataError: a picture that is not there.
+    """
+    names = list(dict.fromkeys(names))
+    beside, called = file.absolute().parent, file.name.split(".json")[0]
+    subset, part = re.split(r"keypoints_|kpts_", called)[-1], part_of(called)
+    below = [f"{folder}{subset}" for folder in ("images/", "", "data/")]
+    below += [folder for folder in FOLDERS if part_of(folder) in (None, part)]  # never the pictures of another part
+    roots = [place / folder for place in (beside, beside.parent) for folder in below]
+    if part is None:
+        roots += [place / folder for place in (beside, beside.parent) for folder in FOLDERS if part_of(folder)]
+    ways = [lambda name: name]
+    if len({PurePosixPath(name).name for name in names}) == len(names):
+        ways.append(lambda name: PurePosixPath(name).name)
+    for way in ways:
+        for root in roots:
+            if os.path.isfile(root / way(names[0])):
+                others = [r for r in roots if part_of(r.name) and r != root and os.path.isfile(r / way(names[0]))]
+                if part is None and part_of(root.name) and others:
+                    raise DataError(f"{file}: {way(names[0])!r} lies in {root} and in {others[0]}; put the label file "
+                                    "beside the pictures that it means")  # fmt: skip
+                return {name: _there(file, root, way(name)) for name in names}
+    raise DataError(f"{file}: there is no picture {names[0]!r} in {beside} as there should be, nor in the usual "
+                    "folders there or above")  # fmt: skip
+
+
+def _there(file: Path, root: Path, name: str) -> Path:
+    if not os.path.isfile(root / name):
+        raise DataError(f"{file}: there is no picture {name!r} in {root} as there should be")
+    return root / name
+
+
+def counted(counts: dict[str, int], what: str) -> list[str]:
+    """A line that says what was left out, or none: ["left out: 2 annotations marked iscrowd"]."""
+    parts = [f"{number} {what}{'s' * (number > 1)} {reason}" for reason, number in counts.items() if number]
+    return [f"left out: {', '.join(parts)}"] if parts else []
+
+
+def hidden_note(marked: bool, ones: bool) -> list[str]:
+    """What is to be said of v where it tells nothing about hidden joints."""
+    return ["every label has v = 1, which then does not mean hidden"] if ones and not marked else []
+
+
+def listed(names: Sequence[str], number: int = 3) -> str:
+    """The first of some names."""
+    return ", ".join(names[:number]) + (", ..." if len(names) > number else "")

@@ -1,0 +1,183 @@
+"""Hands of one's own in YOLO-pose form: a text file a picture, a line a hand, lengths as parts of the picture.
+
+A line is ``class cx cy w h`` and 21 times ``x y`` or ``x y v``. A joint with v = 0, or at (0, 0) where there is no v,
+has no label; v = 1 beside 2 means that it is hidden. Splits stand as they are. Pictures and labels lie in
+``images/SPLIT`` and ``labels/SPLIT``, in ``SPLIT/images`` and ``SPLIT/labels``, or where a ``data.yaml`` says.
+"""
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from handpose.data.common import DataError, make_sample
+from handpose.data.readers import exports, joint_names, yolo_layout
+from handpose.data.readers.turned import Photos
+from handpose.data.sample import Sample
+
+SPLITS = ("train", "val", "test", "all")
+FORMS = {5 + 21 * 2: 2, 5 + 21 * 3: 3}  # numbers in a line, and of them a joint
+LARGEST_V = 10
+
+
+class Line(NamedTuple):
+    """A hand of a label file, its joints in the file's order."""
+
+    kind: int  # its class
+    points: np.ndarray  # (21, 2) parts of the picture's size; NaN without a label
+    labelled: np.ndarray  # (21,) bool
+    v: np.ndarray | None  # (21,) as in the file; None where it has two numbers a joint
+
+
+def parse(text: str, name: str, each: int | None = None) -> tuple[list[Line], Counter]:
+    """The hands in a label file's text, and how many lines were left out, by reason.
+
+    Args:
+        each: numbers a joint that `kpt_shape` states, 2 or 3; None takes what the line has.
+
+    Raises:
+        DataError: a line of another form, or with points in pixels; the message names it.
+    """
+    hands, left_out = [], Counter()
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+        words, where = line.split(), f"{name}, line {number}"
+        if not words:
+            continue
+        if len(words) == 5:
+            left_out["without key-points"] += 1
+            continue
+        dimensions = FORMS.get(len(words))
+        if dimensions is None or each not in (None, dimensions):
+            wanted = [str(n) for n, d in FORMS.items() if each in (None, d)]
+            raise DataError(f"{where}: {len(words)} numbers, not {' or '.join(wanted)} (class, box, and 21 times x, y"
+                            f"{'' if each == 2 else ', v'})")  # fmt: skip
+        try:
+            values = np.array([float(word) for word in words])
+        except ValueError as error:
+            raise DataError(f"{where}: {str(error)[:100]}") from None
+        if not np.isfinite(values).all() or not 0 <= values[0] < 1e6 or values[0] % 1:
+            raise DataError(f"{where}: a number is not finite, or the class no whole number")
+        joints = values[5:].reshape(21, dimensions)
+        points, v = joints[:, :2], joints[:, 2] if dimensions == 3 else None
+        if v is not None and not ((v >= 0) & (v <= LARGEST_V)).all():
+            raise DataError(f"{where}: a v that is not from 0 to {LARGEST_V}")
+        labelled = v > 0 if v is not None else (points != 0).any(1)
+        if (np.abs(points[labelled] - 0.5) > 1.5).any():
+            raise DataError(f"{where}: a joint lies far outside the picture; coordinates are parts of its size, 0 to "
+                            "1, not pixels (for pixels use coco:)")  # fmt: skip
+        if labelled.any():
+            hands.append(Line(int(values[0]), np.where(labelled[:, None], points, np.nan), labelled, v))
+        else:
+            left_out["without a labelled joint"] += 1
+    return hands, left_out
+
+
+class YoloPose:
+    """The hands of a YOLO-pose set as `Sample`s, in the order of the pictures' names. A group is a photograph.
+
+    Names of joints in the ``kpt_names`` of ``data.yaml`` decide the order; without any, ours is taken. `notes` says in
+    lines what was decided and what was left out.
+
+    Args:
+        path: the ``data.yaml``, or the folder with it or with the usual folders.
+        split: "train", "val" or "test" as they stand, or "all" of them.
+        joint_order, unturned: as of `Coco`.
+
+    Raises:
+        DataError: no such folders; a label file that is not in this form (see `parse`); names of joints that are not
+            clear. ``[i]`` raises it for a picture that cannot be read.
+    """
+
+    grouping = "photograph"
+
+    def __init__(
+        self, path: str | os.PathLike | None = None, split: str = "train", *, joint_order: str | None = None,
+        unturned: bool = False,
+    ) -> None:  # fmt: skip
+        if split not in SPLITS:
+            raise DataError(f"yolo-pose has no split {split!r}; choose one of {', '.join(SPLITS)}")
+        if path is None:
+            raise DataError("yolo-pose needs its data.yaml or folder: yolo-pose:data.yaml")
+        root, about = yolo_layout.described(Path(path))
+        shape, self.kinds = about.get("kpt_shape"), _table(about.get("names"))
+        if shape is not None and shape not in ([21, 2], [21, 3]):
+            raise DataError(f"{path}: kpt_shape is {str(shape)[:60]}, not [21, 2] or [21, 3]: this is no set of hands")
+        self.order, self.notes = _order(about, joint_order, str(path))
+        files = yolo_layout.pictures(root, about, split)
+        self._read(files, shape[1] if shape else None)
+        if not self.rows:
+            raise DataError(f"{path}: holds no labelled hand of split {split!r} ({'; '.join(self.notes)})")
+        if joint_order is None:
+            points, labelled = (np.stack([getattr(hand, key)[list(self.order)] for _, _, hand in self.rows])
+                                for key in ("points", "labelled"))  # fmt: skip
+            if joint_names.tips_first(points, labelled):
+                raise DataError(f"{path}: the joints of a finger lie from tip to palm, not from palm to tip; choose "
+                                "--joint-order rhd (tips first) or --joint-order canonical (as it is)")  # fmt: skip
+        self.photos = Photos(dict.fromkeys(picture for picture, _, _ in self.rows), unturned)
+        self.notes += self.photos.notes
+
+    def _read(self, files: list[Path], each: int | None) -> None:
+        """The label file of every picture, and what it says."""
+        self.rows: list[tuple[Path, str, Line]] = []  # picture, id, hand
+        left_out, bare, seen = Counter(), 0, {}
+        for picture in files:
+            label = yolo_layout.label_of(picture)
+            if seen.setdefault(label, picture) != picture:
+                raise DataError(f"{label}: belongs to two pictures, {seen[label].name} and {picture.name}; rename one")
+            try:
+                text = label.read_text(encoding="utf-8", errors="replace")
+            except FileNotFoundError:
+                bare += 1
+                continue
+            except OSError as error:
+                raise DataError(f"{label}: cannot be read ({error.strerror or error})") from None
+            hands, others = parse(text, str(label), each)
+            left_out.update(others)
+            for number, hand in enumerate(hands):
+                self.rows.append((picture, picture.stem + f"#{number}" * (len(hands) > 1), hand))
+        values = {v for _, _, hand in self.rows if hand.v is not None for v in hand.v.tolist()}
+        self.marks_hidden = values <= {0, 1, 2} and 2 in values
+        self.notes += exports.hidden_note(self.marks_hidden, bool(values) and values <= {0, 1})
+        self.notes += exports.counted(left_out, "line")
+        labels = {file for folder in {label.parent for label in seen} for file in folder.glob("*.txt")}
+        alone = [file for file in labels - set(seen) if file.stem not in ("classes", "notes", "train", "val", "test")]
+        self.notes += exports.counted({"without a picture": len(alone)}, "label file")
+        if bare:
+            self.notes.append(f"left out: {bare} picture{'s' * (bare > 1)} without a label file")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Sample:
+        picture, identity, hand = self.rows[index]
+        image, order = self.photos.read(picture), list(self.order)
+        # A part p of the width is p * width from the left edge, which lies half a pixel left of pixel 0.
+        points = hand.points[order] * image.shape[1::-1] - 0.5
+        occluded = hand.v[order] == 1 if self.marks_hidden and hand.v is not None else None
+        kind = str(self.kinds.get(hand.kind, "")).lower().replace("_", " ").replace("-", " ").split()
+        side = next((word for word in ("left", "right") if word in kind), None)
+        return make_sample(image, points, hand.labelled[order], group=f"{picture.parent.name}/{picture.name}",
+                           id=identity, hand=side, occluded=occluded)  # fmt: skip
+
+
+def _table(names: object) -> dict:
+    """The yaml's list or table of names as a table."""
+    return dict(enumerate(names)) if isinstance(names, list) else names if isinstance(names, dict) else {}
+
+
+def _order(about: dict, joint_order: str | None, name: str) -> tuple[tuple[int, ...], list[str]]:
+    """The file's index of each of our joints, and a line that says why."""
+    if joint_order is not None:
+        return joint_names.named_order(joint_order), [f"order of the joints: {joint_order[:60]}, as asked for"]
+    names = next((about[key] for key in ("kpt_names", "keypoint_names", "keypoints") if about.get(key)), None)
+    lists = list(names.values()) if isinstance(names, dict) else [names]
+    if isinstance(names, dict) and not any(isinstance(entry, list) for entry in lists):
+        lists = [lists]  # {0: wrist, 1: thumb1, ...}
+    found = {joint_names.order_of(entry if isinstance(entry, list) else [str(entry)], name) for entry in lists if entry}
+    if len(found) > 1:
+        raise DataError(f"{name}: its classes have their joints in different orders")
+    if found - {None}:
+        return found.pop(), ["order of the joints: by their names in the yaml file"]
+    return joint_names.ORDERS["canonical"], [f"{joint_names.OURS}, for nothing names them; {joint_names.OTHER}"]
