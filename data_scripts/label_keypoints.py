@@ -53,11 +53,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="label file to write or to go on with, .json")
     parser.add_argument("--weights", help=".safetensors file for the guess (default: the bundled weights)")
     parser.add_argument("--no-prediction", action="store_true", help="start every photo without a guess")
-    parser.add_argument("--max-side", type=int, default=1000, help="the window's longer side (default: 1000 pixels)")
+    parser.add_argument("--max-side", type=int, help="the window's longer side at first, in pixels (default: what the "
+                        "screen has room for)")  # fmt: skip
     asked = parser.parse_args(arguments)
     labelling, status = None, 0
     try:
-        if asked.max_side < 480:
+        if asked.max_side is not None and asked.max_side < 480:
             raise ValueError(f"--max-side {asked.max_side}: at least 480 pixels are needed")
         if asked.frames < 1:
             raise ValueError(f"--frames {asked.frames}: at least one frame is needed")
@@ -71,8 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
             photos += write_frames(rwth.Rwth(asked.rwth), asked.out.with_suffix(".frames"), asked.frames)
         hp = None if asked.no_prediction else HandPose.from_pretrained(asked.weights)
         guess = hp and (lambda image: next((hand.keypoints for hand in hp(image)), None))
-        labelling = Labelling(Photos(asked.out, photos, guess), asked.max_side)
-        show(labelling)
+        labelling = Labelling(Photos(asked.out, photos, guess))
+        show(labelling, asked.max_side)
     except KeyboardInterrupt:
         say("stopped; the same command goes on from here")
         status = 130

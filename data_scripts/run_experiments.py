@@ -5,8 +5,9 @@
 A table names a configuration, data sets, seeds and runs (see those in data_scripts/experiments). Every run keeps its
 checkpoint, weights and predictions under --out and leaves one record in book/results/<table>/<method>-s<seed>.json;
 comparisons go to comparisons.json beside the records. Kill it at any time and call it again: a run goes on from its
-last checkpoint. --minutes stops it, saved, after that time, for machines that are lent by the hour. --jobs trains
-several runs at once: a processor gets more done with one run a core, and a large GPU with several small networks.
+last checkpoint; Ctrl-C, and SIGTERM by which a cluster ends its jobs, save first. --minutes stops it, saved, after that
+time, for machines that are lent by the hour. --jobs trains several runs at once: a processor gets more done with one
+run a core, and a large GPU with several small networks.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from handpose import data, files, metrics, pretrained
 from handpose.study import analysis
 from handpose.train import config, evaluate, train
 from handpose.train.checkpoint import TrainingError
+from handpose.train.heldout import scored
 
 ROOT = Path(__file__).resolve().parent.parent
 HISTORY = 100  # at most this many points of the learning curve are kept in a record
@@ -85,7 +87,10 @@ def execute(table: dict, run: dict, seed: int, out: Path, results: Path, device:
     kept, record["elsewhere"] = {}, {}
     for name in [f"{table['validate']}/val", *table.get("elsewhere", [])]:
         source, _, split = name.rpartition("/")
-        cut = evaluate.crop_dataset(data.open(source, split), size)
+        samples = data.open(source, split)
+        if name == f"{table['validate']}/val":  # where that was trained on as well, it was divided
+            samples = scored(samples, record.get("division"))
+        cut = evaluate.crop_dataset(samples, size)
         kept |= {f"{name}|predicted": evaluate.predict(net, cut).astype(np.float32), f"{name}|points": cut.points,
                  f"{name}|visible": cut.visible, f"{name}|groups": np.array(cut.groups)}  # fmt: skip
         if cut.occluded is not None:
@@ -148,6 +153,7 @@ def attempt(table: dict, run: dict, seed: int, out: Path, results: Path, device:
 
 
 def _job(threads: int, *arguments) -> None:
+    stop_on_signals()
     torch.set_num_threads(threads)
     sys.exit(attempt(*arguments))
 
@@ -176,6 +182,7 @@ def at_once(waiting: list[tuple], jobs: int) -> int:
                     status = process.exitcode
                     stop(running)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # who ends jobs asks the runs, this process, and again
         stop(running)
         status = 130
     for process in running:
@@ -186,7 +193,17 @@ def at_once(waiting: list[tuple], jobs: int) -> int:
 def stop(running) -> None:
     """Ask runs to save and end, as Ctrl-C does."""
     for process in running:
-        os.kill(process.pid, signal.SIGINT)
+        if process.is_alive():  # else its number may be another's by now
+            os.kill(process.pid, signal.SIGINT)
+
+
+def stop_on_signals() -> None:
+    """Let Ctrl-C and SIGTERM stop this process alike; while it trains, `handpose.train` answers both itself.
+
+    A shell starts what runs in the background with Ctrl-C ignored, and then --minutes could not stop it either.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def main() -> int:
@@ -201,8 +218,7 @@ def main() -> int:
     parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
     parser.add_argument("--list", action="store_true", help="only say what is there and what is missing")
     arguments = parser.parse_args()
-    # A shell starts what runs in the background with Ctrl-C ignored, and then --minutes could not stop it either.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    stop_on_signals()
     try:
         table = read(arguments.table)
         seeds = [int(s) for s in arguments.seeds.split(",")] if arguments.seeds else table["seeds"]
@@ -247,6 +263,9 @@ def main() -> int:
     except files.OutputError as error:
         print(f"run_experiments: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("run_experiments: stopped; call it again to go on", file=sys.stderr)
+        return 130
     return 0
 
 

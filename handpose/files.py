@@ -51,6 +51,8 @@ def check(path: str | os.PathLike, *, text: bool = False) -> None:
     path = Path(os.path.realpath(path))
     probe = path.with_name(f".{os.getpid()}-probe")
     try:
+        if path.exists() and not path.is_file():  # raises where a folder on the way may not be entered
+            raise OutputError(f"{path}: is not an ordinary file, so it is not written to")
         path.parent.mkdir(parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()

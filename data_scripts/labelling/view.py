@@ -5,6 +5,15 @@ import numpy as np
 
 BAR, CLOSEST = 64, 40  # height of the text below the photo; most screen pixels per pixel of the photo
 GREY = (48, 48, 48)
+LEAST = (320, 240)  # of the photo on the screen; in a smaller window OpenCV shrinks what it is given
+
+
+def fitting(image: np.ndarray, room: tuple[int, int]) -> tuple[int, int]:
+    """Width and height of a window for a photo, text included, of at most `room` pixels."""
+    size, room = np.array(image.shape[1::-1]), np.array(room) - (0, BAR)
+    photo = (size * (room / size).min()).round().astype(int)
+    width, height = np.maximum(np.maximum(photo, np.minimum(room, (480, 300))), LEAST).tolist()
+    return width, height + BAR
 
 
 class View:
@@ -13,12 +22,19 @@ class View:
     Pixel centres are at whole numbers in both, so the corner is half a pixel before the first centre.
     """
 
-    def __init__(self, image: np.ndarray, max_side: int) -> None:
+    def __init__(self, image: np.ndarray, window: tuple[int, int]) -> None:
         self.image, self.size, self.origin = image, np.array(image.shape[1::-1]), np.zeros(2)
         self.small = 1, image  # scale, and the photo shrunk by it
-        room = np.array([max_side, max_side - BAR])
-        self.fit = self.scale = float((room / self.size).min())
-        self.canvas = np.maximum((self.size * self.fit).round().astype(int), np.minimum(room, (480, 300)))
+        self.scale = self.fit = 0.0
+        self.resize(window)
+
+    def resize(self, window: tuple[int, int]) -> None:
+        """Fill a window of another size, text included: with the whole photo as before, or around the same middle."""
+        whole, middle = self.scale == self.fit, self.to_photo(self.canvas / 2 - 0.5) if self.scale else np.zeros(2)
+        self.canvas = np.maximum(np.array(window) - (0, BAR), LEAST)
+        self.fit = float((self.canvas / self.size).min())
+        self.scale = self.fit if whole else min(max(self.scale, self.fit), max(CLOSEST, self.fit))
+        self.origin = middle + 0.5 - self.canvas / 2 / self.scale
         self.move((0, 0))
 
     def to_photo(self, at: tuple) -> np.ndarray:

@@ -21,10 +21,10 @@ import numpy as np
 from handpose import files
 from handpose.apply.display import is_open
 from handpose.skeleton import NUM_JOINTS
-from labelling import drawing
+from labelling import drawing, screen
 from labelling.labels import DONE, Photos, State
 from labelling.mouse import Mouse
-from labelling.view import View
+from labelling.view import View, fitting
 
 HELP = __doc__.split("\n\n")[-1].strip()
 SAVE_EVERY = 5  # changes
@@ -40,9 +40,10 @@ class Labelling:
 
     Args:
         photos: with their labels.
-        max_side: the longer side of `picture()`, at most, in pixels.
+        max_side: the longer side of `picture()`, at most, in pixels; `resize` gives it another size.
 
     Attributes:
+        window: width and height of `picture()`, pixels.
         view: the part of the open photo that is shown.
         mouse: takes OpenCV's mouse events at pixels of `picture()`.
         note: a line for the user.
@@ -50,7 +51,7 @@ class Labelling:
     """
 
     def __init__(self, photos: Photos, max_side: int = 1000) -> None:
-        self.photos, self.max_side = photos, max_side
+        self.photos, self.window = photos, fitting(photos.image, (max_side, max_side))
         self.note, self.help, self.done = "? for help", False, False
         self.mouse = Mouse(self)
         self._show_photo()
@@ -65,6 +66,11 @@ class Labelling:
         path = self.photos.path
         title = f"{self.photos.index + 1}/{len(self.photos.paths)}  {path.parent.name}/{path.name}"
         return drawing.picture(self.view, self.state, title, self.note, HELP if self.help else "")
+
+    def resize(self, window: tuple[int, int]) -> None:
+        """Let `picture()` have another width and height."""
+        self.view.resize(window)
+        self.window = window
 
     def save(self) -> bool:
         """Write the label file if something has changed; False, with the reason as `note`, if that fails."""
@@ -101,7 +107,7 @@ class Labelling:
             self.help = not shown
 
     def _show_photo(self) -> None:
-        self.view = View(cv2.cvtColor(self.photos.image, cv2.COLOR_RGB2BGR), self.max_side)
+        self.view = View(cv2.cvtColor(self.photos.image, cv2.COLOR_RGB2BGR), self.window)
         self.mouse.let_go()
 
     def change(self, new: bool = True, **what) -> None:
@@ -162,23 +168,35 @@ class Labelling:
             self.note = self.note or ("this is the last photo; q ends" if step > 0 else "this is the first photo")
 
 
-def show(labelling: Labelling) -> None:
-    """The window, until q is pressed or it is closed; the labels are saved whatever ends it."""
+def show(labelling: Labelling, max_side: int | None = None) -> None:
+    """The window, until q is pressed or it is closed, which is the same; the labels are saved whatever ends it.
+
+    Args:
+        max_side: its longer side at first, at most; None takes what the screen has room for.
+    """
     events, title = [], "label_keypoints"
+    room, place = screen.room(title)
+    labelling.resize(fitting(labelling.photos.image, [min(side, max_side or side) for side in room]))
     try:
-        cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
-        cv2.setMouseCallback(title, lambda *event: events.append(event[:4]))
-        changed = True
+        screen.open_window(title, labelling.window, place, events)
+        changed, size = True, labelling.window
         while not labelling.done:
             if changed:
                 cv2.imshow(title, labelling.picture())
             code = cv2.waitKeyEx(20)
             if not is_open(title):
-                break
+                labelling.key(ord("q"))
+                if not labelling.done:  # the disk does not take the labels: the window says so once more
+                    screen.open_window(title, labelling.window, place, events)
+                    changed = True
+                continue
             changed = bool(events) or code != -1
             while events:
                 labelling.mouse(*events.pop(0))
             if code != -1:
                 labelling.key(code)
+            if (now := screen.size(title, size)) != size:
+                labelling.resize(now)
+                changed, size = True, now
     finally:
         labelling.save()

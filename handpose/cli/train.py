@@ -20,6 +20,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add_reading(command)
     command.add_argument("--out", required=True, help="folder for checkpoint, weights and record")
     command.add_argument("--validate", help="data set whose val split is scored (default: the first of --data)")
+    command.add_argument("--val-fraction", type=float, metavar="F", help="of a set without splits that is trained on "
+                         "and validated on: the part that is held out, by group or photo (default: 0.2)")  # fmt: skip
     command.add_argument("--init", metavar="W", help=".safetensors file to start from, for fine-tuning")
     command.add_argument("--seed", type=int, default=0, help="reaches every random choice (default: 0)")
     command.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
@@ -51,6 +53,7 @@ def main(arguments: argparse.Namespace) -> int:
         validate=arguments.validate, init=arguments.init, device=arguments.device, resume=arguments.resume,
         watch=[s for s in arguments.watch.split(",") if s], decay=arguments.decay, branch=arguments.branch,
         reading={key: value for key in ("joint_order", "unturned") if (value := getattr(arguments, key))},
+        val_fraction=arguments.val_fraction,
     )  # fmt: skip
     if record:  # of several processes the first one reports
         print_scores(record)

@@ -5,13 +5,13 @@ stays within the crop, at about the resolution at which the network will see it.
 an index into a tensor, on whatever device trains.
 """
 
+import dataclasses
 import functools
 import hashlib
 import os
 import sys
-import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -22,7 +22,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from handpose import crop, files
-from handpose.data import drawing
+from handpose.data import division, drawing
+from handpose.data.common import one_line
 
 CONTEXT = 1.8  # side of a kept crop over the longer side of the key-points' box
 OVERSAMPLE = CONTEXT / crop.MARGIN  # so that a kept crop has the resolution of the network's input
@@ -41,6 +42,9 @@ class Crops:
     parts: Tensor  # (N,) int64: which part of the source, for balanced sampling
     ids: list[str]
     digest: str | None = None  # what `fingerprint` found: it reads everything, and some runs share their crops
+    #: Of what was read from files, `division.picture_key` and `division.label_key` of each hand.
+    pictures: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -48,7 +52,11 @@ class Crops:
     def to(self, device: torch.device | str) -> "Crops":
         """The same crops on a device."""
         tensors = {k: getattr(self, k).to(device) for k in ("images", "points", "visible", "parts")}
-        return Crops(self.name, masked=self.masked, ids=self.ids, digest=self.digest, **tensors)
+        return dataclasses.replace(self, **tensors)
+
+    def digests(self) -> dict[str, str]:
+        """Keys of all "labels" and "pictures" that were read from files, the same on every machine."""
+        return {"labels": division.combined(self.labels), "pictures": division.combined(self.pictures)}
 
     def fingerprint(self) -> str:
         """SHA-256 over pictures and labels: two runs with the same value saw the same data."""
@@ -68,40 +76,57 @@ def kept_side(size: int) -> int:
 def load_crops(name: str, samples, size: int, *, progress: bool = True) -> Crops:
     """Cut every sample of a data set for a network that sees `size` pixels.
 
-    A source that draws its pictures (it has a `cache_key`) is kept on disk as well; see `cache_folder`.
+    A source that draws its pictures (it has a `cache_key`) is kept on disk as well; see `cache_folder`. Whatever is
+    wrong there is at worst a note on stderr, and the pictures are drawn anew.
     Samples without a visible joint are left out.
     """
     side = kept_side(size)
     key = getattr(samples, "cache_key", None)
     file = cache_folder() / f"{name}-{key}-{side}.npz" if key else None
-    if file and file.is_file():
-        try:
-            kept = np.load(file)
-            arrays = [torch.from_numpy(kept[k]) for k in ("images", "points", "visible", "parts")]
-            return Crops(name, *arrays[:3], bool(kept["masked"]), arrays[3], kept["ids"].tolist())
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            file.unlink(missing_ok=True)  # half-written by an older version or a full disk: draw again
+    if file and (kept := _kept(file, name, side)):
+        return kept
 
     number, used, masked = len(samples), 0, False
     images = np.empty((number, side, side, 4), np.uint8)
     points, visible = np.zeros((number, 21, 2), np.float32), np.zeros((number, 21), bool)
-    part_names, parts, ids = list(getattr(samples, "parts", [])), [], []
+    part_names, parts, ids, keys = list(getattr(samples, "parts", [])), [], [], []
     kinds = sorted(set(part_names)) or [None]
     apart = key is not None or getattr(samples, "IN_MEMORY", False)  # a reader of files may not stand several processes
     rows = _rows(samples, side, several=apart and number >= SEVERAL)
     for i, row in enumerate(tqdm(rows, total=number, desc=f"cutting {name}", disable=not progress, unit="hand")):
         if row is None:
             continue
-        images[used], points[used], visible[used], has_mask, identifier = row
+        images[used], points[used], visible[used], has_mask, identifier, *both = row
         masked = masked or has_mask
         parts.append(kinds.index(part_names[i] if part_names else None))
         ids.append(identifier)
+        keys.append(both)
         used += 1
     result = Crops(name, torch.from_numpy(images[:used]), torch.from_numpy(points[:used]),
                    torch.from_numpy(visible[:used]), masked, torch.tensor(parts), ids)  # fmt: skip
     if file:
         _keep(file, result)
+    else:
+        result.pictures, result.labels = [k for k, _ in keys], [k for _, k in keys]
     return result
+
+
+def _kept(file: Path, name: str, side: int) -> Crops | None:
+    """The crops that a file of the cache holds; None where there is none, or none that can be read."""
+    try:
+        if not file.is_file():
+            return None
+        with np.load(file) as kept:
+            arrays = [torch.from_numpy(kept[k]) for k in ("images", "points", "visible", "parts")]
+            masked, ids = bool(kept["masked"]), kept["ids"].tolist()
+        forms = [((len(ids), side, side, 4), torch.uint8), ((len(ids), 21, 2), torch.float32),
+                 ((len(ids), 21), torch.bool), ((len(ids),), torch.int64)]  # fmt: skip
+        if [(tuple(a.shape), a.dtype) for a in arrays] != forms:
+            raise ValueError("other arrays than ours are in it")
+        return Crops(name, *arrays[:3], masked, arrays[3], ids)
+    except Exception as error:  # another user's, cut short, of an older version: a damaged file can raise anything
+        print(f"note: {file} cannot be used ({one_line(error)}); its hands are drawn anew", file=sys.stderr)
+        return None
 
 
 def _rows(samples, side: int, *, several: bool) -> Iterator[tuple | None]:
@@ -113,7 +138,7 @@ def _rows(samples, side: int, *, several: bool) -> Iterator[tuple | None]:
 
 
 def _cut(samples, side: int, i: int) -> tuple | None:
-    """Picture with mask, points, visible, whether there is a mask, and id of a sample; None without a visible joint."""
+    """Picture and mask, points, visible, whether there is a mask, id, both keys; None without a visible joint."""
     sample = samples[i]
     if not sample.visible.any():
         return None
@@ -123,7 +148,8 @@ def _cut(samples, side: int, i: int) -> tuple | None:
     image[..., :3] = crop.warp(sample.image, matrix, side)
     if sample.mask is not None:
         image[..., 3] = crop.warp(sample.mask[..., None], matrix, side, outside=0)[..., 0]
-    return image, crop.apply(matrix, sample.keypoints), sample.visible, sample.mask is not None, sample.id
+    keys = division.picture_key(sample.image), division.label_key(sample)
+    return image, crop.apply(matrix, sample.keypoints), sample.visible, sample.mask is not None, sample.id, *keys
 
 
 def cache_folder() -> Path:
@@ -136,7 +162,7 @@ def _keep(file: Path, crops: Crops) -> None:
         with files.writing(file) as unfinished, open(unfinished, "wb") as stream:
             np.savez(stream, images=crops.images.numpy(), points=crops.points.numpy(), visible=crops.visible.numpy(),
                      parts=crops.parts.numpy(), masked=crops.masked, ids=np.array(crops.ids))  # fmt: skip
-    except files.OutputError as error:  # a full or read-only disk costs time next time, nothing else
+    except (files.OutputError, OSError) as error:  # a full or read-only disk costs time next time, nothing else
         print(f"note: drawn hands are not kept on disk ({error})", file=sys.stderr)
 
 

@@ -6,7 +6,6 @@ weights were trained, one and all: both use libjpeg-turbo.
 
 import io
 import os
-import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
+from handpose.data import jpeg
 from handpose.data.errors import DataError, one_line
 
 MAX_PIXELS = 100_000_000  # a larger picture is refused, but for a JPEG,
@@ -21,13 +21,6 @@ MAX_SHRUNK = 250_000_000  # which its decoder shrinks; phones make photographs o
 
 #: What is decoded. Not all that Pillow knows: some of it runs other programs, or takes any bytes for a picture.
 KINDS = ("PNG", "WEBP", "TIFF", "GIF", "BMP", "DIB", "AVIF", "HEIF", "JPEG2000", "PPM", "SUN")
-END = b"\xff\xd9"  # the end marker of a JPEG
-MARKER = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")  # of a JPEG, but for those that stand among a scan's data
-#: What comes behind a JPEG's last pixel does not change one, so all of these give the same; the last holds the markers
-#: at which a decoder takes up again what it has lost.
-FILLS = (*(bytes(row) * 512 for row in ((0x55,), (0xAA,), (0x00,), (0xFE,), (0x3C, 0x96, 0xE1, 0x0B))),
-         b"".join(b"\xff" + bytes([0xD0 + k]) + b"\x3c\x96\xe1\x0b" * 64 for k in range(8)))  # fmt: skip
-
 #: Starts of pictures; those with "...." have a length in between. AVIF and HEIC are told by `_brands`.
 PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF....WEBP",
             b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51", b"\x59\xa6\x6a\x95")  # fmt: skip
@@ -92,13 +85,13 @@ def decode(data: bytes, name: str) -> Picture:
     """
     if not data:
         raise DataError(f"{name}: the file is empty")
-    jpeg, heic = data[:2] == b"\xff\xd8", _is_heic(_brands(data[:64]))
+    is_jpeg, heic = data[:2] == b"\xff\xd8", _is_heic(_brands(data[:64]))
     if heic:
         _know_heic(name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own, of large pictures and odd metadata
-            return _jpeg(data, name) if jpeg else _other(data, name)
+            return _jpeg(data, name) if is_jpeg else _other(data, name)
     except DataError:
         raise
     except UnidentifiedImageError:
@@ -107,9 +100,9 @@ def decode(data: bytes, name: str) -> Picture:
     except Image.DecompressionBombError:
         raise DataError(f"{name}: over {MAX_PIXELS:,} pixels are too many; shrink it first") from None
     except Exception as error:  # damaged files make the decoders raise errors of every kind
-        cut = "truncated" in str(error).lower() or (jpeg and not _ends(data))
+        cut = "truncated" in str(error).lower() or (is_jpeg and not jpeg.ends(data))
         why = "truncated" if cut else f"damaged ({one_line(error)})"
-        raise DataError(f"{name}: a {why} {'JPEG' if jpeg else 'picture'}; copy or download it again") from None
+        raise DataError(f"{name}: a {why} {'JPEG' if is_jpeg else 'picture'}; copy or download it again") from None
 
 
 def of_pil(image: Image.Image) -> Picture:
@@ -129,29 +122,13 @@ def of_pil(image: Image.Image) -> Picture:
 def _jpeg(data: bytes, name: str) -> Picture:
     """A JPEG, with or without its end marker."""
     notes = []
-    if not _ends(data):
-        first, *others = (_open_jpeg(data + fill + END, name)[0].tobytes() for fill in FILLS)
-        if any(other != first for other in others) or _lacks_scans(data):
+    if not jpeg.ends(data):
+        first, *others = (_open_jpeg(data + fill + jpeg.END, name)[0].tobytes() for fill in jpeg.FILLS)
+        if any(other != first for other in others) or jpeg.lacks_scans(data):
             raise DataError(f"{name}: a truncated JPEG, whose last pixels are missing; copy or download it again")
-        data, notes = data + END, ["the JPEG has no end marker; every pixel is there"]
+        data, notes = data + jpeg.END, ["the JPEG has no end marker; every pixel is there"]
     image, size, scale = _open_jpeg(data, name)
     return _finish(image, name, notes, scale, size)
-
-
-def _lacks_scans(data: bytes) -> bool:
-    """Whether whole passes over the picture are missing; those of a progressive JPEG each make it finer."""
-    at, left = 2, {}
-    while found := MARKER.search(data, at):
-        at = found.end()
-        body = data[at + 2 : at + int.from_bytes(data[at : at + 2], "big")]
-        if found[0][-1] in (0xC0, 0xC1, 0xC2):  # the frame: its components, and the coefficients that each has
-            left = {component: set(range(64)) for component in body[6::3]}
-        elif found[0][-1] == 0xDA:
-            of, (first, last, bits) = body[1:-3:2], body[-3:]
-            for component in of if bits & 15 == 0 else b"":  # else its lowest bits come in a later pass
-                left[component] -= set(range(first, last + 1))
-        at += 2 + len(body)
-    return any(left.values())
 
 
 def _open_jpeg(data: bytes, name: str) -> tuple[Image.Image, tuple[int, int], int]:
@@ -168,22 +145,6 @@ def _open_jpeg(data: bytes, name: str) -> tuple[Image.Image, tuple[int, int], in
         image.draft(None, (width // scale, height // scale))
     image.load()
     return image, (width, height), scale
-
-
-def _ends(data: bytes) -> bool:
-    """Whether an end marker follows the picture's own data, which comes after the header's segments.
-
-    The header may hold a thumbnail with an end marker of its own, and other data may follow the picture's end.
-    """
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        if data[at + 1] == 0xFF:  # any number of these may stand before a marker
-            at += 1
-        elif data[at + 1] == 0xDA:  # start of scan
-            return data.find(END, at) >= 0
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return False
 
 
 def _other(data: bytes, name: str) -> Picture:

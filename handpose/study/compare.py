@@ -14,6 +14,7 @@ import numpy as np
 
 from handpose import data, metrics, pretrained
 from handpose.train import evaluate
+from handpose.train.heldout import scored
 
 FEWEST = 3  # seeds of each method, before one is called better
 
@@ -104,6 +105,8 @@ def compare(files: Sequence[Path], source: str | None = None, split: str | None 
     first = next(iter(groups.values()))[0].record
     source, split = source or first["validation"], split or first["validation_split"]
     samples, cut = data.open(source, split), {}
+    if (source, split) == (first["validation"], first["validation_split"]):
+        samples = scored(samples, first.get("division"))
     predicted: dict[str, np.ndarray] = {}
     scores: dict[str, dict[str, dict]] = {}
     for name, runs in groups.items():

@@ -18,6 +18,7 @@ from handpose import data, devices, files, gesturenet, metrics, posenet, pretrai
 from handpose.detector import HandDecNet
 from handpose.study import fingerspelling, paper
 from handpose.train import config, evaluate, records, train
+from handpose.train.heldout import scored
 
 #: How a data set may be divided for Table 2: what is trained on, what is scored. On STB "paper" keeps one sequence
 #: out, "community" a background, and "random" single frames, which leaks: the next frame was trained on.
@@ -155,7 +156,9 @@ def table2(
             folder = out / name / f"{method}-s{number}"
             found[method].append(run_of(scale, method, source, splits, folder, number, device))
             net, size = pretrained.load(folder / "weights.safetensors", place)
-            cut = cut or evaluate.crop_dataset(data.open(source, splits[1]), size)
+            cut = cut or evaluate.crop_dataset(
+                scored(data.open(source, splits[1]), found[method][-1].get("division")), size
+            )
             predicted[method].append(evaluate.predict(net, cut)[-1])
     first, second = (np.stack(predicted[method]) for method in ("msahp", "cpm"))
     pairs = metrics.paired(first, second, cut.points, cut.visible, cut.groups)

@@ -51,7 +51,7 @@ def read(path: Path, identity: dict) -> dict:
     if not path.exists():
         raise TrainingError(f"{path}: nothing to resume; leave --resume out to start a run there")
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        saved = {"val_fraction": None} | torch.load(path, map_location="cpu", weights_only=True)  # older ones lack it
         known = {key: saved[key] for key in (*identity, "net", "optimiser", "step", "schedule")}
     except Exception as error:  # whatever a broken file makes the unpickler raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -69,6 +69,29 @@ def read(path: Path, identity: dict) -> dict:
             print(f"note: the run began with {key} {known['versions'].get(key)}, this is {value}; "
                   "its weights will not be the same to the bit", file=sys.stderr)  # fmt: skip
     return saved
+
+
+def check_data(path: Path, saved: dict, current: dict[str, dict[str, str]]) -> None:
+    """Compare the data that a run goes on with to those that it began with, by `Crops.digests` of each set.
+
+    Other pixels under the same labels are noted only: another version of the decoder makes them too.
+
+    Raises:
+        TrainingError: labels have changed.
+    """
+    known = saved.get("data_digests")
+    if known is None:  # of an older version
+        print(f"note: {path} does not say what data it was made with; that they are the same is not checked",
+              file=sys.stderr)  # fmt: skip
+        return
+    for name, digests in current.items():
+        before = known.get(name, digests)  # a set that is watched is in the identity
+        if before["labels"] != digests["labels"]:
+            raise TrainingError(f"{path}: the labels of {name} have changed since the run began; resume with those of "
+                                "then, or begin anew in another --out")  # fmt: skip
+        if before["pictures"] != digests["pictures"]:
+            print(f"note: pictures of {name} have changed since the run began, or are decoded otherwise here",
+                  file=sys.stderr)  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -13,21 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from handpose import devices, files, pretrained
 from handpose.data import augment, crops
+from handpose.data.division import Part
 from handpose.losses import PoseLoss
 from handpose.train import checkpoint, distributed, evaluate, records, schedule
 from handpose.train.checkpoint import TrainingError
 from handpose.train.config import Config, build
+from handpose.train.heldout import HeldOut, open_sets
 from handpose.train.loop import BatchLoss, fit
 from handpose.train.monitor import Monitor
-from handpose.train.reading import open_sets
 from handpose.train.sampler import Sampler
 from handpose.train.state import TrainState
-
-EVALUATED = 500  # at most this many validation hands during a run; all of them at its end
 
 
 @dataclass(frozen=True)
@@ -43,32 +42,18 @@ class Plan:
     watch: list[str]
     init: str | None
     reading: dict  # `joint_order` and `unturned` of `data.open`, where given
+    val_fraction: float | None
 
     def identity(self) -> dict:
         """What a checkpoint must have been made with to be resumed."""
         return {"config": self.config.as_dict(), "sources": self.sources, "seed": self.seed, "validate": self.validate,
-                "init": self.init, "splits": list(self.splits), "watch": self.watch} | self.reading  # fmt: skip
+                "init": self.init, "splits": list(self.splits), "watch": self.watch,
+                "val_fraction": self.val_fraction} | self.reading  # fmt: skip
 
     @property
     def checkpoint(self) -> Path:
         """The file of its checkpoint."""
         return self.out / "checkpoint.pt"
-
-    def held_out(self) -> dict[str, tuple[str, str]]:
-        """What it is scored on: name, and set and split; the validation set comes first."""
-        return {self.validate: (self.validate, self.splits[1])} | {name: watched(name) for name in self.watch}
-
-
-def watched(name: str) -> tuple[str, str]:
-    """Set and split of "NAME[:PATH]/SPLIT".
-
-    Raises:
-        TrainingError: no split.
-    """
-    source, _, split = name.rpartition("/")
-    if not source or not split:
-        raise TrainingError(f"{name}: name the split of a set to be watched, as in wild/val or asl-letters/all")
-    return source, split
 
 
 def train(
@@ -76,7 +61,7 @@ def train(
     splits: tuple[str, str] = ("train", "val"), watch: Sequence[str] = (), init: str | os.PathLike | None = None,
     device: str | None = None, resume: bool = False, branch: str | os.PathLike | None = None,
     decay: int | None = None, progress: bool = True, kept: dict[str, crops.Crops] | None = None,
-    reading: dict | None = None,
+    reading: dict | None = None, val_fraction: float | None = None,
 ) -> dict:  # fmt: skip
     """One training run, to the end of its schedule, scored on the whole validation split (Chapters 7 and 13).
 
@@ -85,79 +70,73 @@ def train(
         sources: data sets as on the command line, "NAME[:PATH]".
         out: folder of the run; made if needed.
         seed: reaches every random choice.
-        validate: data set scored during and after the run; the first source by default.
+        validate: data set scored during and after the run; the first source by default. Where it is, by its name or
+            content, a source without splits of its own, that is divided; see `handpose.data.division`.
         splits: what is trained on, and what is scored.
         watch: further sets that are scored during and after the run, "NAME[:PATH]/SPLIT".
         init: a file of weights to start from, for fine-tuning; its network must be the configuration's.
         device: None chooses CUDA, MPS or CPU.
-        resume: go on from the checkpoint in `out`.
-        branch: a checkpoint of another folder to go on from instead; `out` holds the rest of the run.
+        resume: go on from the checkpoint in `out`. branch: go on from this one of another folder, in `out`.
         decay: of a "stable" schedule: so many steps are left, in which the rate falls.
-        progress: show progress bars.
-        kept: crops of the sources by name, cut before, so that several runs in one process share them.
+        progress: show progress bars. kept: crops of the sources by name, cut before, which runs of one process share.
         reading: `joint_order` and `unturned` of `data.open`, for those of the sets that take them.
+        val_fraction: of a set that is divided, the part that is scored; a fifth by default.
 
     Returns:
         The record, also written to ``record.json``; the weights are in ``weights.safetensors``. An empty one in
         processes other than the first.
 
     Raises:
-        TrainingError: the folder cannot be written, holds another run or is being written to; the loss is not finite;
-            another process was lost.
+        TrainingError: the folder cannot be written, or holds another run; what is scored is trained on, or cannot be
+            scored; labels have changed since the run began; the loss is not finite; another process was lost.
         Interrupted: Ctrl-C or SIGTERM; the run was saved.
         handpose.data.DataError: a data set is not there.
     """
-    plan = _plan(config, sources, out, seed, validate, splits, watch, init, reading or {})
+    plan = _plan(config, sources, out, seed, validate, splits, watch, init, reading or {}, val_fraction)
     place, progress = devices.choose(distributed.device(device)), progress and distributed.is_first()
     identity = plan.identity() | {"versions": records.versions(place) | {"ranks": distributed.ranks()}}
-    saved = _saved(plan, identity, branch or (plan.checkpoint if resume else None))
-    opened, held_out, notes = open_sets(plan.sources, splits[0], plan.held_out(), plan.reading)
-    state = _begin(plan, place, saved, decay)
-    commit, alone = (
-        records.commit(),
-        checkpoint.locked(plan.out) if distributed.is_first() else contextlib.nullcontext(),
-    )
+    source = Path(branch) if branch else plan.checkpoint if resume else None
+    saved = _saved(plan, identity, source)
+    opened, held_out = open_sets(plan.sources, plan.splits, plan.validate, plan.watch, val_fraction, plan.reading,
+                                 progress=progress)  # fmt: skip
+    state, commit = _begin(plan, place, saved, decay), records.commit()
+    alone = checkpoint.locked(plan.out) if distributed.is_first() else contextlib.nullcontext()
     with alone, distributed.group(place):
-        sets = [(kept or {}).get(name) or crops.load_crops(name, source, config.crop.size, progress=progress)
-                for name, source in opened]  # fmt: skip
-        fingerprints = {c.name: c.fingerprint() for c in sets}
+        sets, about, digests = _read(plan, opened, held_out, kept or {}, progress)
+        if saved and distributed.is_first():
+            checkpoint.check_data(source, saved, digests)
         names = [f"{c.name}/{i}" for c in sets for i in c.ids]
         batch_loss = _batch_loss(plan, state, sets, _scenery(plan, opened, place))
         del sets  # they are on the device now
-        look = None
-        if config.evaluate_every < state.schedule.steps and distributed.is_first():
-            look = _look(plan, held_out, progress)
-        monitor = Monitor(state, plan.checkpoint, identity, config.checkpoint_every, config.evaluate_every, look, names,
-                          progress)  # fmt: skip
+        looking = config.evaluate_every < state.schedule.steps and distributed.is_first()
+        look = held_out.scorer(config.crop.size, progress) if looking else None
+        monitor = Monitor(state, plan.checkpoint, identity | {"data_digests": digests}, config.checkpoint_every,
+                          config.evaluate_every, look, names, progress)  # fmt: skip
         fit(state, batch_loss, monitor, seed=seed)
-        if not distributed.is_first():
-            return {}
-        about = {"data_sha256": fingerprints, "commit": commit, "versions": identity["versions"], "notes": notes}
-        return _finish(plan, state, held_out, about, progress)
+        del batch_loss  # and with it what averages gradients: it must not outlive the group of processes
+        about |= {"notes": held_out.notes, "commit": commit, "versions": identity["versions"]}
+        return _finish(plan, state, held_out, about) if distributed.is_first() else {}
 
 
-def _plan(config, sources, out, seed, validate, splits, watch, init, reading) -> Plan:
+def _plan(config, sources, out, seed, validate, splits, watch, init, reading, val_fraction) -> Plan:
     """A plan whose parts fit together."""
     if not sources:
         raise TrainingError("no data set to train on was named")
-    validate = validate or sources[0]
-    if validate in sources and validate.startswith("labelled:"):
-        raise TrainingError(f"{validate} is one set without a split; validate on another set (--validate)")
     if not 0 <= seed < 2**31:
         raise TrainingError(f"the seed is {seed}; it must lie between 0 and 2**31 - 1")
     distributed.part(config.schedule.batch)  # raises where the batch cannot be divided
-    return Plan(config, list(sources), Path(out), seed, validate, tuple(splits), list(watch),
-                str(init) if init else None, reading)  # fmt: skip
+    return Plan(config, list(sources), Path(out), seed, validate or sources[0], tuple(splits), list(watch),
+                str(init) if init else None, reading, val_fraction)  # fmt: skip
 
 
-def _saved(plan: Plan, identity: dict, file: str | os.PathLike | None) -> dict | None:
+def _saved(plan: Plan, identity: dict, file: Path | None) -> dict | None:
     """The checkpoint to go on from; None for a run that begins."""
-    begins_here = file is None or Path(file) != plan.checkpoint
+    begins_here = file is None or file != plan.checkpoint
     if begins_here and plan.checkpoint.exists():
         raise TrainingError(f"{plan.out} holds a run; add --resume to go on with it, or choose another --out")
     if begins_here and (plan.out / "record.json").exists():
         raise TrainingError(f"{plan.out} holds a finished run; choose another --out")
-    return checkpoint.read(Path(file), identity) if file else None
+    return checkpoint.read(file, identity) if file else None
 
 
 def _begin(plan: Plan, device: torch.device, saved: dict | None, decay: int | None) -> TrainState:
@@ -183,6 +162,26 @@ def _begin(plan: Plan, device: torch.device, saved: dict | None, decay: int | No
         except ValueError as error:
             raise TrainingError(f"{plan.out}: {error}") from None
     return state
+
+
+def _read(plan: Plan, opened: list, held_out: HeldOut, kept: dict[str, crops.Crops], progress: bool) -> tuple:
+    """Read all hands, those to be scored first.
+
+    Returns:
+        The crops to train on; what a record says of the data; by which a run that is resumed knows them again.
+    """
+    size, sets, names = plan.config.crop.size, [], records.short_names(plan.sources)
+    if distributed.is_first():
+        held_out.read(size, progress)
+    for source, samples in zip(plan.sources, opened, strict=True):
+        known = None if isinstance(samples, Part) else kept.get(source)  # which holds the whole of a divided set
+        sets.append(known or crops.load_crops(source.partition(":")[0], samples, size, progress=progress))
+    about = {"data_sha256": {name: c.fingerprint() for name, c in zip(names, sets, strict=True)}}
+    if held_out.divided:
+        about["division"] = held_out.divided.about()
+    if shared := held_out.shared(sets):
+        about["also_trained_on"] = shared
+    return sets, about, {name: c.digests() for name, c in zip(names, sets, strict=True)} | held_out.digests()
 
 
 def _batch_loss(plan: Plan, state: TrainState, kept: list[crops.Crops], scenery: Tensor | None) -> BatchLoss:
@@ -215,36 +214,19 @@ def _scenery(plan: Plan, opened: list, device: torch.device) -> Tensor | None:
     if not plan.config.augment.background:
         return None
     size = plan.config.crop.size
-    windows = [crops.backgrounds(s, size, seed=plan.seed) for name, s in opened if name == "hand-keypoints"]
+    windows = [crops.backgrounds(samples, size, seed=plan.seed)
+               for source, samples in zip(plan.sources, opened, strict=True)
+               if source.partition(":")[0] == "hand-keypoints"]  # fmt: skip
     return torch.cat([*windows, crops.drawn_backgrounds(size, seed=plan.seed)]).to(device)
 
 
-def _look(plan: Plan, held_out: dict, progress: bool):
-    """A function that scores a network during the run: on the validation set and, under "watch", on the others."""
-    cut = {name: evaluate.crop_dataset(samples, plan.config.crop.size, limit=EVALUATED, progress=progress)
-           for name, samples in held_out.items()}  # fmt: skip
-
-    def look(net: nn.Module) -> tuple[dict, str]:
-        scores, lines = {}, []
-        for name, hands in cut.items():
-            found = evaluate.evaluate(net, hands, intervals=False)["metrics"]
-            bone, box = round(found["pck_bone"]["0.2"], 4), round(found["pck_box"]["0.1"], 4)
-            scores[name] = {"pck_bone_0.2": bone, "pck_box_0.1": box}
-            lines.append(f"PCK at 0.2 of s {bone:.3f}, at 0.1 of the box {box:.3f} on {len(hands.ids)} hands of {name}")
-        first = scores.pop(plan.validate)
-        return first | ({"watch": scores} if scores else {}), "; ".join(lines)
-
-    return look
-
-
-def _finish(plan: Plan, state: TrainState, held_out: dict, about: dict, progress: bool) -> dict:
+def _finish(plan: Plan, state: TrainState, held_out: HeldOut, about: dict) -> dict:
     """Keep the weights, score what is kept, write the record."""
     config = dataclasses.replace(plan.config, schedule=state.schedule)
     size = config.crop.size
     pretrained.save(plan.out / "weights.safetensors", state.averaged(), size)
     net, _ = pretrained.load(plan.out / "weights.safetensors", state.device)
-    found, *others = [evaluate.evaluate(net, evaluate.crop_dataset(samples, size, progress=progress))
-                      for samples in held_out.values()]  # fmt: skip
+    found, *others = [evaluate.evaluate(net, hands) for hands in held_out.cut.values()]
     record = {
         "experiment": config.name, "method": records.method(config), "scale": config.name,
         "config": config.as_dict(), "data": plan.sources, "split": plan.splits[0], "data_sha256": about["data_sha256"],
@@ -255,6 +237,7 @@ def _finish(plan: Plan, state: TrainState, held_out: dict, about: dict, progress
         "seconds": round(state.seconds, 1), "params": sum(p.numel() for p in net.parameters()),
         "gmac": round(records.macs(net, size) / 1e9, 4),
     } | found  # fmt: skip
+    record |= {key: about[key] for key in ("division", "also_trained_on") if key in about}
     if others:
         record["elsewhere"] = dict(zip(plan.watch, others, strict=True))
     record["history"] = state.history

@@ -1,37 +1,34 @@
-"""The sets of a training run, opened."""
+"""The sets of a training run, opened as the command line asks, with what their readers say of them."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from handpose import data
 
 
-def open_sets(
-    sources: Sequence[str], split: str, held_out: Mapping[str, tuple[str, str]], reading: Mapping
-) -> tuple[list[tuple[str, object]], dict[str, object], dict[str, list[str]]]:
-    """Open what is trained on and what is scored; what their readers decided or left out goes to standard error.
+class Opener:
+    """Opens sets; what their readers decided or left out goes to standard error, once.
 
     Args:
-        sources: what is trained on, "NAME[:PATH]"; split: of them.
-        held_out: set and split by name.
-        reading: `joint_order` and `unturned`, for those sets that take them.
+        sources: all that will be opened, "NAME[:PATH]".
+        reading: `joint_order` and `unturned` of `data.open`, for those sets that take them.
 
-    Returns:
-        (NAME, samples) of each source, samples by name of each held-out set, and what was said of each by its source.
+    Attributes:
+        notes: what was said of each source.
 
     Raises:
-        handpose.data.DataError: a set is not there, or none takes what `reading` holds.
+        handpose.data.DataError: none of the sets takes what `reading` holds.
     """
-    how = data.reading([*sources, *(source for source, _ in held_out.values())], **reading)
-    notes: dict[str, list[str]] = {}
 
-    def opened(source: str, part: str):
-        samples = data.open(source, part, **how[source])
+    def __init__(self, sources: Iterable[str], reading: Mapping) -> None:
+        self.how = data.reading(list(sources), **reading)
+        self.notes: dict[str, list[str]] = {}
+
+    def __call__(self, source: str, split: str):
+        """A split of one of the sets, an object with ``len`` and ``[i] -> Sample``; DataError where it is not there."""
+        samples = data.open(source, split, **self.how[source])
         for note in getattr(samples, "notes", []):
-            if note not in notes.setdefault(source, []):
-                notes[source].append(note)
+            if note not in self.notes.setdefault(source, []):
+                self.notes[source].append(note)
                 print(f"note: {source.partition(':')[0]}: {note}", file=sys.stderr)
         return samples
-
-    first = [(source.partition(":")[0], opened(source, split)) for source in sources]
-    return first, {name: opened(*place) for name, place in held_out.items()}, notes

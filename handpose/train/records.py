@@ -3,6 +3,7 @@
 import math
 import platform
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -51,6 +52,12 @@ def method(config: Config) -> str:
     if network.kind != "msahp":
         return network.kind
     return "none" if not network.attention else "control" if network.control else "msahp"
+
+
+def short_names(sources: Sequence[str]) -> list[str]:
+    """Data sets "NAME[:PATH]" without their paths, where that tells them apart."""
+    short = [source.partition(":")[0] for source in sources]
+    return [name if short.count(name) == 1 else source for name, source in zip(short, sources, strict=True)]
 
 
 def macs(net: nn.Module, size: int) -> int:

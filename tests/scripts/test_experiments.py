@@ -1,6 +1,7 @@
 """Tables of runs: what is missing is run, what is there is left alone, and methods are compared in pairs."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -125,8 +126,9 @@ def test_several_runs_at_once_leave_the_records_of_one_by_one(monkeypatch, table
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to another process")
-def test_stopping_several_runs_at_once_saves_them_all(table):
-    """Ctrl-C, or the end of --minutes: every process saves its run and ends; another call would go on with them."""
+@pytest.mark.parametrize("to", ["SIGINT", "SIGTERM", "SIGTERM to all"])
+def test_stopping_several_runs_at_once_saves_them_all(table, to):
+    """Ctrl-C, the end of --minutes, a cluster: every process saves its run and ends; another call goes on with them."""
     text = table.read_text().replace("steps = 2", "steps = 5000").replace('init = "first"\n', "")
     table.write_text(text)
     script = ROOT / "data_scripts" / "run_experiments.py"
@@ -134,17 +136,22 @@ def test_stopping_several_runs_at_once_saves_them_all(table):
         [sys.executable, str(script), str(table), "--out", str(table.parent / "runs"), "--results",
          str(table.parent / "results"), "--device", "cpu", "--jobs", "2"], stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as a shell starts it in the background
+        start_new_session=True,
     ) as process:  # fmt: skip
         checkpoints = [table.parent / "runs" / "tiny" / f"{m}-s0" / "checkpoint.pt" for m in ("first", "tuned")]
         try:
             until = time.monotonic() + 120
             while not all(c.exists() for c in checkpoints) and process.poll() is None and time.monotonic() < until:
                 time.sleep(0.2)
-            process.send_signal(signal.SIGINT)
+            if to == "SIGTERM to all":  # the runs, and twice, as clusters do
+                os.killpg(process.pid, signal.SIGTERM)
+                time.sleep(0.2)
+            process.send_signal(signal.SIGINT if to == "SIGINT" else signal.SIGTERM)
             error = process.communicate(timeout=60)[1]
         finally:
             process.kill()
     assert process.returncode == 130 and error.count("and saved; go on with --resume") == 2
+    assert "Traceback" not in error
     assert all(c.exists() for c in checkpoints) and not (table.parent / "results").exists()
 
 
@@ -177,3 +184,25 @@ def test_paired_differences():
     mixed = np.stack([target, worse])
     found = metrics.paired(mixed, worse[None], target, visible, groups, repeats=200)["pck_box"]["0.1"]
     assert found["difference"] == pytest.approx(5 / 21) and np.allclose(found["interval"], [0, 10 / 21])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to send to another process")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_sigterm_while_hands_are_read_ends_in_one_line(table, jobs):
+    """Not only amid the steps: before them, and while the end is scored, nothing answers but the program itself."""
+    table.write_text(table.read_text().replace('data = ["hand', 'data = ["synthetic:5000", "hand'))
+    script, out = ROOT / "data_scripts" / "run_experiments.py", table.parent / "runs"
+    with subprocess.Popen(
+        [sys.executable, str(script), str(table), "--out", str(out), "--results", str(table.parent / "results"),
+         "--device", "cpu", "--jobs", jobs, "--only", "first"], stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"HANDPOSE_CACHE": str(table.parent / "cache")}, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            until = time.monotonic() + 120
+            while not list(out.glob("*/*/.lock")) and process.poll() is None and time.monotonic() < until:
+                time.sleep(0.1)
+            process.send_signal(signal.SIGTERM)
+            error = process.communicate(timeout=60)[1]
+        finally:
+            process.kill()
+    assert process.returncode == 130 and "stopped; call it again to go on" in error and "Traceback" not in error

@@ -446,22 +446,31 @@ def test_a_full_disk_costs_nothing_that_was_saved(photos, out, monkeypatch):
 class Window:
     """Stands in for OpenCV's window; a script of keys and mouse events plays on it."""
 
-    def __init__(self, monkeypatch, acts):
-        self.acts, self.shown, self.open = list(acts), [], False
+    def __init__(self, monkeypatch, acts, screen=(1366, 768)):
+        self.acts, self.shown, self.open, self.screen, self.size = list(acts), [], False, screen, (0, 0)
         monkeypatch.setattr(script, "check_display", lambda: None)
         monkeypatch.setattr(cv2, "namedWindow", self.named)
         monkeypatch.setattr(cv2, "setMouseCallback", lambda title, handler: setattr(self, "handler", handler))
         monkeypatch.setattr(cv2, "imshow", lambda title, picture: self.shown.append(picture.shape))
         monkeypatch.setattr(cv2, "waitKeyEx", self.wait)
         monkeypatch.setattr(cv2, "getWindowProperty", lambda title, which: float(self.open))
+        monkeypatch.setattr(cv2, "resizeWindow", lambda title, *size: setattr(self, "size", size))
+        monkeypatch.setattr(cv2, "setWindowProperty", lambda *_: setattr(self, "size", self.screen))
+        monkeypatch.setattr(cv2, "getWindowImageRect", lambda title: (0, 0, *self.size))
+        monkeypatch.setattr(cv2, "moveWindow", lambda title, *place: setattr(self, "place", place))
+        monkeypatch.setattr(cv2, "destroyWindow", lambda title: self.shown.clear())
 
     def named(self, *arguments):
         self.open = True
 
     def wait(self, delay):
+        if self.size == self.screen:  # filled, to be measured
+            return -1
         act = self.acts.pop(0)
         if act == "close":
             self.open = False
+        elif isinstance(act, list):
+            self.size = tuple(act)
         elif isinstance(act, tuple):
             self.handler(*act, 0, None)
         elif isinstance(act, BaseException):
@@ -492,7 +501,7 @@ def test_bad_photos_among_good_ones(photos, out, tmp_path, monkeypatch, capsys):
     assert len(lines) == 3 and all(sum(name in line for line in lines) == 1 for name in ("broken", "0.jpg", "gone"))
     assert list(saved(out)) == ["anna/0.png", "ben/1.png", "ben/2.png"] and not window.acts
     assert saved(out)["anna/0.png"]["keypoints"][0] is not None
-    assert set(window.shown) == {(1000, 936, 3)}
+    assert set(window.shown) == {(658, 594, 3)}  # on a screen of 1366 x 768, with its frame
     Window(monkeypatch, "")
     assert run(tmp_path / "gone.png", tmp_path / "ben" / "0.jpg", "--out", out, "--no-prediction") == 1
     assert "none of these photos" in capsys.readouterr().err.strip().splitlines()[-1]
@@ -518,6 +527,61 @@ def test_ended_from_outside_nothing_is_lost(photos, out, monkeypatch, end, statu
     assert saved(out)["anna/0.png"]["keypoints"][0] is not None
     Window(monkeypatch, "q")
     assert run(*photos, "--out", out, "--no-prediction") == 0
+
+
+@pytest.mark.parametrize("screen", [(1366, 768), (2560, 1440), (800, 600)])
+@pytest.mark.parametrize(("width", "height"), [(128, 128), (400, 100), (90, 160)])
+def test_the_window_fits_its_screen(tmp_path, out, monkeypatch, screen, width, height):
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((height, width, 3), np.uint8))
+    window = Window(monkeypatch, "xq", screen)
+    assert run(tmp_path / "a.png", "--out", out, "--no-prediction") == 0
+    ((high, wide, _),) = set(window.shown)
+    assert wide <= screen[0] - 20 and high <= screen[1] - 110  # beside the frame and the desktop's bars
+    assert wide == screen[0] - 20 or high == screen[1] - 110  # and as large as that
+    assert window.place[0] + wide < screen[0] and window.place[1] + 30 + high < screen[1]  # below its title
+    window = Window(monkeypatch, "xq", screen)
+    assert run(tmp_path / "a.png", "--out", out, "--no-prediction", "--max-side", 500) == 0
+    assert max(max(shape) for shape in window.shown) <= 500
+
+
+def test_a_window_is_resized(photos, out, monkeypatch):
+    """What is drawn has the window's size, and a click means the place under it."""
+    window = Window(monkeypatch, [[900, 464], (DOWN, 450, 200), (UP, 450, 200), [700, 700], "q"])
+    assert run(photos[0], "--out", out, "--no-prediction") == 0
+    assert window.shown[1] == (464, 900, 3) and window.shown[-1] == (700, 700, 3)
+    assert saved(out)["anna/0.png"]["keypoints"][0] == pytest.approx((63.66, 63.66), abs=0.05)
+    labelling = labelling_of(out, photos)
+    for size in ((700, 500), (640, 900), (100, 50)):
+        labelling.resize(size)
+        assert labelling.view.scale == labelling.view.fit
+        assert labelling.picture().shape == (max(size[1], 240 + BAR), max(size[0], 320), 3)
+        x, y = labelling.view.to_photo(labelling.view.canvas / 2 - 0.5)
+        assert (x, y) == pytest.approx((63.5, 63.5))
+    labelling.resize((700, 500))
+    labelling.mouse(MOVE, 350, 218)
+    keys(labelling, "++++")
+    scale, middle = labelling.view.scale, labelling.view.to_photo(labelling.view.canvas / 2 - 0.5)
+    labelling.resize((720, 520))
+    assert labelling.view.scale == scale
+    assert labelling.view.to_photo(labelling.view.canvas / 2 - 0.5) == pytest.approx(middle)
+
+
+def test_closing_the_window_is_like_q(photos, out, monkeypatch, capsys):
+    """Where the disk does not take the labels, the window comes back and says so; closed again, it is the end."""
+    kinds = []
+
+    def full(descriptor):
+        kinds.append("tried")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "fsync", full)
+        Window(monkeypatch, ["x", "close", "x", "close", "close"])
+        assert run(*photos, "--out", out, "--no-prediction") == 1
+    one_line(capsys, "NOT SAVED", out, "No space left")
+    assert len(kinds) >= 3
+    Window(monkeypatch, ["x", "close"])
+    assert run(*photos, "--out", out, "--no-prediction") == 0 and "anna/0.png" in saved(out)
 
 
 def test_a_disk_that_stays_full_is_told(photos, out, monkeypatch, capsys):

@@ -61,6 +61,7 @@ class Coco:
             raise DataError(f"{self.NAME} has no split {split!r}; choose one of {', '.join(SPLITS)}")
         if path is None:
             raise DataError(f"{self.NAME} needs its label file or folder: {self.NAME}:labels.json")
+        self.undivided, self.file = Path(path).is_file(), Path(path)  # see `handpose.data.division`
         self._read(exports.label_files(Path(path), split), joint_order, unturned)
 
     def _read(self, files: list[Path], joint_order: str | None, unturned: bool) -> None:

@@ -41,13 +41,15 @@ class OneHand10K(Coco):
     ) -> None:  # fmt: skip
         if split not in SPLITS:
             raise DataError(f"{self.NAME} has no split {split!r}; choose one of {', '.join(SPLITS)}")
-        if path is None or not str(path).endswith((".json", ".json.gz")):
+        self.undivided = path is not None and str(path).endswith((".json", ".json.gz"))  # see `data.division`
+        if not self.undivided:
             if split not in self.FILES:
                 raise DataError(f"a folder of {self.NAME} has no split {split!r}, only {' and '.join(self.FILES)}")
             root = locate(self.NAME, path)
             places = [root / "annotations" / self.FILES[split], root / self.FILES[split]]
             path = next((place for place in places if place.is_file()), places[0])
-        self._read([Path(path)], joint_order, unturned)
+        self.file = Path(path)
+        self._read([self.file], joint_order, unturned)
 
     def group(self, row: Row) -> str:
         """A block of picture ids."""

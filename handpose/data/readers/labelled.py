@@ -162,12 +162,14 @@ class Labelled:
 
     Args:
         path: the label file, ``.json``.
-        split: "train", "val" and "all" are the same: a file is one set. Keep a second file to validate on.
+        split: "train", "val" and "all" are the same: a file is one set, which a training divides to validate on it.
 
     Raises:
         DataError: see `read`; a picture that is not there; or no picture. ``[i]`` raises it for a picture
             that cannot be read or has another size than its entry says.
     """
+
+    undivided = True  # see `handpose.data.division`
 
     def __init__(self, path: str | os.PathLike, split: str = "all") -> None:
         if split not in SPLITS:

@@ -1,0 +1,216 @@
+"""Never trained and scored on the same hands; labels that changed; what scoring needs, before the first step."""
+
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from handpose.data import DataError, SyntheticHands, division
+from handpose.data import open as open_set
+from handpose.study import compare
+from handpose.train import config, heldout, loop, monitor, pose, train
+from handpose.train.checkpoint import TrainingError
+from tests.train.test_training import TINY, stop_at
+
+NUMBER = 12
+
+
+@pytest.fixture(scope="module")
+def hands():
+    return [SyntheticHands(size=64, split="test")[i] for i in range(NUMBER)]
+
+
+@pytest.fixture
+def folder(tmp_path, hands):
+    """One's own photos, six folders of two: labels.json of the labelling window, and coco.json, with the same hands."""
+    entries, images, annotations = [], [], []
+    for i, hand in enumerate(hands):
+        name = f"person{i // 2}/{i}.png"
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / name), hand.image[..., ::-1])
+        points = [p if v else None for p, v in zip(hand.keypoints.tolist(), hand.visible, strict=True)]
+        entries.append({"path": name, "width": 64, "height": 64, "keypoints": points, "box": None, "shape": None})
+        images.append({"id": 100 * i, "file_name": name, "width": 64, "height": 64})
+        triples = [[*map(float, p), 2] if v else [0, 0, 0] for p, v in zip(hand.keypoints, hand.visible, strict=True)]
+        annotations.append({"id": i, "image_id": 100 * i, "keypoints": sum(triples, [])})
+    from handpose.skeleton import JOINTS
+
+    content = {"format": "handpose.keypoints/1", "order": list(JOINTS), "images": entries}
+    (tmp_path / "labels.json").write_text(json.dumps(content))
+    (tmp_path / "coco.json").write_text(json.dumps({"images": images, "annotations": annotations}))
+    (tmp_path / "tiny.toml").write_text(TINY.replace("steps = 8", "steps = 4"))
+    return tmp_path
+
+
+def run(folder, source, out="run", **arguments):
+    return train(config.load(folder / "tiny.toml"), [source], folder / out, progress=False, **arguments)
+
+
+def trained_on(monkeypatch):
+    """The ids of the hands that the runs to come are trained on."""
+    found, whole = [], pose._batch_loss
+
+    def batch_loss(plan, state, sets, scenery):
+        found.extend(i for c in sets for i in c.ids)
+        return whole(plan, state, sets, scenery)
+
+    monkeypatch.setattr(pose, "_batch_loss", batch_loss)
+    return found
+
+
+def never(monkeypatch):
+    """Let the first step of a run fail the test."""
+    monkeypatch.setattr(loop, "set_rate", lambda *_: pytest.fail("a step was made"))
+
+
+@pytest.mark.parametrize("source", ["labelled:{}/labels.json", "coco:{}/coco.json"])
+@pytest.mark.parametrize("named", [False, True])
+def test_a_set_without_splits_is_divided(folder, source, named, monkeypatch, capsys):
+    source, trained = source.format(folder), trained_on(monkeypatch)
+    record = run(folder, source, validate=source if named else None, val_fraction=0.3)
+    about = record["division"]
+    assert record["images"] == len(about["held_out"]) == about["val"] and about["fraction"] == 0.3
+    assert about["train"] + about["val"] == NUMBER == len(trained) + len(about["held_out"]) and about["val"] in (3, 4)
+    assert not set(trained) & set(about["held_out"])
+    if source.startswith("labelled"):  # whole folders, of which there are six
+        assert about["by"] == "group" and about["val"] == 4
+        assert not {i.split("/")[0] for i in trained} & {i.split("/")[0] for i in about["held_out"]}
+    assert "has no splits of its own and is divided" in capsys.readouterr().err
+    assert run(folder, source, "again", seed=7, val_fraction=0.3)["division"] == about  # as for every seed
+
+
+@pytest.mark.parametrize("other", ["copy", "link", "reader", "spelling"])
+def test_the_same_hands_under_another_name(folder, other, monkeypatch):
+    """They are divided, or refused before the first step; never is a hand on both sides."""
+    source = f"coco:{folder}/coco.json"
+    if other == "copy":
+        shutil.copy(folder / "coco.json", folder / "else.json")
+        validate = f"coco:{folder}/else.json"
+    elif other == "link":
+        (folder / "else.json").symlink_to(folder / "coco.json")
+        validate = f"onehand10k:{folder}/else.json"
+    elif other == "spelling":
+        validate = f"coco:{folder}/person0/../coco.json"
+    else:
+        validate = f"labelled:{folder}/labels.json"  # another form of label, the same pictures
+        never(monkeypatch)
+        with pytest.raises(TrainingError, match="12 of the 12 pictures that it is scored on are also trained on"):
+            run(folder, source, validate=validate)
+        assert not (folder / "run" / "record.json").exists()
+        return
+    trained = trained_on(monkeypatch)
+    record = run(folder, source, validate=validate)
+    assert len(record["division"]["held_out"]) == record["images"] < NUMBER
+    assert not set(trained) & set(record["division"]["held_out"])
+
+
+def test_pictures_copied_to_another_folder_are_known_again(folder, monkeypatch):
+    shutil.copytree(folder / "person0", folder / "copied")
+    content = json.loads((folder / "labels.json").read_text())
+    content["images"] = [e | {"path": e["path"].replace("person0", "copied")} for e in content["images"][:2]]
+    (folder / "mine.json").write_text(json.dumps(content))
+    never(monkeypatch)
+    with pytest.raises(TrainingError, match="2 of the 2 pictures"):
+        run(folder, f"labelled:{folder}/labels.json", validate=f"labelled:{folder}/mine.json")
+    with pytest.raises(TrainingError, match="of the . pictures that it is scored on are also trained on"):
+        train(config.load(folder / "tiny.toml"), [f"labelled:{folder}/labels.json", f"coco:{folder}/coco.json"],
+              folder / "two", progress=False)  # fmt: skip
+
+
+def test_another_set_to_validate_on_is_taken_whole(folder):
+    content = json.loads((folder / "labels.json").read_text())
+    halves = content["images"][:6], content["images"][6:]
+    for name, half in zip("ab", halves, strict=True):
+        (folder / f"{name}.json").write_text(json.dumps(content | {"images": half}))
+    record = run(folder, f"labelled:{folder}/a.json", validate=f"labelled:{folder}/b.json")
+    assert record["images"] == 6 and "division" not in record and "also_trained_on" not in record
+    with pytest.raises(TrainingError, match="--val-fraction 0.2: nothing is divided"):
+        run(folder, f"labelled:{folder}/a.json", "no", validate=f"labelled:{folder}/b.json", val_fraction=0.2)
+
+
+def test_a_watched_set_that_is_trained_on_is_noted(folder, capsys):
+    source = f"labelled:{folder}/labels.json"
+    record = run(folder, source, watch=[f"{source}/all"])
+    name = f"{source}/all"
+    assert record["also_trained_on"] == {name: record["division"]["train"]}
+    assert f"{name}: {record['division']['train']} of the 12 pictures" in capsys.readouterr().err
+
+
+def test_what_is_compared_later_is_what_was_held_out(folder):
+    source = f"labelled:{folder}/labels.json"
+    record = run(folder, source)
+    part = heldout.scored(open_set(source, "val"), record["division"])
+    assert [part[i].id for i in range(len(part))] == record["division"]["held_out"]
+    (folder / "tiny.toml").write_text(TINY.replace("steps = 8", "steps = 5"))
+    run(folder, source, "other")
+    found = compare.compare([folder / name / "record.json" for name in ("run", "other")])
+    assert found["images"] == record["images"]
+    assert found["scores"]["run"]["0"]["epe_mean_px"] == pytest.approx(record["metrics"]["epe_mean_px"], abs=1e-6)
+    content = json.loads((folder / "labels.json").read_text())
+    content["images"] = content["images"][:9]
+    (folder / "labels.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match="the set is another than when the run began"):
+        heldout.scored(open_set(source, "val"), record["division"])
+
+
+@pytest.fixture
+def begun(folder):
+    """A run on one's own labels that was stopped at its second step."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(monitor.Interrupted):
+        stop_at(patch, 2)
+        run(folder, f"labelled:{folder}/labels.json")
+    return folder
+
+
+@pytest.mark.parametrize("which", ["trained", "scored"])
+def test_resume_on_labels_that_have_changed_is_refused(begun, which):
+    source = f"labelled:{begun}/labels.json"
+    held_out = division.divide(open_set(source)).held_out
+    content = json.loads((begun / "labels.json").read_text())
+    entry = next(e for e in content["images"] if (e["path"] in held_out) == (which == "scored"))
+    before, joint = (begun / "labels.json").read_text(), [p is not None for p in entry["keypoints"]].index(True)
+    entry["keypoints"][joint][0] += 0.5
+    (begun / "labels.json").write_text(json.dumps(content))
+    with pytest.raises(TrainingError, match=r"checkpoint.pt: the labels of .* have changed since the run began"):
+        run(begun, source, resume=True)
+    (begun / "labels.json").write_text(before)
+    assert run(begun, source, resume=True)["steps"] == 4
+
+
+def test_resume_on_other_pictures_is_noted(begun, capsys):
+    image = cv2.imread(str(begun / "person0" / "0.png"))
+    cv2.imwrite(str(begun / "person0" / "0.png"), 255 - image)
+    assert run(begun, f"labelled:{begun}/labels.json", resume=True)["steps"] == 4
+    assert "note: pictures of labelled" in capsys.readouterr().err
+
+
+def test_resume_with_another_fraction_is_refused(begun):
+    with pytest.raises(TrainingError, match=r"another val_fraction \(None, not 0.5\)"):
+        run(begun, f"labelled:{begun}/labels.json", resume=True, val_fraction=0.5)
+
+
+@pytest.mark.parametrize("fault", ["gone", "size", "scale"])
+def test_what_cannot_be_scored_is_told_before_the_first_step(folder, fault, monkeypatch):
+    content = json.loads((folder / "labels.json").read_text())
+    for name, half in zip("ab", (content["images"][:6], content["images"][6:]), strict=True):
+        (folder / f"{name}.json").write_text(json.dumps(content | {"images": half}))
+    never(monkeypatch)
+    error, named = DataError, "person4/9.png"
+    if fault == "gone":
+        (folder / named).write_bytes((folder / named).read_bytes()[:30])
+    elif fault == "size":
+        cv2.imwrite(str(folder / named), np.zeros((64, 65, 3), np.uint8))
+    else:
+        error, whole = TrainingError, heldout.evaluate.evaluate
+
+        def score(net, hands, **how):  # as of a hand by whose scale nothing can be divided
+            if named in hands.ids:
+                raise ValueError("a scale is zero")
+            return whole(net, hands, **how)
+
+        monkeypatch.setattr(heldout.evaluate, "evaluate", score)
+    with pytest.raises(error, match=named):
+        run(folder, f"labelled:{folder}/a.json", validate=f"labelled:{folder}/b.json")
+    assert not (folder / "run" / "checkpoint.pt").exists()
