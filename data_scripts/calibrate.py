@@ -19,11 +19,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from handpose import HandPose, confidence, data, pretrained, skeleton
+from handpose import HandPose, confidence, data, files, pretrained, skeleton
 from handpose.data import scenes
 from handpose.detector import HandDecNet, box_to_keypoint_extent, iou
 from handpose.pipeline import THRESHOLD
-from handpose.train import records
 
 LOWEST = 0.1  # detections with less confidence are not looked at
 COMPLETE = ("wild/scenes-val", "windows")  # every hand there is labelled, so what else is found is none
@@ -140,7 +139,7 @@ def main() -> int:
         "recall_at_alarms": {name: recalls(by, found, test, groups)
                              for name, by in (("both", sure), ("detector alone", said))},
     }  # fmt: skip
-    records.write_json(Path(asked.out), about)
+    files.write_json(Path(asked.out), about)
     print(f"{asked.out}: {about['calibration']['both']}")
     return 0
 

@@ -224,8 +224,7 @@ def detect(
 
     Args:
         net: in evaluation mode; its device is used. images: (H, W, 3) uint8 each.
-        threshold: least confidence, 0 to 1. most: at most this many boxes a picture.
-        overlap: of two boxes with a larger IoU the weaker is dropped (non-maximum suppression).
+        threshold: least confidence, 0 to 1. overlap: IoU above which the weaker box is dropped. most: boxes a picture.
 
     Returns:
         For each picture boxes (n, 4) float32 in its pixels, clipped to it, and confidences (n,) float32.
@@ -238,7 +237,8 @@ def detect(
         kept = np.flatnonzero(scores >= threshold)
         boxes = (decode(offsets[0].cpu()[kept], default[kept]).numpy() + 0.5) / factor - 0.5
         boxes = np.clip(boxes, -0.5, np.array(image.shape[1::-1] * 2) - 0.5).astype(np.float32)
-        chosen = nms(boxes, scores[kept], overlap)[:most]
+        inside = (boxes[:, 2:] - boxes[:, :2] >= 1).all(1)  # of a box beside the picture nothing is left
+        chosen = [i for i in nms(boxes, scores[kept], overlap) if inside[i]][:most]
         found.append((boxes[chosen], scores[kept][chosen]))
     return found
 
