@@ -20,7 +20,7 @@ KEYS = ("bias", "detector", "keypoints", "usual", "alone")
 
 @dataclasses.dataclass(frozen=True)
 class Confidence:
-    """The fitted numbers; called with the detector's confidences and the key-points' mean scores (n,), both 0 to 1."""
+    """The fitted numbers; called with the detector's and key-points' mean scores (n,), 0 to 1 (Chapter 3)."""
 
     bias: float
     detector: float  # weight of the logit of the detector's confidence

@@ -1,4 +1,4 @@
-"""From a picture to the square crop that the network sees, and back (section 3.3; Chapters 4, 5 and 11).
+"""From a picture to the square crop that the network sees, and back (section 3.3; Chapters 3, 4, 5 and 11).
 
 A crop is an affine map from pixels of the picture to pixels of the crop, a (2, 3) float64 array. All
 pixel coordinates count centres at whole numbers, OpenCV's way.

@@ -18,7 +18,7 @@ import torch
 
 from handpose import gesturenet, metrics, posenet, skeleton
 from handpose.data.readers import rwth
-from handpose.data.synthetic.alphabet import GERMAN_ALPHABET
+from handpose.data.synthetic import GERMAN_ALPHABET
 from handpose.study import paper, reproduce
 from handpose.train import config
 from handpose.train.schedule import learning_rate

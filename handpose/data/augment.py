@@ -27,7 +27,7 @@ class Crop:
 
 @dataclass(frozen=True)
 class Augment:
-    """Everything beyond the paper's centre noise; all zero is the paper's."""
+    """Everything beyond the paper's centre noise; all zero is the paper's (Chapter 7)."""
 
     rotation: float = 0.0  # degrees, standard deviation
     turn: float = 0.0  # probability of a turn by any angle instead

@@ -26,7 +26,7 @@ class Interrupted(TrainingError):
 
 @dataclass
 class Monitor:
-    """Stands beside `loop.fit`.
+    """Stands beside `loop.fit` (Chapter 7).
 
     Args:
         state: the run.

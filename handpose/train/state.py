@@ -12,7 +12,7 @@ from handpose.train.schedule import Schedule
 
 @dataclass
 class TrainState:
-    """A network under training.
+    """A network under training (Chapter 7).
 
     Attributes:
         net: on its device, in channels-last order.

@@ -15,6 +15,13 @@ from book._ext import symbols
 from book._ext.symbols import chapters_of, used
 
 EXEMPT = {  # modules that no chapter teaches
+    "average_precision": "by hand in Chapter 3; the package's is pycocotools'",
+    "batch": "photographs of `handpose predict`, one after the other",
+    "compare": "behind `handpose compare`, which does what Chapter 9 does",
+    "curves": "files to look at while a run goes on",
+    "listing": "which files `handpose predict` takes",
+    "reading": "opens what a command line names",
+    "sheet": "behind `handpose data show`",
     "checkpoint": "what a training writes",
     "capture": "frames of videos and cameras",
     "config": "TOML into dataclasses; what can be set stands in the files",

@@ -55,7 +55,7 @@ BLOCK = re.compile(r"^(`{3,}|:{3,})(\{[\w-]+\})?([^\n]*\n)(.*?)^\1 *$", re.M | r
 OUTSIDE = [  # what is no prose of ours, or no result
     r"\A---\n.*?^---\n", r"<!-- (\w+) -->.*?<!-- /\1 -->", r"^\$\$.*?\$\$",
     r"`[^`\n]*`", r"\$[^$\n]*\$", r"\]\([^)\n]*\)", r"<[^>\n]*>", r"^:\w+:.*?$",
-    r"\b[Ss]ections? \d\.\d", r"\bCC BY[-A-Z]* 4\.0", r"\bPython 3\.\d+(?: or 3\.\d+)?",
+    r"\b[Ss]ections? \d\.\d", r"\bCC BY[-A-Z]* 4\.0", r"\bPython 3\.\d+(?: (?:or|to) 3\.\d+)?",
     r"\b95 % (?:bootstrap )?intervals?", r"[Ww]ilson's 95 %",
 ]  # fmt: skip
 
