@@ -49,9 +49,9 @@ def began(record: dict) -> str:
     before = record.get("before")
     if not before:
         return ""
-    minutes, sources = before["seconds"] / 60, ", ".join(before["data"])
-    return (f"{began(before)}{before['steps']:,} steps of {before.get('batch', 24)} on {sources} ({minutes:.0f} minutes), and from "
-            "these weights ")  # fmt: skip
+    on = f" on {', '.join(before['data'])}" if "data" in before else ""
+    return (f"{began(before)}{before['steps']:,} steps of {before.get('batch', 24)}{on} ({before['seconds'] / 60:.0f} minutes), "
+            "and from these weights ")  # fmt: skip
 
 
 def turned_table(record: dict) -> str:
