@@ -13,7 +13,7 @@
 Call it again with the same --out to go on: a run goes on from its checkpoint, and what is done is not done anew. On a
 machine that forgets, only the folder `results` in --out need be carried home: at most six files, each whole whenever
 the machine is taken away. To go on from there, give --init results/best.safetensors and another --out.
-Needs torch, numpy, opencv, safetensors and tqdm, and no other file than the packed one.
+Needs torch, numpy, opencv, safetensors, pillow, platformdirs and tqdm, and no other file than the packed one.
 """
 
 import argparse

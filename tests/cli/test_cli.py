@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -27,7 +28,7 @@ def photos(tmp_path_factory):
 def test_predict_prints_and_draws(photos, tmp_path, capsys):
     assert main(["predict", str(photos / "hand0.jpg"), "--draw", str(tmp_path / "out.png"), "--device", "cpu"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("hand 1 of 1, confidence 0.") and len(lines) == 22
+    assert re.match(r"hand 1 of 1, confidence (0\.[5-9]\d|1\.00), box ", lines[0]) and len(lines) == 22
     assert lines[1].split()[0] == "wrist" and "score" in lines[21]
     drawn, photo = cv2.imread(str(tmp_path / "out.png")), cv2.imread(str(photos / "hand0.jpg"))
     assert drawn.shape == photo.shape and (drawn != photo).any()

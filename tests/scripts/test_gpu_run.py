@@ -15,7 +15,7 @@ from handpose.data import packed
 from tests.conftest import ROOT
 
 # What a bare machine may lack. Python runs this file at its start if it finds it, in every process of the script.
-BARE = "import sys\nfor name in ('scipy', 'matplotlib', 'requests', 'PIL'):\n    sys.modules[name] = None\n"
+BARE = "import sys\nfor name in ('scipy', 'matplotlib', 'requests'):\n    sys.modules[name] = None\n"
 
 
 @pytest.fixture(scope="module")
