@@ -85,7 +85,7 @@ def exercise_notebook(source: Path) -> tuple[nbformat.NotebookNode, list[str]]:
             cells.append(nbformat.v4.new_markdown_cell(text.strip()))
     if any("check(" in cell.source for cell in cells if cell.cell_type == "code"):
         first = next(i for i, cell in enumerate(cells) if cell.cell_type == "code")
-        cells.insert(first, nbformat.v4.new_code_cell("from handpose import exercises"))
+        cells.insert(first, nbformat.v4.new_code_cell("from handpose.book import exercises"))
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number:03d}"
     made = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": whole.metadata.kernelspec})

@@ -83,7 +83,8 @@ def public(module) -> list[Entry]:
             kind = "exception" if failing else "class" if inspect.isclass(value) else "function"
             home = value.__module__
         elif name not in constants:  # a package's own list may offer a constant of one of its modules
-            for part in (v for v in vars(module).values() if inspect.ismodule(v)):
+            parts = [v for v in vars(module).values() if inspect.ismodule(v) and v.__name__.startswith("handpose.")]
+            for part in parts:
                 if name in comments(part):
                     home, comment = part.__name__, comments(part)[name]
         entries.append(Entry(f"{module.__name__}.{name}", value, kind, home, comment))

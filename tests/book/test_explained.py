@@ -48,7 +48,6 @@ WAITING = {
     f"handpose.{name}"
     for name in (
         "train.pose.Plan",
-        "train.loop.keep_freed_memory",
         "study.detection.QuickScores",
         "study.detection.recall",
         "study.detection.recall_by_size",
