@@ -6,7 +6,6 @@ hands were right: of those with a confidence of 0.8, eight in ten. `data_scripts
 """
 
 import dataclasses
-import functools
 import json
 import os
 from pathlib import Path
@@ -33,7 +32,7 @@ class Confidence:
         return sigmoid(self.bias + self.detector * logit(detected) + self.keypoints * np.asarray(mean_scores))
 
     def of_keypoints(self, mean_scores: np.ndarray) -> np.ndarray:
-        """The same from the key-points alone: of a followed hand, for which the detector does not look."""
+        """The same from the key-points' mean scores (n,) alone, (n,): of followed hands, without a detector."""
         return sigmoid(self.alone[0] + self.alone[1] * np.asarray(mean_scores))
 
     def floor(self, threshold: float) -> float:
@@ -46,14 +45,14 @@ DETECTOR_ALONE = Confidence(bias=0.0, detector=1.0, keypoints=0.0)
 
 
 def logit(probability: np.ndarray) -> np.ndarray:
-    """The inverse of `sigmoid`; infinite at 0 and 1."""
+    """The inverse of `sigmoid`, of any shape, (...) to (...); infinite at 0 and 1."""
     with np.errstate(divide="ignore"):
         probability = np.asarray(probability, np.float64)
         return np.log(probability) - np.log1p(-probability)
 
 
 def sigmoid(value: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-value)), without overflow."""
+    """1 / (1 + exp(-value)), of any shape, (...) to (...), without overflow."""
     return 0.5 * (1 + np.tanh(np.asarray(value, np.float64) / 2))
 
 
@@ -92,6 +91,11 @@ def _newton(inputs: np.ndarray, right: np.ndarray, decay: float = 1e-3) -> list[
 def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> dict:
     """How far a confidence can be believed.
 
+    Args:
+        confidence: (n,) 0 to 1.
+        right: (n,) bool.
+        bins: of equal width.
+
     Returns:
         ``brier``: mean squared difference from what was right (0 or 1); ``error``: mean distance between confidence and
         the part that was right, over bins of equal width, each by its size; ``bins``: [detections, mean confidence,
@@ -110,7 +114,6 @@ def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> di
     return {"brier": round(float(np.mean((confidence - right) ** 2)), 4), "error": round(float(error), 4), "bins": rows}
 
 
-@functools.cache
 def bundled() -> Confidence:
     """That of the bundled detector and pose network."""
     return read(pretrained.bundled().with_name("confidence.json"))

@@ -21,8 +21,7 @@ SIZE = 256  # side of the input in pixels
 STRIDES = (8, 16, 32, 64)  # pixels per cell of the four maps
 SIDES = ((0.09, 0.13), (0.19, 0.27), (0.38, 0.52), (0.66, 0.86))  # of each map's anchors, as parts of the input's side
 RATIOS = (0.4, 0.75, 1.35)  # width over height
-VARIANCES = (0.1, 0.2)  # SSD's scale of the offsets: of the centre, of the size
-MATCH = 0.5  # an anchor with at least this IoU is a positive
+VARIANCES, MATCH = (0.1, 0.2), 0.5  # SSD's scale of the offsets, of centre and size; least IoU of a positive anchor
 NEGATIVES, EMPTY = 3, 12  # hard negatives for every positive; in a picture without a hand
 BODY = 0.1  # flesh reaches past the joints: the detector's box is the key-points' plus this part a side
 
@@ -223,7 +222,8 @@ def detect(
     """Boxes of the hands in pictures, best first.
 
     Args:
-        net: in evaluation mode; its device is used. images: (H, W, 3) uint8 each.
+        net: in evaluation mode, on its device.
+        images: (H, W, 3) uint8 each.
         threshold: least confidence, 0 to 1. overlap: IoU above which the weaker box is dropped. most: boxes a picture.
 
     Returns:

@@ -75,7 +75,9 @@ class Api(SphinxDirective):
         text = []
         for name, found in symbols.reference()[page].items():
             file = name.replace(".", "/")
-            body = [f".. automodule:: {name}", "", f"`Source of {name} <../_modules/{file}.html>`__", ""]
+            body = [f".. automodule:: {name}", ""]
+            if any(entry.home == name for entry in found):  # of a package that only passes names on there is no page
+                body += [f"`Source of {name} <../_modules/{file}.html>`__", ""]
             for entry in found:
                 body += lines_of(entry)
             text += [f"# `{name.rpartition('.')[2]}`", "", "````{eval-rst}", *body, "````", ""]

@@ -78,7 +78,7 @@ def public(module) -> list[Entry]:
         if name.startswith("_") or inspect.ismodule(value):
             continue
         kind, home, comment = "data", module.__name__, constants.get(name, "")
-        if inspect.isfunction(value) or inspect.isclass(value):
+        if inspect.isfunction(inspect.unwrap(value)) or inspect.isclass(value):  # cached ones are wrapped
             failing = inspect.isclass(value) and issubclass(value, BaseException)
             kind = "exception" if failing else "class" if inspect.isclass(value) else "function"
             home = value.__module__

@@ -82,7 +82,7 @@ class Source:
             raise DataError(f"{self.name}: ends after {number} of {self.count} frames; it is cut off or damaged there")
 
     def numbered(self) -> Iterator[tuple[int, float, np.ndarray]]:
-        """The frames with their numbers, 0, 1, 2 and so on of a file, and their times in milliseconds.
+        """The frames (H, W, 3) uint8 with their numbers, 0, 1, 2 and so on of a file, and times in milliseconds.
 
         A camera's frame n is the one seen n / fps seconds after the first; numbers are left out where whoever takes the
         frames is slower.

@@ -22,7 +22,8 @@ def fit(state: TrainState, batch_loss: BatchLoss, monitor: Monitor, *, seed: int
 
     Args:
         state: changed in place.
-        batch_loss: draws a batch, runs the network, and says what is wrong with its answers.
+        batch_loss: draws a batch of B samples, runs the network, and says what is wrong with its answers: the loss (),
+            its parts () by name, and the samples' indices (B,).
         monitor: notes, looks, saves, and stops the run where it is asked to; see there for what it raises.
         seed: reaches every random choice.
     """

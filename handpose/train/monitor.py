@@ -78,7 +78,14 @@ class Monitor:
         self._asked = True
 
     def after_step(self, rate: float, loss: Tensor, parts: dict[str, Tensor], samples: Tensor) -> None:
-        """Note, look, save and stop, whatever is due."""
+        """Note, look, save and stop, whatever is due.
+
+        Args:
+            rate: the step's learning rate.
+            loss: () of the step.
+            parts: () each, by name.
+            samples: (B,) indices of those that made the batch.
+        """
         state = self.state
         last = state.step == state.schedule.steps
         self._pending.append((state.step - 1, samples, distributed.mean(loss)))

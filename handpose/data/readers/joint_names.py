@@ -109,7 +109,8 @@ def tips_first(points: np.ndarray, labelled: np.ndarray) -> bool | None:
     but for fists. It is said where both tell the same, over all hands.
 
     Args:
-        points: (N, 21, 2) pixels; labelled: (N, 21) bool.
+        points: (N, 21, 2) pixels.
+        labelled: (N, 21) bool.
 
     Returns:
         None where it cannot be told, or no hand has all joints of its four fingers and the wrist.

@@ -10,7 +10,7 @@ from pathlib import Path
 from handpose.data.common import DataError
 
 DEPTH = 20
-PLAIN = re.compile(r"""[^\[\]{},"'#&*!|>%@`]?[^\[\]{},#]*""")
+_PLAIN = re.compile(r"""[^\[\]{},"'#&*!|>%@`]?[^\[\]{},#]*""")
 
 
 def read(file: Path) -> dict:
@@ -137,7 +137,7 @@ def _flow(text: str, number: int, depth: int) -> tuple[object, str]:
         if end < 0:
             raise ValueError(f"line {number}: a quotation without an end")
         return text[1:end], text[end + 1 :]
-    found = (PLAIN if depth else re.compile(r"""[^&*!|>%@`"'].*|""")).match(text)[0]
+    found = (_PLAIN if depth else re.compile(r"""[^&*!|>%@`"'].*|""")).match(text)[0]
     if text and not found:
         raise ValueError(f"line {number}: {text[:40]!r} is not understood")
     return _plain(found), text[len(found) :]
