@@ -76,7 +76,7 @@ class Api(SphinxDirective):
         for name, found in symbols.reference()[page].items():
             file = name.replace(".", "/")
             body = [f".. automodule:: {name}", ""]
-            if any(entry.home == name for entry in found):  # of a package that only passes names on there is no page
+            if any(entry.home == name and entry.kind != "data" for entry in found):  # else there is no page of it
                 body += [f"`Source of {name} <../_modules/{file}.html>`__", ""]
             for entry in found:
                 body += lines_of(entry)
