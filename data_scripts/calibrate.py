@@ -127,7 +127,7 @@ def main() -> int:
     about = {
         "bias": fitted.bias, "detector": fitted.detector, "keypoints": fitted.keypoints, "usual": fitted.usual,
         "alone": list(fitted.alone),
-        "made_by": "python data_scripts/calibrate.py",
+        "made_by": f"python data_scripts/calibrate.py --limit {asked.limit}",
         "weights_sha256": {k: hashlib.sha256(Path(v).read_bytes()).hexdigest() for k, v in chosen.items()},
         "pictures": {name: int((found["names"] == name).sum()) for name in dict.fromkeys(found["names"].tolist())},
         "detections": {"fitted": int(fitting.sum()), "tested": int(test.sum())},
