@@ -32,7 +32,7 @@ class CroppedDataset:
 
 
 def crop_dataset(samples, size: int, *, limit: int | None = None, progress: bool = False) -> CroppedDataset:
-    """CroppedDataset the samples of a data set.
+    """Crop the samples of a data set.
 
     Hands that cannot be scored are left out: without a visible joint, or with all of them in one place, so that errors
     have no unit.
