@@ -194,6 +194,13 @@ def test_broken_rows_are_named(tmp_path, row, words):
     assert "line 2" in str(error.value)
 
 
+@pytest.mark.parametrize("head", ["", "path,score,x0,y0\n", "\ufeffpath,score\n"])
+def test_a_list_of_points_may_lack_its_header(tmp_path, head):
+    file = tmp_path / "keypoints.csv"
+    file.write_text(head + "".join(f"{n}.jpg,0.9" + ",1" * 42 + "\n" for n in range(3)), encoding="utf-8")
+    assert [name for name, _ in pointlist.read(file, 0.5)] == ["0.jpg", "1.jpg", "2.jpg"]
+
+
 @pytest.mark.parametrize(
     "line", ["27 .5 .5 .1 .1", "x .5 .5 .1 .1", "1 .5 .5 .1", "1 nan .5 .1 .1", "1.5 .5 .5 .1 .1", "1 .5 .5 0 .1"]
 )

@@ -18,10 +18,10 @@ def read(file: Path, min_score: float) -> list[tuple[str, np.ndarray]]:
     """
     rows = []
     try:
-        with open(file, newline="", encoding="utf-8") as stream:
-            reader = csv.reader(stream)
-            next(reader, None)
-            for number, row in enumerate(reader, 2):
+        with open(file, newline="", encoding="utf-8-sig") as stream:
+            for number, row in enumerate(csv.reader(stream), 1):
+                if number == 1 and _is_header(row):
+                    continue  # the names of the columns, which a file may lack
                 if len(row) != 44:
                     raise DataError(f"{file}, line {number}: {len(row)} fields, not 44 (path, score, 21 times x, y)")
                 try:
@@ -39,3 +39,11 @@ def read(file: Path, min_score: float) -> list[tuple[str, np.ndarray]]:
     if not rows:
         raise DataError(f"{file}: no row with a score of at least {min_score}")
     return rows
+
+
+def _is_header(row: list[str]) -> bool:
+    try:
+        float(row[1])
+    except (IndexError, ValueError):
+        return True
+    return False
