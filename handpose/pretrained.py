@@ -7,6 +7,7 @@ the crops it was trained on. Matrices are stored as float16; normalisation stays
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from handpose.posenet import PoseEstimationNet
 DEFAULT = "laptop"  # the bundled pose weights that are used when none are named
 DETECTOR = "detector"  # the bundled detector
 GESTURES = "gestures"  # the bundled reader of letters
+KEY = 12  # digits of a picture's key that are kept: enough to tell a million pictures apart
 POSE_NETWORKS = (PoseEstimationNet, ConvolutionalPoseMachine, DirectRegression)
 
 
@@ -41,11 +43,12 @@ def form(kind: type) -> str:
     return f"handpose.{kind.__name__}/1"
 
 
-def save(path: str | os.PathLike, net: nn.Module, size: int) -> None:
+def save(path: str | os.PathLike, net: nn.Module, size: int, *, trained_on: Iterable[str] = ()) -> None:
     """Write a network's weights, whole or not at all.
 
     Args:
         size: side in pixels of the crops, or pictures, it was trained on; 0 for a reader of key-points.
+        trained_on: keys of pictures (see `handpose.data.division`) on which it is not to be scored.
     """
     tensors = {
         name: (t.to(torch.float16) if t.is_floating_point() and t.ndim >= 2 else t).contiguous().cpu()
@@ -53,6 +56,8 @@ def save(path: str | os.PathLike, net: nn.Module, size: int) -> None:
     }
     # One entry, because safetensors writes several in an order that changes from run to run.
     about = {"format": form(type(net)), "options": net.options, "size": size, "sha256": _digest(tensors)}
+    if keys := sorted({key[:KEY] for key in trained_on}):
+        about["trained_on"] = " ".join(keys)
     header = {"handpose": json.dumps(about)}
     with files.writing(path) as unfinished:
         save_file(tensors, unfinished, header)
@@ -64,6 +69,19 @@ def _digest(tensors: dict[str, torch.Tensor]) -> str:
     for name in sorted(tensors):
         digest.update(name.encode() + tensors[name].numpy().tobytes())
     return digest.hexdigest()
+
+
+def trained_on(path: str | os.PathLike | None) -> set[str]:
+    """The first `KEY` digits of the keys of pictures of one's own that weights were trained on; of most files, none.
+
+    Raises:
+        WeightsError: not safetensors.
+    """
+    try:
+        with safe_open(path or bundled(), "pt") as file:
+            return set(json.loads((file.metadata() or {}).get("handpose", "{}")).get("trained_on", "").split())
+    except (SafetensorError, OSError, ValueError, AttributeError) as error:
+        raise WeightsError(f"{path}: not a whole safetensors file ({error})") from None
 
 
 def load(

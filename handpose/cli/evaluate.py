@@ -55,7 +55,7 @@ def main(arguments: argparse.Namespace) -> int:
     from handpose import devices, files, pretrained
     from handpose.detector import HandDecNet
     from handpose.study import fingerspelling
-    from handpose.train import evaluate
+    from handpose.train import evaluate, heldout
 
     if arguments.json:
         files.check(arguments.json, text=True)
@@ -67,7 +67,9 @@ def main(arguments: argparse.Namespace) -> int:
         score = fingerspelling.score_rwth(net, size, detector, path or None, arguments.split)
         return letters_read(arguments, score)
     samples = opened(arguments.data, arguments.split, arguments)
-    cut = evaluate.crop_dataset(samples, size, progress=True)
+    scored, left_out = heldout.unseen(samples, arguments.split, arguments.weights)
+    cut = evaluate.crop_dataset(scored, size, progress=True)
+    cut.left_out |= left_out
     found = {
         "data": arguments.data.partition(":")[0], "split": arguments.split, "images": len(cut.ids),
         "weights": Path(arguments.weights or pretrained.bundled()).name,

@@ -31,6 +31,8 @@ READERS = {
 SOURCES = ("synthetic", *READERS)
 #: Readers that take the arguments `joint_order` and `unturned`: the forms in which anybody's labels may come.
 FORMS = ("coco", "yolo-pose", "onehand10k", "panoptic", "coco-wholebody")
+#: Sets of one's own, whose parts are whatever one calls so; what was trained on is kept with the weights.
+OWN = ("labelled", "coco", "yolo-pose")
 #: Names of old.
 RENAMED = {"coco-hands": "coco"}
 #: How many of the endless rendered hands `open` gives, and how varied: training goes further than the tests ask.

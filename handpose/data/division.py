@@ -57,6 +57,7 @@ class Part:
             self.indices = list(range(len(self.samples)))
         if names := getattr(self.samples, "parts", None):
             self.parts = [names[i] for i in self.indices]
+        self.grouping = getattr(self.samples, "grouping", None)
 
     def __len__(self) -> int:
         return len(self.indices)

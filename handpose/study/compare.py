@@ -5,6 +5,7 @@ together: a difference counts only if it holds for other people and for other se
 """
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -14,7 +15,7 @@ import numpy as np
 
 from handpose import data, metrics, pretrained
 from handpose.train import evaluate
-from handpose.train.heldout import scored
+from handpose.train.heldout import scored, unseen
 
 FEWEST = 3  # seeds of each method, before one is called better
 
@@ -104,9 +105,14 @@ def compare(files: Sequence[Path], source: str | None = None, split: str | None 
     groups = methods([read(file) for file in files])
     first = next(iter(groups.values()))[0].record
     source, split = source or first["validation"], split or first["validation_split"]
-    samples, cut = data.open(source, split), {}
+    reading = first.get("reading", {}) if source.partition(":")[0] in data.FORMS else {}
+    samples, cut = data.open(source, split, **reading), {}
     if (source, split) == (first["validation"], first["validation_split"]):
         samples = scored(samples, first.get("division"))
+    for run in [run for runs in groups.values() for run in runs]:  # only what none of them was trained on
+        samples, left_out = unseen(samples, split, run.weights)
+        for reason, ids in left_out.items():
+            print(f"note: left out: {len(ids)} hands {reason} ({run.weights})", file=sys.stderr)
     predicted: dict[str, np.ndarray] = {}
     scores: dict[str, dict[str, dict]] = {}
     for name, runs in groups.items():

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from handpose import devices, files, pretrained
-from handpose.data import augment, crops
+from handpose.data import OWN, augment, crops
 from handpose.data.division import Part
 from handpose.losses import PoseLoss
 from handpose.train import checkpoint, distributed, evaluate, records, schedule
@@ -179,6 +179,8 @@ def _read(plan: Plan, opened: list, held_out: HeldOut, kept: dict[str, crops.Cro
     about = {"data_sha256": {name: c.fingerprint() for name, c in zip(names, sets, strict=True)}}
     if held_out.divided:
         about["division"] = held_out.divided.about()
+    about["trained_on"] = {key for source, c in zip(plan.sources, sets, strict=True)
+                           if source.partition(":")[0] in OWN for key in c.pictures}  # fmt: skip
     if shared := held_out.shared(sets):
         about["also_trained_on"] = shared
     return sets, about, {name: c.digests() for name, c in zip(names, sets, strict=True)} | held_out.digests()
@@ -224,7 +226,8 @@ def _finish(plan: Plan, state: TrainState, held_out: HeldOut, about: dict) -> di
     """Keep the weights, score what is kept, write the record."""
     config = dataclasses.replace(plan.config, schedule=state.schedule)
     size = config.crop.size
-    pretrained.save(plan.out / "weights.safetensors", state.averaged(), size)
+    pretrained.save(plan.out / "weights.safetensors", state.averaged(), size,
+                    trained_on=about["trained_on"] | (pretrained.trained_on(plan.init) if plan.init else set()))  # fmt: skip
     net, _ = pretrained.load(plan.out / "weights.safetensors", state.device)
     found, *others = [evaluate.evaluate(net, hands) for hands in held_out.cut.values()]
     record = {

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from handpose.__main__ import main
 from handpose.data import DataError, SyntheticHands, division
 from handpose.data import open as open_set
 from handpose.study import compare
@@ -214,3 +215,36 @@ def test_what_cannot_be_scored_is_told_before_the_first_step(folder, fault, monk
     with pytest.raises(error, match=named):
         run(folder, f"labelled:{folder}/a.json", validate=f"labelled:{folder}/b.json")
     assert not (folder / "run" / "checkpoint.pt").exists()
+
+
+def test_evaluate_leaves_out_what_was_trained_on(folder, capsys):
+    """Also under another form of label, and after a fine-tuning; what is asked for by its split is scored, and said."""
+    source, weights = f"labelled:{folder}/labels.json", folder / "run" / "weights.safetensors"
+    record = run(folder, source)
+
+    def scored(data, *more, weights=weights):
+        code = main(["evaluate", "--weights", str(weights), "--data", data, "--json", str(folder / "e.json"), *more,
+                     "--device", "cpu"])  # fmt: skip
+        said = capsys.readouterr()
+        return (json.loads((folder / "e.json").read_text()), said.out + said.err) if code == 0 else said.err
+
+    found, said = scored(source)
+    assert found["metrics"] == record["metrics"] and found["images"] == record["division"]["val"]
+    (reason, ids), number = *found["left_out"].items(), record["division"]["train"]
+    assert "trained on" in reason and not set(ids) & set(record["division"]["held_out"]) and len(ids) == number
+    assert f"left out of the scores: {number} (in pictures that these weights were trained on)" in said
+    assert scored(f"coco:{folder}/coco.json")[0]["images"] == found["images"]
+    found, said = scored(source, "--split", "all")
+    assert found["images"] == NUMBER and f"note: {number} of the {NUMBER} hands lie in pictures" in said
+    shutil.copy(weights, folder / "moved.safetensors")
+    assert scored(source, weights=folder / "moved.safetensors")[0]["images"] == record["images"]
+
+    content = json.loads((folder / "labels.json").read_text())
+    for name, chosen in (("a", False), ("b", True)):
+        part = [e for e in content["images"] if (e["path"] in record["division"]["held_out"]) == chosen]
+        (folder / f"{name}.json").write_text(json.dumps(content | {"images": part}))
+    assert "was trained on all pictures of this set; name another one, or --split all" in scored(
+        f"labelled:{folder}/a.json"
+    )
+    run(folder, f"labelled:{folder}/b.json", "tuned", validate="synthetic:5", init=weights)
+    assert "was trained on all pictures" in scored(source, weights=folder / "tuned" / "weights.safetensors")
