@@ -25,8 +25,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--init", metavar="W", help=".safetensors file to start from, for fine-tuning")
     command.add_argument("--seed", type=int, default=0, help="reaches every random choice (default: 0)")
     command.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
-    command.add_argument("--watch", default="", metavar="SETS", help="further sets to score during and after the run, "
-                         "NAME[:PATH]/SPLIT, separated by commas: wild/val,asl-letters/all")  # fmt: skip
+    command.add_argument("--watch", action="append", metavar="SETS", help="further sets to score during and after the "
+                         "run, NAME[:PATH]/SPLIT, separated by commas, or given several times: "
+                         "wild/val,asl-letters/all")  # fmt: skip
     command.add_argument("--resume", action="store_true", help="go on with the run in --out")
     command.add_argument("--branch", metavar="C", help="go on from this checkpoint of another folder instead")
     command.add_argument("--decay", type=int, metavar="STEPS", help="with --resume or --branch, of a stable schedule: "
@@ -34,12 +35,16 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def sources(given: list[str]) -> list[str]:
-    """The sets that one or several ``--data`` name: a comma divides only before a name, for a path may hold one."""
+    """The sets that one or several ``--data`` or ``--watch`` name.
+
+    A comma divides only before a name, for a path may hold one; and not at all where the whole is a path.
+    """
     names = "|".join(map(re.escape, (*SOURCES, *RENAMED)))
     found = []
     for text in given:
-        whole = os.path.exists(text.partition(":")[2])
-        found += [text] if whole else re.split(rf",+(?=(?:{names})(?:[:,]|$))", text)
+        path = text.partition(":")[2]
+        whole = any(map(os.path.exists, (path, re.sub(r"/[a-z-]+$", "", path))))  # the second without a split
+        found += [text] if whole else re.split(rf",+(?=(?:{names})(?:[:,/]|$))", text)
     return [name.rstrip(",") for name in found if name.strip(",")]
 
 
@@ -51,7 +56,7 @@ def main(arguments: argparse.Namespace) -> int:
     record = train(
         settings, sources(arguments.data), arguments.out, seed=arguments.seed,
         validate=arguments.validate, init=arguments.init, device=arguments.device, resume=arguments.resume,
-        watch=[s for s in arguments.watch.split(",") if s], decay=arguments.decay, branch=arguments.branch,
+        watch=sources(arguments.watch or []), decay=arguments.decay, branch=arguments.branch,
         reading={key: value for key in ("joint_order", "unturned") if (value := getattr(arguments, key))},
         val_fraction=arguments.val_fraction,
     )  # fmt: skip

@@ -231,13 +231,19 @@ def test_evaluate_labels_of_ones_own(own, tmp_path, capsys):
     assert "--joint-order cannot be given, only for coco" in capsys.readouterr().err
 
 
-def test_sets_are_named_once_or_several_times(own):
+def test_sets_are_named_once_or_several_times(own, tmp_path):
     """A comma divides before a set's name alone."""
     mine = f"coco:{own}"
     assert "," in mine and sources([mine]) == [mine] and sources([mine, "synthetic:9"]) == [mine, "synthetic:9"]
     assert sources([f"{mine},synthetic:9,massey"]) == [mine, "synthetic:9", "massey"]
     assert sources(["hand-keypoints,massey,", "wild"]) == ["hand-keypoints", "massey", "wild"]
     assert sources(["coco:a,b.json"]) == ["coco:a,b.json"] and sources([",", ""]) == []
+    assert sources([f"{mine}/val,wild/val,asl-letters/all"]) == [f"{mine}/val", "wild/val", "asl-letters/all"]
+    comma = tmp_path / "a,wild" / "l.json"
+    comma.parent.mkdir()
+    comma.write_text("{}")
+    assert sources([f"coco:{comma}/val", "synthetic:9/test"]) == [f"coco:{comma}/val", "synthetic:9/test"]
+    assert sources([f"coco:{tmp_path}/b,massey"]) == [f"coco:{tmp_path}/b", "massey"]
 
 
 def test_evaluate_parts(small_set, tmp_path):
