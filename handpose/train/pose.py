@@ -226,8 +226,8 @@ def _finish(plan: Plan, state: TrainState, held_out: HeldOut, about: dict) -> di
     """Keep the weights, score what is kept, write the record."""
     config = dataclasses.replace(plan.config, schedule=state.schedule)
     size = config.crop.size
-    pretrained.save(plan.out / "weights.safetensors", state.averaged(), size,
-                    trained_on=about["trained_on"] | (pretrained.trained_on(plan.init) if plan.init else set()))  # fmt: skip
+    trained_on = about["trained_on"] | (pretrained.trained_on(plan.init) if plan.init else set())
+    pretrained.save(plan.out / "weights.safetensors", state.averaged(), size, trained_on=trained_on)
     net, _ = pretrained.load(plan.out / "weights.safetensors", state.device)
     found, *others = [evaluate.evaluate(net, hands) for hands in held_out.cut.values()]
     record = {

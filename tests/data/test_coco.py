@@ -360,6 +360,91 @@ def test_parts_of_the_size_are_refused(tmp_path, drawn):
         Coco(make(tmp_path, drawn, **value))
 
 
+def large(drawn, side=240):
+    """The hands in the lower right of larger pictures, with v = 2."""
+    moved = [np.pad(s.image, ((side - 96, 0), (side - 96, 0), (0, 0))) for s in drawn]
+    value = content(drawn)
+    for image, annotation in zip(value["images"], value["annotations"], strict=True):
+        image |= {"width": side, "height": side}
+        triples = np.reshape(annotation["keypoints"], (21, 3)) + [side - 96, side - 96, 1]
+        triples[3] = 0
+        annotation["keypoints"] = triples.reshape(-1).tolist()
+    return moved, value
+
+
+def write(folder, images, value):
+    for i, image in enumerate(images):
+        picture(folder, f"{i}.png", image)
+    (folder / "labels.json").write_text(json.dumps(value))
+    return folder / "labels.json"
+
+
+@pytest.mark.parametrize("sized", [True, False])
+def test_percent_of_the_size_are_refused(tmp_path, drawn, sized):
+    images, value = large(drawn)
+    assert Coco(write(tmp_path, images, value))[0].visible.sum() == drawn[0].visible.sum() - drawn[0].visible[3]
+    for image, annotation in zip(value["images"], value["annotations"], strict=True):
+        annotation["keypoints"] = (np.reshape(annotation["keypoints"], (21, 3)) / [2.4, 2.4, 1]).reshape(-1).tolist()
+        if not sized:
+            del image["width"], image["height"]
+    file = write(tmp_path, images, value)
+    with pytest.raises(DataError, match="all 4 hands lie within 100 of the corner of larger pictures.*multiply x by"):
+        Coco(file)
+    value["annotations"] = value["annotations"][:1]
+    assert "if their points are percent" in Coco(write(tmp_path, images, value)).notes[-1]  # it may be chance
+    value["annotations"][0]["bbox"] = [144, 144, 90, 90]
+    with pytest.raises(DataError, match="percent of the picture's size"):
+        Coco(write(tmp_path, images, value))
+
+
+def test_small_pictures_and_hands_in_a_corner_are_no_percent(tmp_path, drawn):
+    assert not any("percent" in note for note in Coco(make(tmp_path / "small", drawn)).notes)
+    images, value = large(drawn)
+    for annotation in value["annotations"][:3]:  # three in the corner, one elsewhere
+        moved = np.reshape(annotation["keypoints"], (21, 3)) - [144, 144, 0]
+        annotation["keypoints"] = np.where(moved[:, 2:] > 0, moved, 0).reshape(-1).tolist()
+    assert not any("percent" in note for note in Coco(write(tmp_path, images, value)).notes)
+
+
+def test_pictures_of_another_size_than_labelled(tmp_path, drawn):
+    """Where the file does not say the size: most joints lie outside, or a few, which are counted."""
+    images, value = large(drawn)
+    for image in value["images"]:
+        del image["width"], image["height"]
+    with pytest.raises(DataError, match="joints lie outside their pictures, which then are not as large"):
+        Coco(write(tmp_path, [image[::2, ::2] for image in images], value))
+    value["annotations"][0]["keypoints"][:2] = [500, 9]
+    notes = Coco(write(tmp_path, images, value)).notes
+    assert any(f"of {4 * 20} labelled joints lie outside their pictures, and are masked" in note for note in notes)
+
+
+def test_the_own_json_of_label_studio(tmp_path):
+    point = {"type": "keypointlabels", "original_width": 640, "value": {"x": 50.0, "y": 20.0}}
+    for task in ({"id": 1, "data": {}, "annotations": [{"result": [point]}]}, {"id": 1, "kp-1": [point]}):
+        (tmp_path / "export.json").write_text(json.dumps([task]))
+        with pytest.raises(DataError, match="Label Studio's own JSON, whose points are percent .* as COCO or YOLO"):
+            Coco(tmp_path / "export.json")
+
+
+def test_numbers_as_tools_write_them(tmp_path, drawn):
+    """null or NaN for joints without a label, v as truth values and floats, ids of 64 bits and hashes, a mark of the
+    bytes' order, lines ended as on Windows, accents."""
+    value = content(drawn)
+    for i, (image, annotation) in enumerate(zip(value["images"], value["annotations"], strict=True)):
+        triples = np.reshape(annotation["keypoints"], (21, 3)).tolist()
+        gap = [[None, None, 0], [None, None, None], [float("nan"), float("nan"), 0], [0.0, 0.0, False]][i]
+        triples = [gap if j == 3 else [x, y, (True, 1.0, 1, 1)[i]] for j, (x, y, _) in enumerate(triples)]
+        annotation |= {"keypoints": sum(triples, []) if i % 2 else triples, "bbox": [None, "x", [0], [1, 2, 3, 4]][i],
+                       "segmentation": {"size": [96, 96], "counts": "PPYo0"}, "area": None}  # fmt: skip
+        image |= {"id": (2**64 - 1, "5f3c9e", 10**25, 7.0)[i], "file_name": f"Händé {i}.png", "coco_url": None}
+        annotation["image_id"] = (2**64 - 1, "5f3c9e", 10**25, "7")[i]
+        picture(tmp_path, image["file_name"], drawn[i].image)
+    file = tmp_path / "ünïcode.json"
+    file.write_bytes(b"\xef\xbb\xbf" + json.dumps(value, indent=1).replace("\n", "\r\n").encode())
+    hands = Coco(file)
+    assert len(hands) == 4 and all(agree(hands[i], sample) for i, sample in enumerate(drawn))
+
+
 @pytest.mark.parametrize("orientation", range(2, 9))
 def test_photographs_that_are_stored_turned(tmp_path, drawn, orientation):
     """Labels on the pixels as stored: read so where the size says it or the user does; what neither says is said."""
@@ -426,6 +511,7 @@ PERSON = {"id": 5, "image_id": 0, "lefthand_kpts": [10, 10, 1] * 21, "righthand_
         (dict(annotations=[HAND | {"keypoints": None}]), r"no hand .*left out: 1 annotation without key-points"),
         (dict(annotations=[HAND | {"keypoints": "1 2 1"}]), r'annotations\[0\]: "keypoints" is not 21 times'),
         (dict(annotations=[HAND | {"keypoints": [1] * 51}]), r'"keypoints" is not 21 times'),
+        (dict(annotations=[HAND | {"keypoints": [10] * 42}]), r'21 times the numbers x, y, v, but 42 numbers'),
         (dict(annotations=[HAND | {"keypoints": [[1, 2]] * 21}]), r'"keypoints" is not 21 times'),
         (dict(annotations=[HAND | {"keypoints": [[1, 2, 1]] * 20 + [[1, 2]]}]), r'"keypoints" is not 21 times'),
         (dict(annotations=[HAND | {"keypoints": ["1", 2, 1] * 21}]), r'"keypoints" is not 21 times'),

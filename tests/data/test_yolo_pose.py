@@ -10,6 +10,7 @@ from handpose import skeleton
 from handpose.data import DataError, SyntheticHands
 from handpose.data.readers import simple_yaml, turned, yolo_pose
 from handpose.data.readers.yolo_pose import YoloPose
+from handpose.train.heldout import open_sets
 
 PALM = [f"{f}{k}" for f in ("thumb", "index", "middle", "ring", "little") for k in range(1, 5)]
 
@@ -132,10 +133,52 @@ def test_places_that_tools_write(tmp_path, drawn, said):
     assert agree(YoloPose(tmp_path)[0], drawn[0])
 
 
-def test_a_folder_without_parts_is_every_split(tmp_path, drawn):
-    put(tmp_path, "", "a.png", drawn[0].image, line(drawn[0]))
+@pytest.mark.parametrize("place", ["", "default", "mine/2024", "beside"])
+def test_a_folder_without_parts_is_every_split(tmp_path, drawn, place):
+    put(tmp_path, "" if place == "beside" else place, "a.png", drawn[0].image, line(drawn[0]))
+    if place == "beside":
+        for file in ("images/a.png", "labels/a.txt"):
+            (tmp_path / file).rename(tmp_path / file.split("/")[1])
+        (tmp_path / "images").rmdir()
+        (tmp_path / "labels").rmdir()
     for split in ("train", "val", "all"):
-        assert agree(YoloPose(tmp_path, split)[0], drawn[0])
+        hands = YoloPose(tmp_path, split)
+        assert agree(hands[0], drawn[0]) and hands.undivided
+
+
+@pytest.mark.parametrize("only", ["train", "val", "test", "Training"])
+def test_one_part_alone_is_a_set_without_splits(tmp_path, drawn, only):
+    """It is divided to be trained on, as a label file alone is."""
+    part = {"Training": "train"}.get(only, only)
+    for i in range(3):
+        put(tmp_path, only, f"{i}.png", drawn[i].image, line(drawn[i]))
+    for split in ("train", "val", "all"):
+        hands = YoloPose(tmp_path, split)
+        assert len(hands) == 3 and hands.undivided and hands.file == tmp_path
+        said = [note for note in hands.notes if note.startswith(f"there is no split but {part}, which is taken as")]
+        assert len(said) == (split not in (part, "all"))
+    opened, held_out = open_sets([f"yolo-pose:{tmp_path}"], ("train", "val"), f"yolo-pose:{tmp_path}", [], None, {},
+                                 progress=False)  # fmt: skip
+    assert len(opened[0]) == 2 and len(held_out.divided.val) == 1
+
+
+def test_train_and_val_that_are_the_same_are_one_set(folder):
+    (folder / "data.yaml").write_text("train: images/train\nval: images/train\n")
+    for split in ("train", "val"):
+        hands = YoloPose(folder, split)
+        assert len(hands) == 3 and hands.undivided and "the same pictures" in hands.notes[-1]
+    (folder / "data.yaml").write_text("train: images/train\nval: images/val\n")
+    assert not YoloPose(folder, "val").undivided
+
+
+def test_lists_of_names_as_cvat_writes_them(tmp_path, drawn):
+    put(tmp_path, "train", "a.png", drawn[0].image, line(drawn[0]))
+    (tmp_path / "train.txt").write_text("data/images/train/a.png\n")
+    (tmp_path / "data.yaml").write_text("kpt_shape: [21, 3]\ntrain: train.txt\nnames:\n  0: hand\npath: .\n")
+    assert agree(YoloPose(tmp_path)[0], drawn[0])
+    (tmp_path / "train.txt").write_text("data/images/train/b.png\n")
+    with pytest.raises(DataError, match=r"train\.txt: there is no picture .*b\.png"):
+        YoloPose(tmp_path)
 
 
 def test_rotation_is_said_and_can_be_undone(tmp_path, drawn):

@@ -61,8 +61,10 @@ class Coco:
             raise DataError(f"{self.NAME} has no split {split!r}; choose one of {', '.join(SPLITS)}")
         if path is None:
             raise DataError(f"{self.NAME} needs its label file or folder: {self.NAME}:labels.json")
-        self.undivided, self.file = Path(path).is_file(), Path(path)  # see `handpose.data.division`
-        self._read(exports.label_files(Path(path), split), joint_order, unturned)
+        files = exports.label_files(Path(path), split)
+        self.undivided = len(exports.label_files(Path(path), "all")) == 1  # see `handpose.data.division`
+        self.file = files[0] if self.undivided else Path(path)
+        self._read(files, joint_order, unturned)
 
     def _read(self, files: list[Path], joint_order: str | None, unturned: bool) -> None:
         """Read label files, and find their pictures."""
@@ -88,6 +90,8 @@ class Coco:
             raise DataError(f"{exports.listed([str(f) for f in files])}: holds no hand with a labelled joint"
                             + "".join(f" ({note})" for note in self.notes))  # fmt: skip
         self.photos = Photos(sizes, unturned)
+        self.notes += exports.check_units(files[0], [(self.photos.sizes.get(row.picture), row.hand.points, row.hand.box)
+                                                     for row in self.rows])  # fmt: skip
         self.notes = list(dict.fromkeys(self.notes + self.photos.notes))
 
     def _orders(self, file: Path, content: coco_json.Content, joint_order: str | None) -> list[tuple[int, ...]]:

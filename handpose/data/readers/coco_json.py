@@ -37,6 +37,7 @@ class Hand(NamedTuple):
     side: str | None  # "left" or "right"
     v: np.ndarray  # (21,) as in the file
     names: tuple | None = None  # of the joints, as its category gives them
+    box: tuple | None = None  # its bbox, four numbers, where there is one
 
 
 class Content(NamedTuple):
@@ -61,6 +62,9 @@ def read(file: str | os.PathLike) -> Content:
     """
     file = Path(file)
     content = read_json(file)
+    if isinstance(content, list) and content and isinstance(content[0], dict) and _of_label_studio(content[0]):
+        raise DataError(f"{file}: is Label Studio's own JSON, whose points are percent of the picture's size; export "
+                        "from there as COCO or YOLO, with the pictures")  # fmt: skip
     for key in ("images", "annotations"):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise DataError(f"{file}: has no list of {key}, so it is not in COCO's form")
@@ -87,12 +91,18 @@ def read(file: str | os.PathLike) -> Content:
     return Content(str(info.get("description", "")) if isinstance(info, dict) else "", hands, left_out)
 
 
+def _of_label_studio(task: dict) -> bool:
+    """Whether this is a task of its JSON, or of the short form, in which lists stand under names of one's own."""
+    lists = [value for value in task.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
+    return any("result" in entry or "original_width" in entry for entry, *_ in lists)
+
+
 def _key(entry: dict, name: str) -> str:
     """An id as text: 7, 7.0 and "7" are the same; ValueError where there is none."""
     value = entry.get(name) if isinstance(entry, dict) else None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if type(value) not in (int, str) or value == "" or (type(value) is int and abs(value) > 10**18):
+    if type(value) not in (int, str) or value == "" or (type(value) is int and abs(value) > 10**40):
         raise ValueError(f"has no whole number or text as {name}")
     return str(value)
 
@@ -156,7 +166,9 @@ def _hands(annotation: object, images: dict[str, dict], categories: dict) -> lis
     side = annotation.get("hand_type")
     if side is None and (match := re.match(r"(left|right)\b", called.lower().replace("_", " "))):
         side = match[1]
-    found = Hand(image, name, points, labelled, side if side in ("left", "right") else None, v, names or None)
+    box = numbers(annotation.get("bbox"), (4,))
+    found = Hand(image, name, points, labelled, side if side in ("left", "right") else None, v, names or None,
+                 None if box is None else tuple(box.tolist()))  # fmt: skip
     return [found] if labelled.any() else "without a labelled joint"
 
 
@@ -165,9 +177,12 @@ def _joints(annotation: dict, key: str) -> tuple[np.ndarray, np.ndarray, np.ndar
     values = annotation.get(key)
     if isinstance(values, list) and len(values) == 63:
         values = [values[i : i + 3] for i in range(0, 63, 3)]
+    if isinstance(values, list) and all(isinstance(entry, list) for entry in values):  # null is no number
+        values = [[0, 0, 0] if entry[2:] in ([0], [None]) else entry for entry in values]
     triples = numbers(values, (21, 3))
     if triples is None:
-        raise ValueError(f'"{key}" is not 21 times the numbers x, y, v')
+        few = f", but {len(values)} numbers" if isinstance(values, list) and len(values) in (21, 42) else ""
+        raise ValueError(f'"{key}" is not 21 times the numbers x, y, v{few}')
     triples = triples.astype(np.float64)
     labelled = triples[:, 2] > 0
     if not ((triples[:, 2] >= 0) & (triples[:, 2] <= LARGEST_V)).all():

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from handpose.data.common import DataError
 
 ENDS = (".json", ".json.gz")
@@ -19,6 +21,8 @@ SYNONYMS = {
     **dict.fromkeys(("val", "valid", "validation"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
+PERCENT = 100
+SEVERAL = 3  # hands, from which on it is no chance that all lie in a corner
 FOLDERS = ("", "images", "data", "train", "val", "valid", "test", "train2017", "val2017")
 
 
@@ -91,6 +95,46 @@ def _there(file: Path, root: Path, name: str) -> Path:
     if not os.path.isfile(root / name):
         raise DataError(f"{file}: there is no picture {name!r} in {root} as there should be")
     return root / name
+
+
+def check_units(file: Path, hands: Sequence[tuple]) -> list[str]:
+    """Whether points are pixels of the pictures that are there.
+
+    One hand may well lie in its picture's corner. That all of several lie within 100 pixels of it, in pictures of more
+    than twice that, is what points in percent look like; one is enough where its box says otherwise.
+
+    Args:
+        hands: of each (width, height) of its picture or None, its points (21, 2) in pixels, NaN without a label, and
+            its box (x, y, width, height) or None.
+
+    Returns:
+        Lines to be said.
+
+    Raises:
+        DataError: they are not.
+    """
+    outside, number, corner, elsewhere, against = 0, 0, 0, 0, 0
+    for size, points, box in hands:
+        known = points[np.isfinite(points).all(1)]
+        if size is None:
+            continue
+        number += len(known)
+        outside += int(((known < -0.5) | (known > np.array(size) - 0.5)).any(1).sum())
+        if min(size) > 2 * PERCENT:
+            within = len(known) > 1 and bool(((known >= 0) & (known <= PERCENT)).all())
+            corner, elsewhere = corner + within, elsewhere + (not within)
+            against += within and box is not None and max(box[0] + box[2], box[1] + box[3]) > 1.2 * PERCENT
+    where = f"all {corner} hands lie within {PERCENT} of the corner of larger pictures"
+    if corner and not elsewhere and (corner >= SEVERAL or against):
+        raise DataError(f"{file}: {where}: their points are percent of the picture's size, not pixels; multiply x by "
+                        "width / 100, y by height / 100, or export pixels (if they are pixels, crop the pictures)")
+    if 2 * outside > number and len(hands) >= SEVERAL:
+        raise DataError(f"{file}: {outside} of {number} labelled joints lie outside their pictures, which then are not "
+                        "as large as those that were labelled; take the pictures that were")  # fmt: skip
+    notes = [f"{outside} of {number} labelled joints lie outside their pictures, and are masked"] if outside else []
+    if corner and not elsewhere:
+        notes.append(f"{where}; if their points are percent of the size, multiply them by it")
+    return notes
 
 
 def counted(counts: dict[str, int], what: str) -> list[str]:

@@ -59,18 +59,20 @@ class Photos:
 
     def __init__(self, sizes: Mapping[Path, tuple[int, int] | None], unturned: bool = False) -> None:
         self.back: dict[Path, int] = {}  # orientation of what is turned back
+        self.sizes: dict[Path, tuple[int, int]] = {}  # (width, height) as `read` gives them, where that is known
         shown, unclear = [], []
         for file, said in sizes.items():
             orientation, size = stored(file)
+            if size:
+                self.sizes[file] = size
             if orientation == 1 or size is None:
                 continue
             clear = orientation >= 5 and said is not None and size[0] != size[1] and said in (size, size[::-1])
             if unturned or (clear and said == size):
                 self.back[file] = orientation
-            elif clear:
-                shown.append(file)
-            else:
-                unclear.append(file)
+                continue
+            self.sizes[file] = size[::-1] if orientation >= 5 else size
+            (shown if clear else unclear).append(file)
         #: What is to be said of them, a line each.
         self.notes = []
         for files, text in (

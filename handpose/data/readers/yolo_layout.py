@@ -1,7 +1,6 @@
 """Where the pictures and label files of a YOLO-pose set lie: in the usual folders, or where its yaml file says."""
 
-from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from handpose.data.common import DataError
 from handpose.data.readers import exports, simple_yaml
@@ -22,19 +21,25 @@ def described(path: Path) -> tuple[Path, dict]:
     return (path, simple_yaml.read((named or found)[0])) if found else (path, {})
 
 
-def pictures(root: Path, about: dict, split: str) -> list[Path]:
-    """The pictures of a split, or with "all" of every one that is there; a folder without parts is every split.
+def pictures(root: Path, about: dict, split: str) -> tuple[list[Path], bool, list[str]]:
+    """The pictures of a split, or with "all" of every one that is there.
+
+    What is not divided is every split: a folder without parts, or with one part alone, or whose yaml file names the
+    same pictures as train and val.
 
     Args:
         root: the set's folder.
         about: what its yaml file says.
+
+    Returns:
+        Pictures; whether the set is not divided; where it stands for a split that is not there, a line that says so.
 
     Raises:
         DataError: there are none, or the yaml file names a place that is not there.
     """
     found: dict[str, list[Path]] = {}
     for part in PARTS:
-        said = next((about[key] for key in (part, {"val": "valid"}.get(part, part)) if about.get(key)), None)
+        said = _said(about, part)
         places = said if isinstance(said, list) else [said] if said else _usual(root, part)
         try:
             files = [file for place in places for file in _listed(root, str(about.get("path") or ""), str(place))]
@@ -43,21 +48,36 @@ def pictures(root: Path, about: dict, split: str) -> list[Path]:
                 raise
             files = []
         found[part] = list(dict.fromkeys(files))
-    if not any(found.values()) and (root / "labels").is_dir():
-        return _within(root / "images")
+    if not any(found.values()):
+        for folder in (root / "images", root):
+            if files := [file for file in _within(folder) if label_of(file).is_file()] and _within(folder):
+                return files, True, []
+    there = [part for part, files in found.items() if files]
+    if len(there) == 1 and split not in there and not _said(about, split):
+        note = f"there is no split but {there[0]}, which is taken as a set without splits"
+        return found[there[0]], True, [note] if split != "all" else []
+    if found["train"] and set(found["train"]) == set(found["val"]) and split in ("train", "val"):
+        return found["train"], True, ["train and val are the same pictures, which are taken as a set without splits"]
     chosen = list(dict.fromkeys(f for files in found.values() for f in files)) if split == "all" else found[split]
     if not chosen:
-        there = ", ".join(part for part, files in found.items() if files)
-        raise DataError(f"{root}: has no pictures of split {split!r}"
-                        + (f", only of {there}" if there else " in images/SPLIT or SPLIT/images"))  # fmt: skip
-    return chosen
+        others = f", only of {', '.join(there)}" if there else " in images/SPLIT or SPLIT/images"
+        raise DataError(f"{root}: has no pictures of split {split!r}{others}")
+    alone = len(there) == 1 and not any(_said(about, part) for part in PARTS if part not in there)
+    return chosen, alone, []
+
+
+def _said(about: dict, part: str) -> object:
+    """The place or places of a part that a yaml file names."""
+    return next((about[key] for key in (part, {"val": "valid"}.get(part, part)) if about.get(key)), None)
 
 
 def _usual(root: Path, part: str) -> list[Path]:
     """The folder of a part, where there is no yaml file that says it."""
-    words = [word for word, meant in exports.SYNONYMS.items() if meant == part]
-    ways: list[Callable[[str], Path]] = [lambda w: root / "images" / w, lambda w: root / w / "images"]
-    return next(([way(word)] for word in words for way in ways if way(word).is_dir()), [])
+    for folder, below in ((root / "images", ""), (root, "images")):
+        for inside in sorted(folder.iterdir()) if folder.is_dir() else []:
+            if exports.SYNONYMS.get(inside.name.lower()) == part and (inside / below).is_dir():
+                return [inside / below]
+    return []
 
 
 def _listed(root: Path, base: str, name: str) -> list[Path]:
@@ -78,12 +98,18 @@ def _listed(root: Path, base: str, name: str) -> list[Path]:
         return _within(there)
     if there.suffix == ".txt":
         names = there.read_text(encoding="utf-8", errors="replace").split("\n")
-        files = [there.parent / line.strip().replace("\\", "/") for line in names if line.strip()]
-        missing = next((file for file in files if not file.is_file()), None)
-        if missing:
-            raise DataError(f"{there}: there is no picture {missing}")
-        return files
+        return [_named(there, line.strip().replace("\\", "/").lstrip("\ufeff")) for line in names if line.strip()]
     return [there]
+
+
+def _named(file: Path, name: str) -> Path:
+    """A picture that a text file names, wherever the set lay when it was written: "data/images/train/a.jpg" of CVAT."""
+    parts = PurePosixPath(name).parts
+    ways = [file.parent / name, *(file.parent.joinpath(*parts[i:]) for i in range(1, len(parts)))]
+    found = next((way for way in ways if way.is_file()), None)
+    if found is None:
+        raise DataError(f"{file}: there is no picture {ways[0]}")
+    return found
 
 
 def _within(folder: Path) -> list[Path]:

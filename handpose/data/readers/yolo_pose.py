@@ -105,7 +105,9 @@ class YoloPose:
         if shape is not None and shape not in ([21, 2], [21, 3]):
             raise DataError(f"{path}: kpt_shape is {str(shape)[:60]}, not [21, 2] or [21, 3]: this is no set of hands")
         self.order, self.notes = _order(about, joint_order, str(path))
-        files = yolo_layout.pictures(root, about, split)
+        files, self.undivided, notes = yolo_layout.pictures(root, about, split)
+        self.file = root  # as `undivided`, for `handpose.data.division`
+        self.notes += notes
         self._read(files, shape[1] if shape else None)
         if not self.rows:
             raise DataError(f"{path}: holds no labelled hand of split {split!r} ({'; '.join(self.notes)})")
