@@ -43,7 +43,9 @@ second = "first"
 """
 
 
-@pytest.mark.parametrize("name", ["ablations", "attention", "best-scale", "paper-scale", "transfer"])
+@pytest.mark.parametrize(
+    "name", ["ablations", "attention", "best-scale", "claim", "claim-crops", "paper-scale", "transfer"]
+)
 def test_the_tables_that_come_with_the_book(name):
     """Every run can be built; rivals of "msahp" have its parameters or its operations, as their names say."""
     table = run_experiments.read(ROOT / "data_scripts" / "experiments" / f"{name}.toml")
