@@ -1,153 +1,119 @@
-"""A headless Chromium for the tests: open a page from a folder with the network off, look, press keys, take pictures.
+"""A headless Chromium for the tests: open a page with the network off, look, press keys, take pictures.
 
     with Browser() as browser:
         page = browser.open(path, width=390, dark=True)
         page.errors, page.requests, page.evaluate("document.title"), page.press("ArrowRight"), page.screenshot(file)
+        page.tab        # Playwright's own page, for the rest: clicks, files, locators
 
-It speaks the DevTools protocol over a web socket (the client comes with JupyterLab) and needs nothing else.
+Playwright drives the Chromium that is on the PATH and never downloads a browser.
 """
 
-import base64
-import json
 import shutil
-import subprocess
-import tempfile
-import time
 from pathlib import Path
-from types import SimpleNamespace
 
-import websocket
+try:
+    from playwright.sync_api import sync_playwright
+except ImportError:
+    sync_playwright = None
 
 PATH = shutil.which("chromium") or shutil.which("chromium-browser")
-KEYS = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Tab": 9, "Enter": 13, "Home": 36, "End": 35}
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
-    "--disable-default-apps", "--mute-audio", "--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND",
-    "--remote-debugging-port=0", "--remote-allow-origins=*",
-)  # fmt: skip
+PATIENCE = 120_000  # milliseconds: a busy machine is slow, and no reason to fail
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--host-resolver-rules=MAP * ~NOTFOUND")
+
+
+def missing() -> str | None:
+    """What there is no browser for, as one line; None when there is one."""
+    if PATH is None:
+        return "no chromium on the PATH: the pages are not opened in a browser"
+    if sync_playwright is None:
+        return "playwright is not installed: the pages are not opened in a browser"
+    return None
 
 
 class Browser:
-    """One Chromium with a fresh profile; use it in a ``with`` statement."""
+    """One Chromium; use it in a ``with`` statement.
+
+    Args:
+        flags: further options of Chromium's command line
+    """
+
+    def __init__(self, *flags: str):
+        self._flags = flags
 
     def __enter__(self):
-        self._profile = tempfile.TemporaryDirectory(prefix="handpose-chromium-", ignore_cleanup_errors=True)
-        self._process = subprocess.Popen(
-            [PATH, *FLAGS, f"--user-data-dir={self._profile.name}", "about:blank"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        self._playwright = sync_playwright().start()
         try:
-            self._socket = websocket.create_connection(self._address(), timeout=30, suppress_origin=True)
+            self._browser = self._playwright.chromium.launch(executable_path=PATH, args=[*FLAGS, *self._flags])
         except Exception:
-            self.__exit__()
+            self._playwright.stop()
             raise
-        self._last = 0
-        self._events: list[dict] = []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
-        self.call("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
+        self._context, self._own, self._page = None, False, Page(None)
         return self
 
     def __exit__(self, *_):
-        if hasattr(self, "_socket"):
-            self._socket.close()
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._profile.cleanup()
+        self._browser.close()
+        self._playwright.stop()
 
-    def _address(self) -> str:
-        file = Path(self._profile.name) / "DevToolsActivePort"
-        until = time.monotonic() + 60
-        while time.monotonic() < until and self._process.poll() is None:
-            lines = file.read_text().split() if file.exists() else []
-            if len(lines) == 2:
-                return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
-            time.sleep(0.05)
-        raise RuntimeError("chromium did not start")
+    def open(self, path: Path, *, width: int = 1280, height: int = 900, dark: bool = False, **options) -> "Page":
+        """Open a file and wait until it is loaded and its mathematics is typeset. The page opened before is left.
 
-    def call(self, method: str, **parameters):
-        """One command of the DevTools protocol; what happens meanwhile is kept in the list of events."""
-        self._last += 1
-        message = {"id": self._last, "method": method, "params": parameters}
-        if hasattr(self, "_session"):
-            message["sessionId"] = self._session
-        self._socket.send(json.dumps(message))
-        while True:
-            answer = json.loads(self._socket.recv())
-            if answer.get("id") == self._last:
-                if "error" in answer:
-                    raise RuntimeError(f"{method}: {answer['error']['message']}")
-                return answer["result"]
-            self._events.append(answer)
+        Args:
+            path: the file, or an address that begins with http
+            options: of Playwright's ``new_context``, such as ``has_touch``; with any, the page has a fresh profile.
+                Without, pages share one, and one tab, which is faster.
+        """
+        if options or self._own or self._context is None:
+            self._renew(options)
+        self._tab.goto("about:blank")  # the same address again would only be a reload, in its own time
+        self._page = Page(self._tab)
+        self._tab.set_viewport_size({"width": width, "height": height})
+        self._tab.emulate_media(color_scheme="dark" if dark else "light")
+        self._page.go(path)
+        return self._page
 
-    def open(self, path: Path, *, width: int = 1280, height: int = 900, dark: bool = False) -> "Page":
-        """Open a file and wait until it is loaded and its mathematics is typeset."""
-        self.call("Page.navigate", url="about:blank")  # the same address again would only be a reload, in its own time
-        self._events.clear()
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", features=[scheme])
-        self.call("Page.navigate", url=Path(path).resolve().as_uri())
-        page = Page(self)
-        until = time.monotonic() + 30
-        while page.evaluate("document.readyState") != "complete":
-            if time.monotonic() > until:
-                raise RuntimeError(f"{path} did not load")
-            time.sleep(0.02)
-        page.evaluate("window.MathJax?.startup?.promise?.then(() => document.fonts.ready).then(() => 1)")
-        page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
-        return page
+    def _renew(self, options: dict) -> None:
+        if self._context is not None:
+            self._context.close()
+        self._own = bool(options)
+        self._context = self._browser.new_context(**{"offline": True, **options})
+        self._context.set_default_timeout(PATIENCE)
+        self._tab = tab = self._context.new_page()
+        tab.on("request", lambda request: self._page.requests.append(request.url))
+        tab.on("pageerror", lambda error: self._page.errors.append(f"{error.name}: {error.message}"))
+        tab.on("console", lambda message: self._page.note(message))
 
 
 class Page:
-    def __init__(self, browser: Browser):
-        self.browser = browser
+    """One page, and what happened on it so far.
+
+    Fields:
+        tab: Playwright's page
+        requests: the addresses of everything that the page asked for
+        errors: errors in the console: exceptions, ``console.error``, failed loads
+    """
+
+    def __init__(self, tab):
+        self.tab, self.requests, self.errors = tab, [], []
+
+    def note(self, message) -> None:
+        if message.type == "error":
+            self.errors.append(f"{message.text} {message.location.get('url', '')}")
+
+    def go(self, path: Path) -> None:
+        """Lead the page to a file, or to an address that begins with http, and wait until it is ready."""
+        address = str(path)
+        self.tab.goto(address if address.startswith("http") else Path(path).resolve().as_uri())
+        self.evaluate("window.MathJax?.startup?.promise?.then(() => document.fonts.ready).then(() => 1)")
+        self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
 
     def evaluate(self, expression: str):
         """The value of a JavaScript expression; a promise is awaited."""
-        result = self.browser.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
-        if "exceptionDetails" in result:
-            raise RuntimeError(f"{expression}: {result['exceptionDetails']}")
-        return result["result"].get("value")
+        return self.tab.evaluate(expression)
 
     def press(self, key: str) -> None:
-        """Press and release one key of ``KEYS``, or type one character."""
-        code = KEYS.get(key, ord(key.upper()) if len(key) == 1 else 0)
-        common = {"key": key, "code": key, "windowsVirtualKeyCode": code}
-        self.browser.call("Input.dispatchKeyEvent", type="keyDown", **common)
-        self.browser.call("Input.dispatchKeyEvent", type="keyUp", **common)
+        """Press and release one key, named as in ``KeyboardEvent.key``."""
+        self.tab.keyboard.press(key)
 
     def screenshot(self, file: Path, *, whole: bool = False) -> None:
         """Write a PNG of the window, or of the whole page."""
-        area = {}
-        if whole:
-            size = self.browser.call("Page.getLayoutMetrics")["cssContentSize"]
-            area = {"clip": {**size, "scale": 1}, "captureBeyondViewport": True}
-        Path(file).write_bytes(base64.b64decode(self.browser.call("Page.captureScreenshot", **area)["data"]))
-
-    @property
-    def requests(self) -> list[str]:
-        """The addresses of everything that the page asked for so far."""
-        return [e["params"]["request"]["url"] for e in self._events("Network.requestWillBeSent")]
-
-    @property
-    def errors(self) -> list[str]:
-        """Errors in the console: exceptions, ``console.error``, failed loads."""
-        thrown = [e["params"]["exceptionDetails"] for e in self._events("Runtime.exceptionThrown")]
-        found = [d.get("exception", {}).get("description", d["text"]) for d in thrown]
-        for event in self._events("Runtime.consoleAPICalled"):
-            if event["params"]["type"] == "error":
-                found.append(" ".join(str(a.get("value", a.get("description"))) for a in event["params"]["args"]))
-        entries = [SimpleNamespace(**e["params"]["entry"]) for e in self._events("Log.entryAdded")]
-        return found + [f"{e.text} {getattr(e, 'url', '')}" for e in entries if e.level == "error"]
-
-    def _events(self, method: str) -> list[dict]:
-        return [event for event in self.browser._events if event.get("method") == method]
+        self.tab.screenshot(path=file, full_page=whole)

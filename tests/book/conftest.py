@@ -22,9 +22,11 @@ def site(trouble) -> Path:
     return book.INDEX.parent
 
 
-@pytest.fixture(scope="session")
+# A browser per file of tests, not one for all: Playwright's event loop runs in this thread as long as its browser is
+# open, and a file of other tests that comes next may want one of its own.
+@pytest.fixture(scope="module")
 def chromium():
-    if browser.PATH is None:
-        pytest.skip("no chromium on the PATH: the pages are not opened in a browser")
+    if reason := browser.missing():
+        pytest.skip(reason)
     with browser.Browser() as opened:
         yield opened
