@@ -44,14 +44,14 @@ class Confidence:
 DETECTOR_ALONE = Confidence(bias=0.0, detector=1.0, keypoints=0.0)
 
 
-def logit(probability: np.ndarray) -> np.ndarray:
+def logit(probability: np.ndarray | float) -> np.ndarray:
     """The inverse of `sigmoid`, of any shape, (...) to (...); infinite at 0 and 1."""
     with np.errstate(divide="ignore"):
         probability = np.asarray(probability, np.float64)
         return np.log(probability) - np.log1p(-probability)
 
 
-def sigmoid(value: np.ndarray) -> np.ndarray:
+def sigmoid(value: np.ndarray | float) -> np.ndarray:
     """1 / (1 + exp(-value)), of any shape, (...) to (...), without overflow."""
     return 0.5 * (1 + np.tanh(np.asarray(value, np.float64) / 2))
 
@@ -72,8 +72,8 @@ def fit(detected: np.ndarray, mean_scores: np.ndarray, right: np.ndarray) -> Con
         raise ValueError(f"{right.sum()} of {len(right)} detections are hands; both kinds are needed")
     ones, mean_scores = np.ones(len(right)), np.asarray(mean_scores, np.float64)
     bias, detector, keypoints = _newton(np.stack([ones, logit(detected), mean_scores], 1), right)
-    alone = _newton(np.stack([ones, mean_scores], 1), right)
-    return Confidence(bias, detector, keypoints, float(np.median(mean_scores[right])), tuple(alone))
+    alone_bias, alone_weight = _newton(np.stack([ones, mean_scores], 1), right)
+    return Confidence(bias, detector, keypoints, float(np.median(mean_scores[right])), (alone_bias, alone_weight))
 
 
 def _newton(inputs: np.ndarray, right: np.ndarray, decay: float = 1e-3) -> list[float]:
@@ -102,7 +102,8 @@ def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> di
         part right] each, the last two None in an empty bin.
     """
     confidence, right = np.asarray(confidence, np.float64), np.asarray(right, np.float64)
-    which, rows, error = np.minimum((confidence * bins).astype(int), bins - 1), [], 0.0
+    which, error = np.minimum((confidence * bins).astype(int), bins - 1), 0.0
+    rows: list[list[float | None]] = []
     for k in range(bins):
         here = which == k
         if not here.any():

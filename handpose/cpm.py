@@ -80,14 +80,14 @@ class ConvolutionalPoseMachine(nn.Module):
         self.backbone = nn.Sequential(*layered)
         last = nn.Conv2d(wide(first), NUM_JOINTS, 1)
         self.first = nn.Sequential(*conv(wide(encoding), wide(first), 1), last)
-        nn.init.constant_(last.bias, SCORE_BIAS)
+        nn.init.constant_(last.get_parameter("bias"), SCORE_BIAS)
         self.refine = nn.ModuleList()
         for _ in range(stages - 1):
             inputs, layered = wide(encoding) + NUM_JOINTS, []
             for _ in range(layers):
                 layered += conv(inputs, inputs := wide(channels), kernel)
             last = nn.Conv2d(inputs, NUM_JOINTS, 1)
-            nn.init.constant_(last.bias, SCORE_BIAS)
+            nn.init.constant_(last.get_parameter("bias"), SCORE_BIAS)
             self.refine.append(nn.Sequential(*layered, *conv(inputs, inputs, 1), last))
 
     @classmethod

@@ -18,7 +18,7 @@ PAPER_NOISE = 8 / 256  # "variance of 8 pixels" read as a standard deviation, as
 GREY = 127  # around pictures that are not square
 
 
-def check_box(box: np.ndarray, width: int, height: int) -> np.ndarray:
+def check_box(box: np.ndarray | Sequence[float], width: int, height: int) -> np.ndarray:
     """A box as float32 (4,), or a ValueError that says what is wrong with it.
 
     It must be four finite numbers, x0 < x1 and y0 < y1, and must overlap the picture.
@@ -37,7 +37,7 @@ def check_box(box: np.ndarray, width: int, height: int) -> np.ndarray:
     return box
 
 
-def check_angles(angles: Sequence[float], number: int) -> np.ndarray:
+def check_angles(angles: Sequence[float] | np.ndarray, number: int) -> np.ndarray:
     """The angles of given boxes as float64 (n,).
 
     Raises:
@@ -131,7 +131,7 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int, *, outside: int | Non
     """
     shrink = 1 / np.sqrt(abs(np.linalg.det(matrix[:, :2])))
     if shrink > 1.5:
-        corners = apply(invert(matrix), [[0, 0], [size - 1, 0], [0, size - 1], [size - 1, size - 1]])
+        corners = apply(invert(matrix), np.array([(0, 0), (size - 1, 0), (0, size - 1), (size - 1, size - 1)]))
         height, width = image.shape[:2]
         x0, y0 = np.clip(np.floor(corners.min(0)) - 2, 0, [width - 1, height - 1]).astype(int)
         x1, y1 = np.clip(np.ceil(corners.max(0)) + 3, [x0 + 1, y0 + 1], [width, height]).astype(int)
@@ -197,7 +197,7 @@ def upright_box(points: np.ndarray, box: np.ndarray | None = None) -> tuple[np.n
         Box (4,) float32, to be turned about its own centre by the angle, radians clockwise.
     """
     angle = float(angle_of(points))
-    turn = affine((0, 0), 1, 1, rotation=-angle)  # about the origin
+    turn = affine(np.zeros(2), 1, 1, rotation=-angle)  # about the origin
     upright = skeleton.tight_box(apply(turn, points))
     centre = apply(invert(turn), (upright[:2] + upright[2:]) / 2)
     if box is not None:

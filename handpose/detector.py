@@ -46,13 +46,12 @@ class HandDecNet(nn.Module):
             convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1)
             return nn.Sequential(convolution, nn.ReLU(inplace=True), nn.BatchNorm2d(outputs))
 
-        layers, inputs = [], 3
+        layers: list[nn.Module] = []
+        inputs = 3
         for row in range(1, 11):
             name, _, channels, _ = TABLE1[row]
-            if name == "maxpool":
-                layers.append(nn.MaxPool2d(2))
-            else:
-                layers.append(block(inputs, inputs := round(channels * width)))
+            pool = name == "maxpool"
+            layers.append(nn.MaxPool2d(2) if pool else block(inputs, inputs := round(channels * width)))
         steps, widths = [nn.Sequential(*layers)], [inputs]
         for factor in (1.5, 2, 2):
             outputs = round(256 * width * factor)
@@ -62,8 +61,8 @@ class HandDecNet(nn.Module):
         self.steps = nn.ModuleList(steps)
         self.heads = nn.ModuleList(nn.Conv2d(n, 5 * per_cell, 3, padding=1) for n in widths)
         for head in self.heads:
-            nn.init.normal_(head.weight, std=0.01)
-            nn.init.zeros_(head.bias)
+            nn.init.normal_(head.get_parameter("weight"), std=0.01)
+            nn.init.zeros_(head.get_parameter("bias"))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Logits and offsets of every anchor, in the order of `anchors`.
@@ -182,7 +181,7 @@ class DetectionLoss(nn.Module):
     def __init__(self, size: int = SIZE, *, negatives: int | None = NEGATIVES) -> None:
         super().__init__()
         self.negatives = negatives
-        self.register_buffer("default", anchors(size))
+        self.default = nn.Buffer(anchors(size))
 
     def forward(self, logits: Tensor, offsets: Tensor, boxes: list[Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch.
@@ -237,7 +236,7 @@ def detect(
         kept = np.flatnonzero(scores >= threshold)
         boxes = (decode(offsets[0].cpu()[kept], default[kept]).numpy() + 0.5) / factor - 0.5
         boxes = np.clip(boxes, -0.5, np.array(image.shape[1::-1] * 2) - 0.5).astype(np.float32)
-        inside = (boxes[:, 2:] - boxes[:, :2] >= 1).all(1)  # of a box beside the picture nothing is left
+        inside = np.all(boxes[:, 2:] - boxes[:, :2] >= 1, axis=1)  # of a box beside the picture nothing is left
         chosen = [i for i in nms(boxes, scores[kept], overlap) if inside[i]][:most]
         found.append((boxes[chosen], scores[kept][chosen]))
     return found

@@ -125,7 +125,7 @@ class NearestNeighbour:
         known: (N,) a label each.
     """
 
-    def __init__(self, points: np.ndarray, known: Sequence[str]) -> None:
+    def __init__(self, points: np.ndarray, known: Sequence[str] | np.ndarray) -> None:
         self.points = np.concatenate([points, points * (-1, 1)]).reshape(2 * len(points), -1)
         self.known = np.concatenate([known, known])
 
@@ -137,9 +137,9 @@ class NearestNeighbour:
 
 
 def fit(
-    net: nn.Module, points: np.ndarray, known: Sequence[str], *, steps: int = 3000, batch: int = 64, rate: float = 2e-3,
-    seed: int = 0, flip: float = 0.5, turn: float = TURN, weights: np.ndarray | None = None,
-    errors: np.ndarray | None = None, exact: np.ndarray | None = None,
+    net: GestureNet | FullyConnected, points: np.ndarray, known: Sequence[str] | np.ndarray, *, steps: int = 3000,
+    batch: int = 64, rate: float = 2e-3, seed: int = 0, flip: float = 0.5, turn: float = TURN,
+    weights: np.ndarray | None = None, errors: np.ndarray | None = None, exact: np.ndarray | None = None,
 ) -> list[float]:  # fmt: skip
     """Train a reader on normalised points that are turned, stretched, shaken and mirrored anew in every batch.
 
@@ -163,7 +163,7 @@ def fit(
         ValueError: no points, another number of labels, weights or marks, or a label that the net does not have.
     """
     for what, each in (("labels", known), ("weights", weights), ("marks", exact)):
-        if each is not None and len(each) != len(points) or not len(points):
+        if each is not None and (len(each) != len(points) or not len(points)):
             raise ValueError(f"{len(points)} hands and {len(each)} {what}: there must be as many, and at least one")
     if unknown := sorted(set(known) - set(net.labels)):
         raise ValueError(f"the network has no output for {unknown[0]!r}; it has {', '.join(net.labels)}")
@@ -221,7 +221,7 @@ def vary(points: Tensor, rng: torch.Generator, flip: float, turn: float = TURN) 
 
 
 @torch.inference_mode()
-def read(net: nn.Module, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def read(net: GestureNet | FullyConnected, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Labels (N,) and the probabilities of all labels (N, labels) for normalised points (N, 21, 2)."""
     net.eval()
     logits = net(torch.from_numpy(np.asarray(points, np.float32)))[:, : len(net.labels)]
@@ -229,7 +229,7 @@ def read(net: nn.Module, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.array(net.labels)[sure.argmax(1)], sure
 
 
-def name(net: nn.Module, points: np.ndarray) -> tuple[str, float] | None:
+def name(net: GestureNet | FullyConnected, points: np.ndarray) -> tuple[str, float] | None:
     """The likeliest label of one hand (21, 2) in pixels, with its probability; None where `normalise` refuses it."""
     try:
         normalised = normalise(points)

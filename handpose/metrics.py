@@ -5,7 +5,7 @@ and joints of all images are pooled. A PCK always names what it divides by: the 
 longer side of the key-points' box. Chapter 8 is about them; Chapter 10 reads signs, Chapter 12 points to the rest.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -59,14 +59,14 @@ def pck(
 
 def auc(predicted: np.ndarray, target: np.ndarray, visible: np.ndarray, thresholds: np.ndarray = AUC_PIXELS) -> float:
     """Area under the PCK curve over pixel thresholds, 0 to 1 (trapezoid rule, divided by the range)."""
-    curve = pck(predicted, target, visible, np.ones(len(predicted)), thresholds)
+    curve = pck(predicted, target, visible, np.ones(len(predicted)), list(thresholds))
     return float(np.trapezoid(curve, thresholds) / (thresholds[-1] - thresholds[0]))
 
 
 def curves(predicted: np.ndarray, target: np.ndarray, visible: np.ndarray) -> dict[str, list[float]]:
     """Whole PCK curves: ``thresholds`` (0 to 0.5), and the fractions ``pck_bone`` and ``pck_box`` at each of them."""
     units = {"pck_bone": skeleton.unit_length(target, visible), "pck_box": skeleton.box_side(target, visible)}
-    found = {name: pck(predicted, target, visible, unit, CURVE).tolist() for name, unit in units.items()}
+    found = {name: pck(predicted, target, visible, unit, list(CURVE)).tolist() for name, unit in units.items()}
     return {"thresholds": CURVE.tolist()} | found
 
 
@@ -151,7 +151,7 @@ def intervals(
     distance = np.where(visible, errors(predicted, target), 0)
     bone, side = skeleton.unit_length(target, visible), skeleton.box_side(target, visible)
 
-    def hits(scale: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:  # (N, T) correct joints an image
+    def hits(scale: np.ndarray, thresholds: Iterable[float]) -> np.ndarray:  # (N, T) correct joints an image
         ratio = distance / scale[:, None]
         return np.stack([((ratio <= t) & visible).sum(1) for t in thresholds], 1)
 
@@ -228,7 +228,7 @@ def paired(
     return _by_unit([{"difference": float(d), "interval": e} for d, e in zip(difference, ends, strict=True)])
 
 
-def word_error_rate(found: Sequence[str], true: Sequence[str]) -> tuple[float, tuple[float, float]]:
+def word_error_rate(found: Collection[str], true: Collection[str]) -> tuple[float, tuple[float, float]]:
     """Share of signs read wrongly, with its 95 % Wilson interval.
 
     Of isolated signs every error is a substitution, so the word error rate of section 4.1 is one minus the accuracy.
@@ -242,7 +242,7 @@ def word_error_rate(found: Sequence[str], true: Sequence[str]) -> tuple[float, t
     return wrong / number, wilson(wrong, number)
 
 
-def wilson(count: int, number: int, z: float = 1.96) -> tuple[float, float]:
+def wilson(count: float, number: int, z: float = 1.96) -> tuple[float, float]:
     """Wilson's interval of a proportion of `count` out of `number` independent draws."""
     share = count / number
     middle, scale = share + z**2 / (2 * number), 1 + z**2 / number

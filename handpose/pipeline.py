@@ -4,9 +4,11 @@ import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image
+from torch import nn
 
 from handpose import crop, devices, gesturenet, pretrained, skeleton
 from handpose import tiles as closer
@@ -14,7 +16,7 @@ from handpose.confidence import Confidence, bundled
 from handpose.data import pictures
 from handpose.data.common import check_image
 from handpose.detector import HandDecNet, box_to_keypoint_extent, detect, nms
-from handpose.posenet import PoseEstimationNet, predict_crops
+from handpose.posenet import predict_crops
 
 THRESHOLD = 0.5  # least confidence of a hand to be reported
 SAME_HAND = 0.5  # IoU of the extents of two hands' key-points from which on they are one hand, detected twice
@@ -22,6 +24,8 @@ SAME_HAND = 0.5  # IoU of the extents of two hands' key-points from which on the
 #: mean score is less. On `wild/val` both together keep all but 0.3 points of what a second pass for every hand gives
 #: at any angle, and leave seven in ten of the upright hands with one pass.
 TURNED, UNSURE = np.deg2rad(40), 0.55
+
+Boxes = Sequence[Sequence[float] | np.ndarray] | np.ndarray  # (x0, y0, x1, y1) each
 
 
 @dataclass
@@ -41,7 +45,7 @@ class HandPose:
     """Finds the hands in a picture and the 21 key-points of each: detect, cut out, estimate, map back (Chapter 3).
 
     Args:
-        net: the pose network.
+        net: the pose network: `PoseEstimationNet`, or another that gives score maps as it does.
         size: side in pixels of the crops it was trained on.
         detector: the network that finds hands; without one, boxes must be given.
         threshold: least confidence of a detected hand, 0 to 1; lower finds more hands and more that are none.
@@ -56,7 +60,7 @@ class HandPose:
     """
 
     def __init__(
-        self, net: PoseEstimationNet, size: int, detector: HandDecNet | None = None, *,
+        self, net: nn.Module, size: int, detector: HandDecNet | None = None, *,
         threshold: float = THRESHOLD, refine: bool = True, tiles: bool = True, confidence: Confidence | None = None,
         gesture_net: gesturenet.GestureNet | None = None,
     ) -> None:  # fmt: skip
@@ -106,14 +110,14 @@ class HandPose:
         """
         from handpose.apply import onnx_runtime  # here: ONNX Runtime need not be installed
 
-        nets = onnx_runtime.load(folder, threads=threads)
+        nets = cast(Any, onnx_runtime.load(folder, threads=threads))  # stand in for PyTorch's networks
         return cls(nets["pose"], nets["pose"].size, nets["detector"], threshold=threshold, refine=refine,
                    tiles=tiles, gesture_net=nets["gesture"])  # fmt: skip
 
     def __call__(
         self, image: np.ndarray | str | os.PathLike | Image.Image | pictures.Picture,
-        boxes: Sequence[Sequence[float]] | None = None, *,
-        angles: Sequence[float] | None = None, tiles: bool | None = None,
+        boxes: Boxes | None = None, *,
+        angles: Sequence[float] | np.ndarray | None = None, tiles: bool | None = None,
     ) -> list[Hand]:  # fmt: skip
         """Key-points of each hand.
 
@@ -154,14 +158,14 @@ class HandPose:
                 hand.gesture = gesturenet.name(self.gesture_net, hand.keypoints)
         return hands
 
-    def _photograph(self, picture: pictures.Picture, boxes: Sequence[Sequence[float]] | None, **how) -> list[Hand]:
+    def _photograph(self, picture: pictures.Picture, boxes: Boxes | None, **how) -> list[Hand]:
         """`__call__` on one that its decoder may have shrunk, in pixels of the photograph."""
         if boxes is not None and picture.scale > 1:  # something that is no box is refused below
             boxes = [(crop.check_box(box, *picture.size) + 0.5) / picture.scale - 0.5 if np.ndim(box) else box
                      for box in boxes]  # fmt: skip
         return [resized(hand, picture.scale) for hand in self(picture.image, boxes, **how)]
 
-    def _given(self, image: np.ndarray, boxes: Sequence[Sequence[float]], angles: Sequence[float] | None) -> list[Hand]:
+    def _given(self, image: np.ndarray, boxes: Boxes, angles: Sequence[float] | np.ndarray | None) -> list[Hand]:
         """A hand for every given box."""
         if len(boxes) and np.ndim(boxes[0]) == 0 and not isinstance(boxes[0], str):
             raise ValueError("boxes is a list of boxes: write boxes=[(x0, y0, x1, y1)]")
@@ -174,7 +178,7 @@ class HandPose:
         points, scores = self._refined(image, checked, *found) if self.refine and angles is None else found
         return [Hand(*hand, 1.0) for hand in zip(points, scores, checked, strict=True)]
 
-    def _find(self, image: np.ndarray, tiles: bool, angles: Sequence[float] | None) -> list[Hand]:
+    def _find(self, image: np.ndarray, tiles: bool, angles: Sequence[float] | np.ndarray | None) -> list[Hand]:
         """The hands that the detector finds, in the whole picture or, if there are none, in its quarters."""
         if angles is not None:
             raise ValueError("angles belong to boxes: give boxes=[(x0, y0, x1, y1)] as well")
@@ -200,7 +204,7 @@ class HandPose:
         return [Hand(points[i], scores[i], boxes[i], float(sure[i])) for i in kept]
 
     def _estimate(
-        self, image: np.ndarray, boxes: Sequence[np.ndarray], angles: Sequence[float] | None = None
+        self, image: np.ndarray, boxes: Sequence[np.ndarray], angles: Sequence[float] | np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Key-points (n, 21, 2) in the picture's pixels and scores (n, 21), all hands in one batch."""
         angles = [0.0] * len(boxes) if angles is None else angles

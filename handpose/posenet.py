@@ -7,6 +7,7 @@ the encoder ends: rows 10 and 20 see 66 and 194 pixels of the 256-pixel crop, at
 """
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ STRIDE = 8  # pixels of the input per cell of a score map
 SCORE_BIAS = -3.1
 
 #: Table 1 as printed: row id -> (name, kernel, output channels, output side for a 256-pixel input).
-TABLE1 = {
+TABLE1: dict[int, tuple[str, tuple[int, int] | None, int, int]] = {
     1: ("Conv+relu+bn", (3, 3), 64, 256),
     2: ("maxpool", (2, 2), 64, 128),
     3: ("Conv+relu+bn", (3, 3), 96, 128),
@@ -69,9 +70,9 @@ class Add(nn.Module):
 def _layer(row: int, inputs: int, outputs: int, norm_after_relu: bool) -> nn.Module:
     """A row of Table 1 with so many channels."""
     name, kernel, *_ = TABLE1[row]
-    if name == "maxpool":
-        module = nn.MaxPool2d(2)
-    else:
+    module: nn.Module = nn.MaxPool2d(2)
+    if name != "maxpool":
+        assert kernel  # rows 12 and 17 are modules of their own
         conv = nn.Conv2d(inputs, outputs, kernel, padding=(kernel[0] // 2, kernel[1] // 2))
         relu, norm = nn.ReLU(inplace=True), nn.BatchNorm2d(outputs)
         if name == "conv":
@@ -80,7 +81,7 @@ def _layer(row: int, inputs: int, outputs: int, norm_after_relu: bool) -> nn.Mod
             module = nn.Sequential(conv, relu)
         else:
             module = nn.Sequential(conv, *((relu, norm) if norm_after_relu else (norm, relu)))
-    module.row = row
+    module.row = row  # type: ignore[assignment]  # torch's stubs know no attribute that is a number
     return module
 
 
@@ -124,8 +125,9 @@ class PoseEstimationNet(nn.Module):
             raise ValueError(f"width {width} leaves no channels")
         if control < 0:
             raise ValueError(f"control is {control}; it is a number of channels, or 0 for attention")
-        self.options = dict(attention=rows or False, heads=heads, position=position, width=width, stages=stages,
-                            norm_after_relu=norm_after_relu) | ({"control": control} if control else {})  # fmt: skip
+        self.options: dict[str, Any] = dict(attention=rows or False, heads=heads, position=position, width=width,
+                                            stages=stages, norm_after_relu=norm_after_relu)  # fmt: skip
+        self.options |= {"control": control} if control else {}
 
         def channels(row: int) -> int:
             return TABLE1[row][2] if row in (11, 19, 20, 21) else round(TABLE1[row][2] * width)
@@ -142,13 +144,14 @@ class PoseEstimationNet(nn.Module):
             return nn.ModuleDict({f"row{row}": block(row) for row in rows if first <= row <= last})
 
         def stage() -> nn.ModuleDict:
-            layers, inputs = {"row12": Concat(), "row17": Add()}, channels(10) + NUM_JOINTS
+            layers: dict[str, nn.Module] = {"row12": Concat(), "row17": Add()}
+            inputs = channels(10) + NUM_JOINTS
             for row in (13, 14, 15, 16, 18, 19, 20, 21):
                 layers[f"row{row}"] = layer(row, inputs)
                 inputs = channels(row)
-            layers["row12"].row, layers["row17"].row = 12, 17
+            layers["row12"].row, layers["row17"].row = 12, 17  # type: ignore[assignment]
             layers["attention"] = attention_after(13, 18)
-            nn.init.constant_(layers["row21"].bias, SCORE_BIAS)
+            nn.init.constant_(layers["row21"].get_parameter("bias"), SCORE_BIAS)
             return nn.ModuleDict(layers)
 
         self.encoder, inputs = nn.ModuleDict(), 3
@@ -157,7 +160,7 @@ class PoseEstimationNet(nn.Module):
             inputs = channels(row)
         self.encoder["attention"] = attention_after(1, 10)
         self.row11 = layer(11, inputs)
-        nn.init.constant_(self.row11.bias, SCORE_BIAS)
+        nn.init.constant_(self.row11.get_parameter("bias"), SCORE_BIAS)
         self.refine = nn.ModuleList(stage() for _ in range(stages - 1))
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -179,7 +182,7 @@ class PoseEstimationNet(nn.Module):
 
         def run(layers: nn.ModuleDict, row: int, *inputs: Tensor) -> Tensor:
             x = layers[f"row{row}"](*inputs)
-            after = layers["attention"]
+            after = cast(nn.ModuleDict, layers["attention"])
             return after[f"row{row}"](x) if f"row{row}" in after else x
 
         x = (images - 0.5) / 0.25
@@ -187,7 +190,7 @@ class PoseEstimationNet(nn.Module):
             x = run(self.encoder, row, x)
         features = x  # (B, 256, H/8, W/8)
         maps = [self.row11(features)]
-        for stage in self.refine:
+        for stage in cast(list[nn.ModuleDict], self.refine):
             x = stage["row12"](features, maps[-1])
             for row in (13, 14, 15):
                 x = run(stage, row, x)
@@ -207,7 +210,7 @@ def row_outputs(net: PoseEstimationNet, images: Tensor) -> dict[int, Tensor]:
     outputs: dict[int, Tensor] = {}
 
     def keep(module: nn.Module, _inputs: tuple, output: Tensor) -> None:
-        outputs[module.row] = output
+        outputs[cast(int, module.row)] = output
 
     hooks = [m.register_forward_hook(keep) for m in net.modules() if hasattr(m, "row")]
     try:

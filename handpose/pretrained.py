@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
+from typing import Any, TypeVar, overload
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -27,6 +28,10 @@ DETECTOR = "detector"  # the bundled detector
 GESTURES = "gestures"  # the bundled reader of letters
 KEY = 12  # digits of a picture's key that are kept: enough to tell a million pictures apart
 POSE_NETWORKS = (PoseEstimationNet, ConvolutionalPoseMachine, DirectRegression)
+PoseNetwork = PoseEstimationNet | ConvolutionalPoseMachine | DirectRegression
+
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class WeightsError(ValueError):
@@ -84,8 +89,16 @@ def trained_on(path: str | os.PathLike | None) -> set[str]:
         raise WeightsError(f"{path}: not a whole safetensors file ({error})") from None
 
 
+@overload
 def load(
-    path: str | os.PathLike | None = None, device: torch.device | str = "cpu", *, kind: type | None = None
+    path: str | os.PathLike | None = ..., device: torch.device | str = ..., *, kind: None = ...
+) -> tuple[PoseNetwork, int]: ...
+@overload
+def load(
+    path: str | os.PathLike | None = ..., device: torch.device | str = ..., *, kind: type[Network]
+) -> tuple[Network, int]: ...
+def load(
+    path: str | os.PathLike | None = None, device: torch.device | str = "cpu", *, kind: type[Any] | None = None
 ) -> tuple[nn.Module, int]:
     """A network from a file of weights, in evaluation mode and float32, and the size of its input.
 
@@ -96,7 +109,8 @@ def load(
     Raises:
         WeightsError: missing, truncated, not safetensors, or made for something else.
     """
-    path = bundled({HandDecNet: DETECTOR, GestureNet: GESTURES}.get(kind, DEFAULT)) if path is None else Path(path)
+    names: dict[type | None, str] = {HandDecNet: DETECTOR, GestureNet: GESTURES}
+    path = bundled(names.get(kind, DEFAULT)) if path is None else Path(path)
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file")
     try:
@@ -121,4 +135,4 @@ def load(
         raise WeightsError(f"{path}: the weights do not fit the network they name ({reason})") from None
     # Pictures come as (H, W, 3), so their channels lie side by side; with weights in the same order a picture takes
     # about two thirds of the time on a processor.
-    return net.eval().to(device, memory_format=torch.channels_last), size
+    return net.eval().to(device, memory_format=torch.channels_last), size  # type: ignore[call-overload]  # not in stubs
