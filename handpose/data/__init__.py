@@ -1,7 +1,7 @@
 """Labelled hands from several sources, all as `Sample` (Chapter 11)."""
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from handpose.data.common import DataError
@@ -36,7 +36,7 @@ OWN = ("labelled", "coco", "yolo-pose")
 #: Names of old.
 RENAMED = {"coco-hands": "coco"}
 #: How many of the endless rendered hands `open` gives, and how varied: training goes further than the tests ask.
-SYNTHETIC = {
+SYNTHETIC: dict[str, dict[str, Any]] = {
     "train": dict(length=5000, size=192, variety=(0.0, 1.0)),
     "val": dict(length=500),
     "test": dict(length=500),

@@ -5,6 +5,7 @@ import json
 import os
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def locate(name: str, path: str | os.PathLike | None) -> Path:
     return path
 
 
-def read_json(file: Path, *, missing: str = "", damaged: str = "") -> object:
+def read_json(file: Path, *, missing: str = "", damaged: str = "") -> Any:
     """The content of a JSON file, packed with gzip or not.
 
     Args:

@@ -123,7 +123,8 @@ def _kept(file: Path, name: str, side: int) -> Crops | None:
                  ((len(ids), 21), torch.bool), ((len(ids),), torch.int64)]  # fmt: skip
         if [(tuple(a.shape), a.dtype) for a in arrays] != forms:
             raise ValueError("other arrays than ours are in it")
-        return Crops(name, *arrays[:3], masked, arrays[3], ids)
+        images, points, visible, parts = arrays
+        return Crops(name, images, points, visible, masked, parts, ids)
     except Exception as error:  # another user's, cut short, of an older version: a damaged file can raise anything
         print(f"note: {file} cannot be used ({one_line(error)}); its hands are drawn anew", file=sys.stderr)
         return None

@@ -78,4 +78,5 @@ class Dataset:
     def bytes(self) -> int | None:
         """Bytes of all its files, exact or about; None when one of them is not recorded."""
         sizes = [archive.bytes for archive in self.archives]
-        return sum(sizes) if sizes and None not in sizes else None
+        known = [size for size in sizes if size is not None]
+        return sum(known) if known and len(known) == len(sizes) else None

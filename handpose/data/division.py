@@ -7,6 +7,7 @@ forms of labels and readers do not matter.
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -47,8 +48,8 @@ class Part:
         indices: which of its samples; None for all.
     """
 
-    samples: object
-    indices: list[int] | None = None
+    samples: Any
+    indices: list[int] = None  # type: ignore[assignment]  # `__post_init__` fills it
     pictures: dict[int, str] = field(default_factory=dict)  # of those read, `picture_key` by their place in this part
     labels: dict[int, str] = field(default_factory=dict)  # likewise `label_key`
 
@@ -132,7 +133,8 @@ def divide(samples, fraction: float | None = None, *, name: str = "", wrap: Call
     names = sorted(set(units))
     if len(names) < 2:
         raise DataError(f"{name}: holds a single photo, which cannot be divided; name another set to validate on")
-    held_out, count = set(), 0
+    held_out: set[str] = set()
+    count = 0
     for unit in np.random.default_rng(SEED).permutation(names).tolist():
         size = units.count(unit)
         # The first one in any case; a further one where that brings the number nearer to what was asked for.

@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from typing import IO, Any, cast
 
 import cv2
 
@@ -24,7 +25,7 @@ def cores() -> int:
     return max(1, found // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
 
 
-def several(task: Callable[[int], object], number: int, processes: int) -> Iterator[object]:
+def several(task: Callable[[int], object], number: int, processes: int) -> Iterator[Any]:
     """``task(0)``, ``task(1)``, ... up to `number`, in order, worked out by several processes.
 
     Args:
@@ -43,11 +44,12 @@ def several(task: Callable[[int], object], number: int, processes: int) -> Itera
     ]  # fmt: skip
     try:
         for first, worker in enumerate(workers):
+            assert worker.stdin  # a pipe
             with worker.stdin as pipe:
                 pickle.dump((task, range(first, number, processes)), pipe)
         for i in range(number):
             try:
-                fine, result = pickle.load(workers[i % processes].stdout)
+                fine, result = pickle.load(cast(IO[bytes], workers[i % processes].stdout))
             except (EOFError, pickle.UnpicklingError):
                 raise DataError("a process that drew hands was lost; is the memory full?") from None
             if not fine:
@@ -57,7 +59,7 @@ def several(task: Callable[[int], object], number: int, processes: int) -> Itera
         for worker in workers:
             worker.kill()
             worker.wait()
-            worker.stdout.close()
+            cast(IO[bytes], worker.stdout).close()
 
 
 def work() -> None:

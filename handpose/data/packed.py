@@ -9,6 +9,7 @@ half of JPEG's bytes for pictures as small as these.
 
 import os
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,7 +35,7 @@ def window(box: np.ndarray, width: int, height: int) -> tuple[int, int, int, int
 
 
 def write(
-    file: str | os.PathLike, sets: dict[str, dict[str, object]], *, quality: int = 80, side: int | None = None,
+    file: str | os.PathLike, sets: dict[str, dict[str, Any]], *, quality: int = 80, side: int | None = None,
     progress=iter,
 ) -> int:  # fmt: skip
     """Pack data sets.
@@ -67,19 +68,19 @@ def write(
                      sample.shape or ""))  # fmt: skip
     if not rows:
         raise ValueError(f"{', '.join(sets)}: no hand with a visible key-point; there is nothing to pack")
-    points, visible, names, *words = zip(*rows, strict=True)
-    columns = dict(zip(WORDS, map(np.array, words), strict=True))
+    all_points, visible, names, *words = zip(*rows, strict=True)
+    columns: dict[str, Any] = dict(zip(WORDS, map(np.array, words), strict=True))
     offsets = np.cumsum([0, *(len(code) for code in blob)])  # picture, mask, picture, mask, ...
     with files.writing(file) as unfinished, open(unfinished, "wb") as stream:
         np.savez_compressed(stream, name=np.array(names), blob=np.concatenate(blob), offsets=offsets,
-                            points=np.stack(points), visible=np.stack(visible), **columns)  # fmt: skip
+                            points=np.stack(all_points), visible=np.stack(visible), **columns)  # fmt: skip
     return len(rows)
 
 
 def _small(sample: Sample, side: int | None) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Picture, mask and key-points of the part that is kept, shrunk to `side` where it is larger."""
     x0, y0, x1, y1 = window(sample.box, *sample.image.shape[1::-1])
-    image, points = sample.image[y0:y1, x0:x1], sample.keypoints - np.float32([x0, y0])
+    image, points = sample.image[y0:y1, x0:x1], sample.keypoints - np.array([x0, y0], np.float32)
     mask = None if sample.mask is None else sample.mask[y0:y1, x0:x1]
     if side and max(image.shape[:2]) > side:
         factor = side / max(image.shape[:2])
@@ -148,8 +149,8 @@ class Packed:
         return self.columns["blob"][low:high].tobytes()
 
     def __getitem__(self, index: int) -> Sample:
-        i, known = self.rows[index], {}
-        column = self.columns
+        i, column = self.rows[index], self.columns
+        known: dict[str, Any] = {}
         name = f"{self.path}, {column['ids'][i]}"
         image = decode_image(self._bytes(2 * i), name)
         if mask := self._bytes(2 * i + 1):

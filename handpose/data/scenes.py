@@ -108,7 +108,9 @@ class Scenes:
         picture = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
         if rng.random() < 0.5:
             quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 95))]
-            picture = cv2.imdecode(cv2.imencode(".jpg", picture, quality)[1], cv2.IMREAD_COLOR)
+            decoded = cv2.imdecode(cv2.imencode(".jpg", picture, quality)[1], cv2.IMREAD_COLOR)
+            assert decoded is not None  # it was encoded just now
+            picture = decoded
         return Picture(picture, boxes, f"scene-{index // 25}", f"scene-{self.split}-{self.seed}-{index:06d}")
 
     def _cut_out(self, rng: np.random.Generator, side: float) -> tuple[np.ndarray, np.ndarray]:

@@ -70,7 +70,8 @@ class Coco:
         """Read label files, and find their pictures."""
         self.rows: list[Row] = []
         self.notes: list[str] = []
-        left_out, sizes = Counter(), {}
+        left_out: Counter[str] = Counter()
+        sizes = {}
         for file in files:
             content = coco_json.read(file)
             left_out.update(content.left_out)

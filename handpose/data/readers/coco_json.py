@@ -17,7 +17,7 @@ import os
 import re
 from collections import Counter
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -77,7 +77,8 @@ def read(file: str | os.PathLike) -> Content:
         except ValueError as error:
             raise DataError(f"{file}, images[{number}]: {error}") from None
         images[key] = image
-    categories, hands, left_out = _categories(content.get("categories")), [], Counter()
+    categories, hands = _categories(content.get("categories")), []
+    left_out: Counter[str] = Counter()
     for number, annotation in enumerate(content["annotations"]):
         try:
             found = _hands(annotation, images, categories)
@@ -97,7 +98,7 @@ def _of_label_studio(task: dict) -> bool:
     return any("result" in entry or "original_width" in entry for entry, *_ in lists)
 
 
-def _key(entry: dict, name: str) -> str:
+def _key(entry: Any, name: str) -> str:
     """An id as text: 7, 7.0 and "7" are the same; ValueError where there is none."""
     value = entry.get(name) if isinstance(entry, dict) else None
     if isinstance(value, float) and value.is_integer():
@@ -107,7 +108,7 @@ def _key(entry: dict, name: str) -> str:
     return str(value)
 
 
-def _image(image: object) -> tuple[str, dict]:
+def _image(image: Any) -> tuple[str, dict]:
     """Id and entry of a picture, its name with "/" and its sizes whole numbers or None; or a ValueError."""
     key, sizes = _key(image, "id"), {}
     for side in ("width", "height"):
@@ -139,7 +140,7 @@ def _text(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)[:40]
 
 
-def _hands(annotation: object, images: dict[str, dict], categories: dict) -> list[Hand] | str:
+def _hands(annotation: Any, images: dict[str, dict], categories: dict) -> list[Hand] | str:
     """The hands of an annotation, or why it is left out; ValueError says what is wrong with it."""
     key = _key(annotation, "image_id")
     if key not in images:

@@ -48,6 +48,7 @@ class OneHand10K(Coco):
             root = locate(self.NAME, path)
             places = [root / "annotations" / self.FILES[split], root / self.FILES[split]]
             path = next((place for place in places if place.is_file()), places[0])
+        assert path is not None
         self.file = Path(path)
         self._read([self.file], joint_order, unturned)
 

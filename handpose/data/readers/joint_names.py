@@ -83,6 +83,7 @@ def order_of(names: Sequence[object] | None, where: str) -> tuple[int, ...] | No
             what = "wrist" if order is None else finger
             raise DataError(f"{where}: which joints the {what} has is not clear ({_listed(names)}); {WAY_OUT}")
         order = order + chain
+    assert order is not None  # or it was refused
     return tuple(order)
 
 
@@ -154,8 +155,8 @@ def _chain(places: dict[int, list[str]], first: int) -> list[int] | None:
     numbers = {at: d[0] for at, d in digits.items() if d}
     if not numbers:  # names of joints alone
         found = {at: min(r) for at, r in ranks.items()}
-        return sorted(found, key=found.get) if set(found.values()) in ALLOWED[first == 1] else None
-    by_number = sorted(numbers, key=numbers.get)
+        return sorted(found, key=found.__getitem__) if set(found.values()) in ALLOWED[first == 1] else None
+    by_number = sorted(numbers, key=numbers.__getitem__)
     values = [numbers[at] for at in by_number]
     plain = [at for at, r in ranks.items() if r and at not in numbers]
     if len(numbers) == 4:

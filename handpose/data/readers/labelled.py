@@ -125,7 +125,7 @@ class LabelFile:
         if entry and (entry["width"], entry["height"]) != size:
             raise DataError(f"{picture}: has {size[0]}x{size[1]} pixels, but was {entry['width']}x{entry['height']} "
                             f"when it was labelled in {self.file}")  # fmt: skip
-        return entry and [point and tuple(point) for point in entry["keypoints"]]
+        return [point and tuple(point) for point in entry["keypoints"]] if entry else None
 
     def put(self, picture: Path, size: tuple[int, int], points: Sequence | None) -> None:
         """Set the labels of a picture; None takes its entry away."""

@@ -6,6 +6,7 @@ anchors, tags, or text over several lines: these are refused.
 
 import re
 from pathlib import Path
+from typing import Any
 
 from handpose.data.common import DataError
 
@@ -38,7 +39,8 @@ def read(file: Path) -> dict:
 
 def _joined(lines: list[str]) -> list[str]:
     """Lines without comments, a list in brackets that runs over several put into one; their number stays."""
-    done, begun = [], None
+    done: list[str] = []
+    begun: int | None = None
     for line in lines:
         if "\t" in line[: len(line) - len(line.lstrip())]:
             raise ValueError(f"line {len(done) + 1}: is indented with a tab")
@@ -58,7 +60,8 @@ def _block(lines: list, depth: int) -> tuple[object, list]:
     """The list or table that begins with the first line, and the lines behind it."""
     if not lines or depth > DEPTH:
         raise ValueError("it is empty" if not lines else f"line {lines[0][0]}: too many tables in tables")
-    indent, value = lines[0][1], None
+    indent: int = lines[0][1]
+    value: Any = None
     while lines and lines[0][1] == indent:
         number, _, text = lines[0]
         if text == "-" or text.startswith("- "):
@@ -115,7 +118,8 @@ def _flow(text: str, number: int, depth: int) -> tuple[object, str]:
     if depth > DEPTH:
         raise ValueError(f"line {number}: too many lists in lists")
     if text[:1] in ("[", "{"):
-        end, items, text = {"[": "]", "{": "}"}[text[0]], [], text[1:].strip()
+        end, text = {"[": "]", "{": "}"}[text[0]], text[1:].strip()
+        items: list[Any] = []
         while not text.startswith(end):
             if end == "}":
                 named = re.match(r"""("[^"]*"|'[^']*'|[^:,{}\[\]"']+):\s""", text)
@@ -137,7 +141,8 @@ def _flow(text: str, number: int, depth: int) -> tuple[object, str]:
         if end < 0:
             raise ValueError(f"line {number}: a quotation without an end")
         return text[1:end], text[end + 1 :]
-    found = (_PLAIN if depth else re.compile(r"""[^&*!|>%@`"'].*|""")).match(text)[0]
+    match = (_PLAIN if depth else re.compile(r"""[^&*!|>%@`"'].*|""")).match(text)
+    found = match[0] if match else ""
     if text and not found:
         raise ValueError(f"line {number}: {text[:40]!r} is not understood")
     return _plain(found), text[len(found) :]

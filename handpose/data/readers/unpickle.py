@@ -9,6 +9,7 @@ import math
 import pickle
 import re
 import struct
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,7 @@ class Array:
         self.value = np.frombuffer(data, dtype.value).reshape(shape, order="F" if by_columns else "C")
 
 
-def _from_buffer(data: bytes, dtype: Dtype, shape: tuple, order: str) -> Array:
+def _from_buffer(data: bytes | str, dtype: Dtype, shape: tuple, order: str) -> Array:
     array = Array()
     array.__setstate__((1, shape, dtype, order == "F", data))
     return array
@@ -68,10 +69,13 @@ KNOWN = {
 }
 
 
-class Unpickler(pickle._Unpickler):
+_Base: Any = pickle._Unpickler  # whose stack and steps typeshed leaves out
+
+
+class Unpickler(_Base):
     """Python's own reader written in Python: the one in C makes room for whatever size a file of ten bytes claims."""
 
-    dispatch = dict(pickle._Unpickler.dispatch)
+    dispatch = dict(_Base.dispatch)
 
     def find_class(self, module: str, name: str) -> object:
         known = KNOWN.get((module.replace("numpy._core", "numpy.core"), name))

@@ -40,7 +40,8 @@ def parse(text: str, name: str, each: int | None = None) -> tuple[list[Line], Co
     Raises:
         DataError: a line of another form, or with points in pixels; the message names it.
     """
-    hands, left_out = [], Counter()
+    hands = []
+    left_out: Counter[str] = Counter()
     for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
         words, where = line.split(), f"{name}, line {number}"
         if not words:
@@ -123,7 +124,9 @@ class YoloPose:
     def _read(self, files: list[Path], each: int | None) -> None:
         """The label file of every picture, and what it says."""
         self.rows: list[tuple[Path, str, Line]] = []  # picture, id, hand
-        left_out, bare, seen = Counter(), 0, {}
+        left_out: Counter[str] = Counter()
+        seen: dict[Path, Path] = {}
+        bare = 0
         for picture in files:
             label = yolo_layout.label_of(picture)
             if seen.setdefault(label, picture) != picture:
@@ -180,6 +183,6 @@ def _order(about: dict, joint_order: str | None, name: str) -> tuple[tuple[int, 
     found = {joint_names.order_of(entry if isinstance(entry, list) else [str(entry)], name) for entry in lists if entry}
     if len(found) > 1:
         raise DataError(f"{name}: its classes have their joints in different orders")
-    if found - {None}:
-        return found.pop(), ["order of the joints: by their names in the yaml file"]
+    if known := {order for order in found if order}:
+        return known.pop(), ["order of the joints: by their names in the yaml file"]
     return joint_names.ORDERS["canonical"], [f"{joint_names.OURS}, for nothing names them; {joint_names.OTHER}"]

@@ -108,7 +108,7 @@ def _behind(background: Background, rng: np.random.Generator, size: int) -> np.n
 def _sample(drawing: Drawing, image: np.ndarray, alpha: np.ndarray, hand: str, **names) -> Sample:
     size = len(image)
     keypoints = drawing.keypoints.astype(np.float32)
-    visible = ((keypoints >= -0.5) & (keypoints <= size - 0.5)).all(1)
+    visible = np.all((keypoints >= -0.5) & (keypoints <= size - 0.5), axis=1)
     # Alpha below a half counts as nothing: what remains at the rim is mostly the hand's own colour.
     mask = (np.clip(2 * alpha - 1, 0, 1) * 255 + 0.5).astype(np.uint8)
     return Sample(
@@ -214,7 +214,7 @@ class SyntheticHands:
         named = self._source if isinstance(self._source, backgrounds.Folder) else self.background
         digest = hashlib.sha256(f"{self.seed} {self.split} {self.size} {named} {self.length} {self.variety}".encode())
         if isinstance(named, np.ndarray):  # its text is cut short
-            digest.update(np.ascontiguousarray(named))
+            digest.update(np.ascontiguousarray(named).data)
         for file in sorted(Path(__file__).parent.glob("*.py")):
             digest.update(file.read_bytes())
         return digest.hexdigest()[:16]

@@ -34,7 +34,8 @@ def lookup(picture: np.ndarray, at: np.ndarray) -> np.ndarray:
     row = 1024  # OpenCV wants a picture of places, not a list
     places = np.zeros((-(-len(at) // row) * row, 2), np.float32)
     places[: len(at)] = (at - ORIGIN.astype(np.float32)) * np.float32(1 / TEXEL)
-    found = cv2.remap(picture, places.reshape(-1, row, 2), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    grid = places.reshape(-1, row, 2)  # holds x and y, so there is no second map, which OpenCV's stubs ask for
+    found = cv2.remap(picture, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
     return found.reshape(-1, picture.shape[2])[: len(at)]
 
 

@@ -70,7 +70,9 @@ def camera_effects(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     if rng.random() < 0.7:
         quality = int(rng.uniform(35, 95))
         code = cv2.imencode(".jpg", out[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        out = cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1]
+        decoded = cv2.imdecode(code, cv2.IMREAD_COLOR)
+        assert decoded is not None  # it was encoded just now
+        out = decoded[..., ::-1]
     return np.ascontiguousarray(out)
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def around() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _rows(lists: list, beyond: float, kind: type = np.intp) -> np.ndarray:
     """Lists of different lengths as one array, filled up with `beyond`."""
-    table = np.full((len(lists), max(map(len, lists))), beyond, kind)
+    table: np.ndarray = np.full((len(lists), max(map(len, lists))), beyond, kind)
     for row, values in zip(table, lists, strict=True):
         row[: len(values)] = values
     return table
@@ -38,7 +39,7 @@ def _rows(lists: list, beyond: float, kind: type = np.intp) -> np.ndarray:
 def gather(values: np.ndarray, table: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Sums over the rows of `table`, added in their order: (N, C) -> (V, C)."""
     values = np.concatenate([values, np.zeros((1, values.shape[1]), values.dtype)])  # what a row is filled up with
-    total = 0.0
+    total: Any = 0.0  # an array from the first column on
     for k in range(table.shape[1]):
         found = values[table[:, k]]
         total = total + (found if weights is None else weights[:, k] * found)

@@ -96,8 +96,9 @@ def room(rng: np.random.Generator, size: int) -> np.ndarray:
         y = rng.uniform(0.05, 0.4) * size
         block(rng, image, 0, 0, size, y, rng.uniform(0.55, 0.9) * np.ones(3))
         for _ in range(rng.integers(1, 6)):
-            a = rng.uniform((0, 0), (size, y))
-            block(rng, image, *a, *(a + rng.uniform(0.02, 0.25, 2) * (size, 0.3 * size)), np.ones(3), 0.02)
+            a, b = rng.uniform((0, 0), (size, y))
+            width, height = rng.uniform(0.02, 0.25, 2) * (size, 0.3 * size)
+            block(rng, image, a, b, a + width, b + height, np.ones(3), 0.02)
     if rng.random() < 0.5:
         y = int(rng.uniform(0.5, 0.95) * size)
         np.copyto(image[y:], 255 * planks(rng, size)[: size - y], casting="unsafe")

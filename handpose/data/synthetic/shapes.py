@@ -134,7 +134,7 @@ def random_pose(
     Poses whose parts overlap by more than ``allowed`` mm are drawn again, six times at most; then the best is
     opened step by step until it is clear. With an infinite ``allowed`` nothing is tested.
     """
-    best, least, name = None, np.inf, "random"
+    best, least, name = Pose(), np.inf, "random"
     kind = rng.choice(3, p=[1 - 0.58 * variety, 0.33 * variety, 0.25 * variety])
     first, second = rng.choice(len(SHAPES), 2)
     for _ in range(6):

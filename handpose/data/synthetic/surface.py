@@ -54,6 +54,7 @@ def hand_field(p: np.ndarray) -> np.ndarray:
         foot = np.array([(9, 4, -10, -16)[c - 1], 14, -1])
         bone = round_cone(p, foot, j[4 * c + 1], 15, 11.8 - 0.5 * (c == 4))
         d = bone if d is None else blend(d, bone, 14)
+    assert d is not None
     for a, b, ra, rb in (
         ((14, 12, 7), j[2] - (4, 4, 0), 15, 12),  # thenar
         ((18, 34, 4), (25, 62, 3), 13, 10),  # towards the index finger
@@ -73,6 +74,7 @@ def hand_field(p: np.ndarray) -> np.ndarray:
         ):
             part = round_cone(p, (x * wa, a, -1), (x * wb, b, -1), ra, rb)
             arm = part if arm is None else blend(arm, part, 10)
+    assert arm is not None
     d = blend(d, arm, 12)
     for c in range(1, 4):  # webs: fingers part from each other well beyond their MCP joints
         a = j[4 * c + 1] + 15 * REST_FRAMES[c][:, 1] + (0, 0, 1.0)
@@ -82,6 +84,7 @@ def hand_field(p: np.ndarray) -> np.ndarray:
     for c in range(5):
         f = _finger(p, c, j)
         fingers = f if fingers is None else blend(fingers, f, 1.5)
+    assert fingers is not None
     return blend(d, fingers, 7)
 
 
