@@ -8,13 +8,14 @@ import typing
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
 
 from handpose.cpm import ConvolutionalPoseMachine, DirectRegression
 from handpose.data.augment import Augment, Crop
 from handpose.posenet import PoseEstimationNet
+from handpose.pretrained import PoseNetwork
 from handpose.train.configs import available
 from handpose.train.schedule import Schedule
 
@@ -73,7 +74,7 @@ CHOICES = {"network.kind": ("msahp", "cpm", "regression"), "network.position": (
            "schedule.kind": ("paper", "one-cycle", "stable")}  # fmt: skip
 
 
-def build(network: Network) -> nn.Module:
+def build(network: Network) -> PoseNetwork:
     """The network that a configuration describes.
 
     Raises:
@@ -142,7 +143,7 @@ def _build(kind: type, values: object, where: str, prefix: str):
         if key not in hints:
             raise ConfigError(f"{where}: unknown key {prefix + key!r}; allowed are {', '.join(hints)}")
         hint = hints[key]
-        if dataclasses.is_dataclass(hint):
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
             arguments[key] = _build(hint, value, where, f"{prefix}{key}.")
         else:
             arguments[key] = _check(value, hint, where, prefix + key)
@@ -152,7 +153,7 @@ def _build(kind: type, values: object, where: str, prefix: str):
     return kind(**arguments)
 
 
-def _check(value: object, hint: object, where: str, key: str):
+def _check(value: Any, hint: Any, where: str, key: str):
     def number(v: object) -> bool:
         return isinstance(v, int | float) and not isinstance(v, bool)
 

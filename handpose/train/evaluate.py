@@ -6,6 +6,7 @@ in float32.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -43,7 +44,8 @@ def crop_dataset(samples, size: int, *, limit: int | None = None, progress: bool
     number = len(samples)
     chosen = range(number) if not limit or limit >= number else np.linspace(0, number - 1, limit).round().astype(int)
     names = getattr(samples, "parts", None)
-    rows, parts, left_out = [], [], {}
+    rows, parts = [], []
+    left_out: dict[str, list[str]] = {}
     for i in tqdm(chosen, desc="reading", disable=not progress, unit="hand", leave=False):
         sample = samples[int(i)]
         if not sample.visible.any():
@@ -55,7 +57,7 @@ def crop_dataset(samples, size: int, *, limit: int | None = None, progress: bool
             rows.append(
                 (taken.image, taken.matrix, sample.keypoints, sample.visible, sample.occluded, sample.group, sample.id)
             )
-            parts.append(names[int(i)] if names else None)
+            parts.append(names[int(i)] if names else "")
     if not rows:
         raise ValueError("no sample of this set has two visible key-points apart; there is nothing to score")
     images, matrices, points, visible, occluded, groups, ids = zip(*rows, strict=True)
@@ -87,7 +89,7 @@ def evaluate(net: nn.Module, data: CroppedDataset, *, intervals: bool = True) ->
         return metrics.summarise(predicted[stage][chosen], data.points[chosen], data.visible[chosen], hidden)
 
     first = summary(0, slice(None))
-    result = {
+    result: dict[str, Any] = {
         "images": len(data.ids),
         "left_out": data.left_out,
         "metrics": summary(-1, slice(None)),

@@ -1,5 +1,6 @@
 """What a run is scored on: read and tried before the first step, and never what it is trained on (Chapter 7)."""
 
+import dataclasses
 import functools
 import os
 import sys
@@ -206,8 +207,8 @@ def unseen(samples, split: str, weights: str | os.PathLike | None, *, progress: 
 
 def _same_labels(first, second) -> bool:
     """Whether two sets come from the same label file, by its place or its content."""
-    files = [getattr(samples, "file", None) for samples in (first, second)]
-    if None in files:
+    files = [file for samples in (first, second) if (file := getattr(samples, "file", None)) is not None]
+    if len(files) < 2:
         return False
     real = [Path(os.path.realpath(file)) for file in files]
     if real[0] == real[1]:
@@ -222,9 +223,8 @@ def _culprits(hands: evaluate.CroppedDataset) -> str:
     """The hands that cannot be scored alone, by id; "" where each can."""
     found = []
     for i, name in enumerate(hands.ids):
-        one = evaluate.CroppedDataset(*(value[i : i + 1] if value is not None else None for value in (
-            hands.images, hands.matrices, hands.points, hands.visible, hands.occluded, hands.groups, hands.parts,
-            hands.ids)))  # fmt: skip
+        rows = {k: v for k, v in vars(hands).items() if v is not None and k not in ("left_out", "grouping")}
+        one = dataclasses.replace(hands, **{k: v[i : i + 1] for k, v in rows.items()})
         try:
             evaluate.evaluate(_Ignorant(), one, intervals=False)
         except ValueError:

@@ -103,7 +103,7 @@ def train(
     alone = checkpoint.locked(plan.out) if distributed.is_first() else contextlib.nullcontext()
     with alone, distributed.group(place):
         sets, about, digests = _read(plan, opened, held_out, kept or {}, progress)
-        if saved and distributed.is_first():
+        if source and saved and distributed.is_first():
             checkpoint.check_data(source, saved, digests)
         names = [f"{c.name}/{i}" for c in sets for i in c.ids]
         batch_loss = _batch_loss(plan, state, sets, _scenery(plan, opened, place))
@@ -176,7 +176,7 @@ def _read(plan: Plan, opened: list, held_out: HeldOut, kept: dict[str, crops.Cro
     for source, samples in zip(plan.sources, opened, strict=True):
         known = None if isinstance(samples, Part) else kept.get(source)  # which holds the whole of a divided set
         sets.append(known or crops.load_crops(source.partition(":")[0], samples, size, progress=progress))
-    about = {"data_sha256": {name: c.fingerprint() for name, c in zip(names, sets, strict=True)}}
+    about: dict[str, dict] = {"data_sha256": {name: c.fingerprint() for name, c in zip(names, sets, strict=True)}}
     if held_out.divided:
         about["division"] = held_out.divided.about()
     about["trained_on"] = {key for source, c in zip(plan.sources, sets, strict=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +36,7 @@ class TrainState:
     @classmethod
     def begin(cls, net: nn.Module, schedule: Schedule, device: torch.device) -> "TrainState":
         """The state before the first step."""
-        net.to(device, memory_format=torch.channels_last)
+        net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in the stubs
         if schedule.weight_decay:
             optimiser: Optimizer = AdamW(net.parameters(), fused=True, weight_decay=schedule.weight_decay)
         else:
@@ -67,7 +68,8 @@ class TrainState:
         """The network to evaluate and keep: with the running average of the weights where there is one."""
         if self.average is None:
             return self.net
-        net = type(self.net)(**self.net.options).to(self.device, memory_format=torch.channels_last)
+        net = type(self.net)(**cast(dict, self.net.options))
+        net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in the stubs
         net.load_state_dict(self.average)
         return net
 
