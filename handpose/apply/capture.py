@@ -43,14 +43,14 @@ class Source:
                 raise DataError(f"{name}: cannot be read ({error.strerror or error})") from None
             if empty:
                 raise DataError(f"{name}: the file is empty")
-        self.video = cv2.VideoCapture(name if self.camera else os.fspath(name))
+        self.video = cv2.VideoCapture(str(name) if isinstance(name, Path) else name)
         if not self.video.isOpened():
             if self.camera:
                 why = "cannot be opened; do address, name and password hold, and does it show a video?"
                 if isinstance(name, int):
                     why = "there is no such camera, or another program uses it; 0 is the first one"
                 raise DataError(f"--camera {self.shown}: {why}")
-            why = "cut off, so that its index is missing" if cut_off(name) else "damaged, or of another kind"
+            why = "cut off, so that its index is missing" if cut_off(Path(str(name))) else "damaged, or of another kind"
             raise DataError(f"{name}: not a video that OpenCV can read ({why}); copy or download it again")
         fps, count = self.video.get(cv2.CAP_PROP_FPS), self.video.get(cv2.CAP_PROP_FRAME_COUNT)
         known = 0 < fps <= 1000  # not 0, NaN, or the 90000 of a clock
@@ -77,7 +77,7 @@ class Source:
         # An estimate may be a few frames off; what the file's own structure says of its length is exact.
         if self.count is None or number >= self.count:
             return
-        cut = cut_off(self.name)
+        cut = cut_off(Path(str(self.name)))
         if cut or number < (0.9 if cut is None else 0.5) * self.count:
             raise DataError(f"{self.name}: ends after {number} of {self.count} frames; it is cut off or damaged there")
 
@@ -94,14 +94,15 @@ class Source:
                 now = time.monotonic()
                 begun = now if begun is None else begun
                 at = 1000 * (now - begun)
-                number = max(number, round(at * self.fps / 1000))
+                number = max(number, round(at * (self.fps or USUAL) / 1000))
             else:
                 at = self._time(self.video, at)
             yield number, at, image
 
     def times(self) -> list[float]:
         """The times of a file's frames in milliseconds, before they are read: it is run through for that."""
-        video, found = cv2.VideoCapture(os.fspath(self.name)), []
+        video = cv2.VideoCapture(str(self.name))
+        found: list[float] = []
         while video.grab():
             found.append(self._time(video, found[-1] if found else None))
         video.release()

@@ -65,3 +65,4 @@ class Window:
             if not recording:
                 raise ValueError(f"{error}; with --draw or --json a camera needs no window") from None
             print(f"{error}: going on without a window; Ctrl-C ends it", file=sys.stderr)
+            return None

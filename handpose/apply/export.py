@@ -10,8 +10,9 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import nn
@@ -81,6 +82,7 @@ def translate(net: nn.Module, example: torch.Tensor, kind: str) -> bytes:
         program = torch.onnx.export(net, (example,), dynamo=True, opset_version=OPSET, verbose=False,
                                     input_names=["points" if kind == "gesture" else "images"], output_names=names,
                                     dynamic_shapes=({0: torch.export.Dim("batch")},))  # fmt: skip
+    assert program is not None  # None is what the older exporter gives
     model = program.model_proto
     for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
         del part.metadata_props[:]  # where in which file each step stood on the machine that exported
@@ -97,7 +99,7 @@ def describe(kind: str, net: nn.Module, size: int, weights: Path) -> dict:
         "handpose": handpose.__version__, "torch": torch.__version__,
     }  # fmt: skip
     if kind == "gesture":
-        return about | {"labels": list(net.labels)}
+        return about | {"labels": list(cast(Sequence[str], net.labels))}
     if kind == "detector":
         return about | {"settings": onnx_runtime.DETECTOR}
     return about | {"margin": crop.MARGIN}

@@ -93,6 +93,8 @@ class Network(nn.Module):
     def _try(self) -> None:
         """One run: the shapes that a file states of itself prove nothing."""
         cells = self.size // STRIDE
+        shape: tuple[int, ...]
+        wanted: list[tuple[int, ...]]
         if self.kind == "gesture":
             shape, wanted = (2, skeleton.NUM_JOINTS, 2), [(2, len(self.labels))]
         else:

@@ -37,8 +37,10 @@ class Film:
     """
 
     def __init__(self, path: Path, fps: float) -> None:
-        self.path, self.fps, self.writer, self.written = path, fps, None, 0
-        self.last = self.begun = None
+        self.path, self.fps, self.written = path, fps, 0
+        self.writer: cv2.VideoWriter | None = None
+        self.last: np.ndarray | None = None
+        self.begun: float | None = None
 
     def add(self, image: np.ndarray, at: float | None = None) -> None:
         """Append (H, W, 3) uint8 RGB; what was there before is repeated until its time comes.
@@ -52,6 +54,7 @@ class Film:
         if at is not None:
             self.begun = at if self.begun is None else self.begun
             for _ in range(round((at - self.begun) * self.fps / 1000) - self.written):
+                assert self.last is not None  # the first picture waits for nothing
                 self._append(self.last)
         self._append(image)
         self.last = image

@@ -82,7 +82,8 @@ class Tracker:
     """
 
     def __init__(self, hp: HandPose) -> None:
-        self.hp, self.tracks, self.count, self.age, self.looked = hp, [], 0, 0, False
+        self.hp, self.count, self.age, self.looked = hp, 0, 0, False
+        self.tracks: list[_Track] = []
         self.since_closer = CLOSER
 
     @property
@@ -131,7 +132,7 @@ class Tracker:
         inside = [(middle > 0).all() and (middle < size).all() for middle in middles]
         lost = [track for track, fine in zip(self.tracks, inside, strict=True) if not fine]
         tracks = [track for track, fine in zip(self.tracks, inside, strict=True) if fine]
-        boxes, angles = ([track.next_box()[k] for track in tracks] for k in (0, 1))
+        boxes, angles = [track.next_box()[0] for track in tracks], [track.next_box()[1] for track in tracks]
         self.tracks, found = [], self.hp(image, boxes=boxes, angles=angles) if boxes else []
         for old, box, hand in zip(tracks, boxes, found, strict=True):
             new = _Track(old.number, hand, box, old.unseen)

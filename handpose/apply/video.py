@@ -48,7 +48,7 @@ def follow(
                 rows.append({"frame": number, "time_ms": round(at, 2), "hands": shown})
             done, looks, seen = done + 1, looks + tracker.looked, seen + bool(hands)
             bar.update()
-            if window and not window.show(drawn):
+            if window and drawn is not None and not window.show(drawn):
                 break
     tqdm.write(f"{source.title}: {done} frames, {seen} with a hand, {tracker.count} "
                f"hand{'s' * (tracker.count != 1)} followed; the detector looked at {looks}")  # fmt: skip
