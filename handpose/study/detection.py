@@ -109,6 +109,7 @@ def turn(picture: scenes.Picture, degrees: float) -> scenes.Picture:
     linear = np.array([[cos, -sin], [sin, cos]])
     matrix = np.column_stack([linear, (new - 1) / 2 - linear @ [(width - 1) / 2, (height - 1) / 2]])
     image = cv2.warpAffine(picture.image, matrix, new.astype(int).tolist(), borderMode=cv2.BORDER_REPLICATE)
+    assert picture.outlines is not None  # `__post_init__` fills them
     outlines = crop.apply(matrix, picture.outlines)
     boxes = np.concatenate([outlines.min(1), outlines.max(1)], -1)
     return dataclasses.replace(picture, image=image, boxes=boxes.astype(np.float32), outlines=outlines)

@@ -50,7 +50,7 @@ def labelled_box(sample: Sample) -> np.ndarray:
 
 def mask_box(sample: Sample) -> np.ndarray:
     """The box of a cut-out hand, less the flesh beyond its joints: it needs no key-points."""
-    y, x = np.nonzero(sample.mask > 127)
+    y, x = np.nonzero(np.asarray(sample.mask) > 127)
     return box_to_keypoint_extent(np.array([[x.min(), y.min(), x.max(), y.max()]], np.float32))[0]
 
 
@@ -122,11 +122,11 @@ def find_signs(
         except (IndexError, ValueError):
             points = np.full((skeleton.NUM_JOINTS, 2), np.nan, np.float32)
         rows.append((points, sample.shape, person(sample), sample.id))
-    points, labels, persons, ids = zip(*rows, strict=True)
-    return Signs(np.stack(points), np.array(labels), np.array(persons), list(ids))
+    stacked, labels, persons, ids = zip(*rows, strict=True)
+    return Signs(np.stack(stacked), np.array(labels), np.array(persons), list(ids))
 
 
-def read_signs(net: nn.Module, signs: Signs) -> np.ndarray:
+def read_signs(net: gesturenet.GestureNet | gesturenet.FullyConnected, signs: Signs) -> np.ndarray:
     """What is read of each sign, (N,) labels; "" where no hand was found."""
     read, _ = gesturenet.read(net, np.nan_to_num(signs.points))
     return np.where(np.isnan(signs.points).any((1, 2)), "", read)
@@ -136,8 +136,8 @@ def with_labels(samples, *, person: Callable[[Sample], str] = lambda sample: sam
     """Signs with the key-points that the source itself gives, in place of a network's."""
     every = (samples[i] for i in range(len(samples)))  # one by one: the pictures of all would fill the memory
     rows = [(gesturenet.normalise(s.keypoints, s.visible), s.shape, person(s), s.id) for s in every]
-    points, labels, persons, ids = zip(*rows, strict=True)
-    return Signs(np.stack(points), np.array(labels), np.array(persons), list(ids))
+    stacked, labels, persons, ids = zip(*rows, strict=True)
+    return Signs(np.stack(stacked), np.array(labels), np.array(persons), list(ids))
 
 
 def network_reader(kind: type = gesturenet.GestureNet, *, seed: int = 0, steps: int = 3000, **options):

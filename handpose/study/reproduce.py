@@ -9,6 +9,7 @@ import dataclasses
 import json
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -60,7 +61,7 @@ def kernel_of(layer: nn.Module) -> str:
 def measured1() -> dict[str, tuple[str, str]]:
     """Kernel and output of every row of Table 1, from the layers and one pass over a picture of 256 pixels."""
     net = posenet.PoseEstimationNet(attention=False).eval()
-    layers = {m.row: m for m in net.modules() if hasattr(m, "row")}
+    layers = {cast(int, m.row): m for m in net.modules() if hasattr(m, "row")}
     outputs = posenet.row_outputs(net, torch.zeros(1, 3, 256, 256))
     return {str(row): (kernel_of(layers[row]), shape_of(output)) for row, output in outputs.items()}
 
@@ -149,7 +150,9 @@ def table2(
         raise ValueError(f"--division {division} is STB's; {known} has its own train and val, --division community")
     splits = DIVISIONS[division]
     place, name = devices.choose(device), f"table2-{known}-{division}-{Path(scale).stem}"
-    predicted, found, cut = {}, {}, None
+    predicted: dict[str, list[np.ndarray]] = {}
+    found: dict[str, list[dict]] = {}
+    cut: evaluate.CroppedDataset | None = None
     for method in ("cpm", "msahp"):
         predicted[method], found[method] = [], []
         for number in range(seed, seed + seeds):
@@ -160,6 +163,7 @@ def table2(
                 scored(data.open(source, splits[1]), found[method][-1].get("division")), size
             )
             predicted[method].append(evaluate.predict(net, cut)[-1])
+    assert cut is not None  # there is at least one seed
     first, second = (np.stack(predicted[method]) for method in ("msahp", "cpm"))
     pairs = metrics.paired(first, second, cut.points, cut.visible, cut.groups)
     print_table(["PCK of s", *(f"{t:g}" for t in paper.TABLE2_THRESHOLDS)], rows_of_table2(found, pairs))

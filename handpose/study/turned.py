@@ -30,8 +30,9 @@ def score(net: nn.Module, size: int, samples, angles: tuple[int, ...] = ANGLES) 
         for hand in hands:
             # Its own key-points as outlines: they are turned with the picture.
             as_picture = scenes.Picture(hand.image, hand.box[None], hand.group, hand.id, hand.keypoints[None])
-            pictures.append(turn(as_picture, angle))
-            points.append(pictures[-1].outlines[0])
+            pictures.append(turned := turn(as_picture, angle))
+            assert turned.outlines is not None
+            points.append(turned.outlines[0])
         target, visible = np.stack(points), np.ones((len(points), 21), bool)
         bone, side = skeleton.unit_length(target, visible), skeleton.box_side(target, visible)
         result[str(angle)] = {}
