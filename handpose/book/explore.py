@@ -164,5 +164,6 @@ def _png(figure: Figure, dpi: int) -> bytes:
 def _picture(figure: Figure, quality: int) -> str:
     """A figure as a data URI, with more pixels than it is shown with."""
     pixels = cv2.imdecode(np.frombuffer(_png(figure, 160), np.uint8), cv2.IMREAD_UNCHANGED)  # with alpha
+    assert pixels is not None  # Matplotlib wrote it just now
     _, code = cv2.imencode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, quality])
     return "data:image/webp;base64," + base64.b64encode(code.tobytes()).decode()

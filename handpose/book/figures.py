@@ -71,8 +71,8 @@ def plot_hand(
         if visible[a] and visible[b]:
             ax.plot(*points[[a, b]].T, color=JOINT_COLOURS[b], linewidth=line, alpha=alpha, solid_capstyle="round")
     shown = np.flatnonzero(visible)
-    ax.scatter(*points[shown].T, s=size**2, c=[JOINT_COLOURS[j] for j in shown], edgecolors="white", linewidths=0.6,
-               zorder=3, alpha=alpha)  # fmt: skip
+    ax.scatter(points[shown, 0], points[shown, 1], s=size**2, c=[JOINT_COLOURS[j] for j in shown],
+               edgecolors="white", linewidths=0.6, zorder=3, alpha=alpha)  # fmt: skip
     ax.set_aspect("equal")
     ax.set_axis_off()
 
@@ -115,7 +115,7 @@ def draw_hands(image: np.ndarray, hands: Sequence) -> np.ndarray:
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:
-    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
 def plot_network(net: PoseEstimationNet, outputs: dict[int, "np.ndarray"]) -> Figure:
@@ -136,7 +136,7 @@ def plot_network(net: PoseEstimationNet, outputs: dict[int, "np.ndarray"]) -> Fi
              "ElementAdd(16,15)": "add 16 + 15"}  # fmt: skip
     attended, heads = net.options["attention"] or (), net.options["heads"]
     first, last = outputs[1], max(outputs)
-    lines = [("", "input crop", "white", (3, *first.shape[2:]))]
+    lines: list[tuple[str, str, str, tuple[int, ...]]] = [("", "input crop", "white", (3, *first.shape[2:]))]
     at: dict[int, int] = {}  # row -> the line that holds what later rows read
     for row, output in outputs.items():
         name, kernel, *_ = TABLE1[row]
