@@ -54,8 +54,8 @@ def run_list(_: argparse.Namespace) -> int:
             print(f"{name:16}{OWN[name]}")
             continue
         print(f"{name:16}{entry.title} ({entry.citation}): {entry.shows}")
-        here = root and (Path(root) / entry.place).is_dir()
-        place = ("here", Path(root) / entry.place) if here else ("to get it", script_of(entry) or entry.manual)
+        folder = Path(root) / entry.place if root else None
+        place = ("here", folder) if folder and folder.is_dir() else ("to get it", script_of(entry) or entry.manual)
         about = (("terms", entry.licence), ("size", check.in_words(entry.bytes)), ("splits", ", ".join(entry.splits)))
         for what, text in (*about, place):
             print(f"{'':16}{what}: {text}")

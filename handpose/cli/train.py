@@ -40,7 +40,7 @@ def sources(given: list[str]) -> list[str]:
     A comma divides only before a name, for a path may hold one; and not at all where the whole is a path.
     """
     names = "|".join(map(re.escape, (*SOURCES, *RENAMED)))
-    found = []
+    found: list[str] = []
     for text in given:
         path = text.partition(":")[2]
         whole = any(map(os.path.exists, (path, re.sub(r"/[a-z-]+$", "", path))))  # the second without a split
