@@ -15,7 +15,7 @@ help:
 	@echo "make book       set up .venv if needed and build the book into _build/html"
 	@echo "make book-zip   build it, and pack it into one file to hand out"
 	@echo "make class      exercise notebooks without solutions, with checks, into book/class"
-	@echo "make test       the same set-up, then everything: ruff, unit tests, every chapter's cells, the book"
+	@echo "make test       the same set-up, then everything: ruff, mypy, unit tests, every chapter's cells, the book"
 	@echo "make notebooks  execute the chapters whose source has changed (ALL=1: all of them), and write the ledger"
 	@echo "make lab        open JupyterLab on the book: chapters, and class where make class wrote it"
 	@echo "make bench      measure the speed of training and prediction on this machine"
@@ -40,9 +40,11 @@ class: env
 
 test: env
 	@$(PY) --version
-	@echo "[1/2] ruff: style and common mistakes"
+	@echo "[1/3] ruff: style and common mistakes"
 	@$(PY) -m ruff check .
-	@echo "[2/2] pytest: the package, then every cell of every chapter, then the book (warnings are errors)"
+	@echo "[2/3] mypy: types of the package"
+	@$(PY) -m mypy
+	@echo "[3/3] pytest: the package, then every cell of every chapter, then the book (warnings are errors)"
 	@OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest -n 2 --dist loadfile --nbval tests book/chapters
 
 notebooks: env
@@ -56,5 +58,5 @@ bench: env
 	@$(PY) benchmarks/bench.py
 
 clean:
-	rm -rf _build book/class .pytest_cache .ruff_cache *.egg-info
+	rm -rf _build book/class .pytest_cache .ruff_cache .mypy_cache *.egg-info
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
