@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -176,7 +177,7 @@ def _read(plan: Plan, opened: list, held_out: HeldOut, kept: dict[str, crops.Cro
     for source, samples in zip(plan.sources, opened, strict=True):
         known = None if isinstance(samples, Part) else kept.get(source)  # which holds the whole of a divided set
         sets.append(known or crops.load_crops(source.partition(":")[0], samples, size, progress=progress))
-    about: dict[str, dict] = {"data_sha256": {name: c.fingerprint() for name, c in zip(names, sets, strict=True)}}
+    about: dict[str, Any] = {"data_sha256": {name: c.fingerprint() for name, c in zip(names, sets, strict=True)}}
     if held_out.divided:
         about["division"] = held_out.divided.about()
     about["trained_on"] = {key for source, c in zip(plan.sources, sets, strict=True)

@@ -60,7 +60,8 @@ class Photos:
     def __init__(self, sizes: Mapping[Path, tuple[int, int] | None], unturned: bool = False) -> None:
         self.back: dict[Path, int] = {}  # orientation of what is turned back
         self.sizes: dict[Path, tuple[int, int]] = {}  # (width, height) as `read` gives them, where that is known
-        shown, unclear = [], []
+        shown: list[Path] = []
+        unclear: list[Path] = []
         for file, said in sizes.items():
             orientation, size = stored(file)
             if size:
