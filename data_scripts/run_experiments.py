@@ -12,6 +12,7 @@ run a core, and a large GPU with several small networks.
 
 import argparse
 import dataclasses
+import functools
 import json
 import multiprocessing
 import multiprocessing.connection
@@ -26,6 +27,7 @@ import numpy as np
 import torch
 
 from handpose import data, files, metrics, pretrained
+from handpose.data import crops, division
 from handpose.study import analysis
 from handpose.train import config, evaluate, train
 from handpose.train.checkpoint import TrainingError
@@ -73,24 +75,40 @@ def settings(table: dict, run: dict) -> config.Config:
     return config.from_dict(values, f"{table['name']}, run {run['method']}")
 
 
+@functools.cache
+def to_train_on(source: str, size: int) -> crops.Crops | None:
+    """A set's crops, cut once for all runs of this process; None for one that `train` has to divide."""
+    samples = data.open(source, "train")
+    return None if division.undivided(samples) else crops.load_crops(source.partition(":")[0], samples, size)
+
+
+@functools.cache
+def to_score(name: str, size: int) -> evaluate.CroppedDataset:
+    """The hands of "NAME[:PATH]/SPLIT", cut once for all runs of this process."""
+    source, _, split = name.rpartition("/")
+    return evaluate.crop_dataset(data.open(source, split), size)
+
+
 def execute(table: dict, run: dict, seed: int, out: Path, results: Path, device: str | None) -> None:
     """Train one run to its end, score it everywhere and write its record and predictions."""
     folder = out / table["name"] / f"{run['method']}-s{seed}"
     init = out / table["name"] / f"{run['init']}-s{seed}" / "weights.safetensors" if run.get("init") else None
     if not (folder / "record.json").exists():
+        chosen = settings(table, run)
+        kept = {source: to_train_on(source, chosen.crop.size) for source in run["data"]}
         train(
-            settings(table, run), run["data"], folder, seed=seed, validate=table["validate"], init=init, device=device,
-            resume=(folder / "checkpoint.pt").exists(),
+            chosen, run["data"], folder, seed=seed, validate=table["validate"], init=init, device=device,
+            resume=(folder / "checkpoint.pt").exists(), kept={k: v for k, v in kept.items() if v is not None},
         )  # fmt: skip
     record = json.loads((folder / "record.json").read_text())
     net, size = pretrained.load(folder / "weights.safetensors")
     kept, record["elsewhere"] = {}, {}
     for name in [f"{table['validate']}/val", *table.get("elsewhere", [])]:
-        source, _, split = name.rpartition("/")
-        samples = data.open(source, split)
-        if name == f"{table['validate']}/val":  # where that was trained on as well, it was divided
-            samples = scored(samples, record.get("division"))
-        cut = evaluate.crop_dataset(samples, size)
+        if name == f"{table['validate']}/val" and record.get("division"):  # trained on as well, and so divided
+            samples = scored(data.open(table["validate"], "val"), record["division"])
+            cut = evaluate.crop_dataset(samples, size)
+        else:
+            cut = to_score(name, size)
         kept |= {f"{name}|predicted": evaluate.predict(net, cut).astype(np.float32), f"{name}|points": cut.points,
                  f"{name}|visible": cut.visible, f"{name}|groups": np.array(cut.groups)}  # fmt: skip
         if cut.occluded is not None:
