@@ -1,0 +1,130 @@
+"""Score the runs of a table on hard cases (hidden, turned, at the border, crossed), and look at their heads.
+
+    python data_scripts/evaluate_claim.py data_scripts/experiments/claim.toml [--out runs] [--limit N]
+
+Trains nothing: it loads the weights that `run_experiments.py` left under --out, as many runs as there are, and can be
+called again when there are more. What a run predicted is kept beside its weights; numbers go to
+book/results/<table>-cases: a record for each run, with what its attention heads read and what each one's silence costs,
+and comparisons.json. The plan is book/plan.md.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from run_experiments import ROOT, TableError, read
+from torch import nn
+
+from handpose import data, files, metrics, pretrained, skeleton
+from handpose.study import analysis, cases, heads
+from handpose.train import evaluate, records
+
+#: Case -> how it is made, the set, and its split.
+CASES = {
+    "hidden": (cases.hidden, "synthetic", "test"),
+    "crossed": (cases.crossed, "synthetic:2000", "test"),
+    "border": (cases.border, "hand-keypoints", "val"),
+    "turned": (cases.turned, "hand-keypoints", "val"),
+    "turned-wild": (cases.turned, "wild", "val"),
+}
+STAGES = {"stage1": 0, "last": -1}
+HEADS = 200  # rendered test hands on which heads are looked at
+
+
+def build(names: list[str], size: int, limit: int | None) -> dict[str, cases.Case]:
+    """The cases, cut for networks of one input size."""
+    made = {}
+    for name in names:
+        make, source, split = CASES[name]
+        made[name] = make(data.open(source, split), size, limit)
+    return made
+
+
+def share(predicted: np.ndarray, case: cases.Case, joints: np.ndarray) -> float | None:
+    """PCK at 0.2 of s of the chosen joints (N, 21); None where there are none."""
+    hands = case.hands
+    right = metrics.errors(predicted, hands.points) <= 0.2 * skeleton.unit_length(hands.points, hands.visible)[:, None]
+    return float(right[joints].mean()) if joints.any() else None
+
+
+def score(net: nn.Module, case: cases.Case) -> tuple[np.ndarray, dict]:
+    """Predictions (stages, N, 21, 2), and PCK of hard and easy joints and of each kind of crop, at both stages."""
+    predicted = evaluate.predict(net, case.hands).astype(np.float32)
+    found = {}
+    for stage, k in STAGES.items():
+        found[stage] = {"hard": share(predicted[k], case, case.hard), "easy": share(predicted[k], case, case.easy)}
+        found[stage]["kinds"] = {
+            str(kind): share(predicted[k], case, case.hands.visible & (case.kinds == kind)[:, None])
+            for kind in sorted(set(case.kinds.tolist()))
+        }
+    return predicted, found | {"hands": len(case.hands.ids), "joints": [int(case.hard.sum()), int(case.easy.sum())]}
+
+
+def compare(table: dict, made: dict[str, cases.Case], kept: dict[tuple[str, int], dict]) -> list[dict]:
+    """Gains on hard and easy joints and their growth, for each pair of the table, over the seeds that both have."""
+    found = []
+    for pair in table.get("compare", []):
+        seeds = [s for s in table["seeds"] if all((pair[k], s) in kept for k in ("first", "second"))]
+        if not seeds:
+            continue
+        entry = {"first": pair["first"], "second": pair["second"], "seeds": seeds, "cases": {}}
+        for name, case in made.items():
+            hands, entry["cases"][name] = case.hands, {}
+            for stage, k in STAGES.items():
+                both = [np.stack([kept[pair[m], s][name][k] for s in seeds]) for m in ("first", "second")]
+                entry["cases"][name][stage] = analysis.gain_apart(
+                    *both, hands.points, hands.visible, case.hard, case.easy, hands.groups
+                )
+        found.append(entry)
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", type=Path, help="a .toml table of runs")
+    parser.add_argument("--out", type=Path, default=ROOT / "runs", help="where runs are kept (default: runs)")
+    parser.add_argument("--results", type=Path, default=ROOT / "book" / "results", help="where records go")
+    parser.add_argument("--cases", default=",".join(CASES), help=f"comma-separated (default: {','.join(CASES)})")
+    parser.add_argument("--limit", type=int, help="at most so many hands of each set, for a trial")
+    arguments = parser.parse_args()
+    names = arguments.cases.split(",")
+    try:
+        table = read(arguments.table)
+        if unknown := set(names) - set(CASES):
+            raise TableError(f"--cases {min(unknown)}: choose of {', '.join(CASES)}")
+        runs = {(run["method"], seed): arguments.out / table["name"] / f"{run['method']}-s{seed}"
+                for seed in table["seeds"] for run in table["run"]}  # fmt: skip
+        runs = {key: folder for key, folder in runs.items() if (folder / "record.json").exists()}
+        if not runs:
+            raise TableError(f"{arguments.out / table['name']}: no run is finished; run_experiments.py makes them")
+        nets = {key: pretrained.load(folder / "weights.safetensors") for key, folder in runs.items()}
+        (size,) = {size for _, size in nets.values()}
+        made = build(names, size, arguments.limit)
+        looked_at = min(HEADS, arguments.limit or HEADS)
+        results, kept = arguments.results / f"{table['name']}-cases", {}
+        results.mkdir(parents=True, exist_ok=True)
+        prints = {name: case.fingerprint() for name, case in made.items()}
+        for (method, seed), (net, _) in nets.items():
+            print(f"{method}-s{seed}", flush=True)
+            scored = {name: score(net, case) for name, case in made.items()}
+            kept[method, seed] = {name: predicted for name, (predicted, _) in scored.items()}
+            trained = json.loads((runs[method, seed] / "record.json").read_text(encoding="utf-8"))
+            record = records.read_metadata(f"{table['name']}-cases", method, seed, torch.device("cpu"))
+            record |= {"trained_at": trained["commit"], "steps": trained["steps"], "data_sha256": prints,
+                       "cases": {name: found for name, (_, found) in scored.items()}}  # fmt: skip
+            if getattr(net, "options", {}).get("attention") and not net.options.get("control"):
+                record["heads"] = heads.describe(net, size, data.open("synthetic", "test"), limit=looked_at)
+            files.write_json(results / f"{method}-s{seed}.json", record)
+        found = compare(table, made, kept)
+        files.write_json(results / "comparisons.json", {"experiment": f"{table['name']}-cases", "comparisons": found})
+    except (TableError, data.DataError, pretrained.WeightsError, files.OutputError) as error:
+        print(f"evaluate_claim: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
