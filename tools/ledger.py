@@ -25,13 +25,16 @@ from handpose.train.schedule import learning_rate
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "book" / "results"
+BUILT, NOT_BUILT, MEASURED = "built as printed", "built otherwise", "measured by us beside the paper's"
+IMPOSSIBLE, WAITS = "impossible as printed", "not run yet"
 VERDICTS = {
-    "reproduced": "ours is the printed number",
-    "not reproduced": "ours is another number under the same conditions",
-    "not comparable": "ours was measured on other data or at another scale, or the paper does not say on which",
-    "impossible as printed": "the number contradicts itself or what stands beside it",
-    "not run yet": "there is no number of ours; the note says what it waits for",
+    BUILT: "a size or a setting: the package has the printed one. It says nothing of how well that works",
+    NOT_BUILT: "a size or a setting: the package has another one",
+    MEASURED: "a result: ours was measured under other conditions, named beside it and in the note; the two do not compare",
+    IMPOSSIBLE: "the number contradicts itself or what stands beside it",
+    WAITS: "there is no number of ours; the note says what it waits for",
 }
+KEYS = {"what", "printed", "compute", "record", "gain", "verdict", "otherwise", "under", "why", "needs"}
 HEAD = """# The ledger
 
 Every number that the paper prints, and ours. This page is made by `tools/ledger.py` from `book/ledger.toml` and the
@@ -179,7 +182,7 @@ def gain(threshold: str) -> str | None:
 def judge(entry: dict, section: str) -> tuple[str, str, str]:
     """Ours, the verdict and the note of an entry."""
     where = f"{section}, {entry.get('what')!r}"
-    if unknown := set(entry) - {"what", "printed", "compute", "record", "gain", "verdict", "otherwise", "why", "needs"}:
+    if unknown := set(entry) - KEYS:
         raise LedgerError(f"{where}: unknown key {sorted(unknown)[0]!r}")
     why = entry.get("why", "")
     if "compute" in entry:
@@ -189,18 +192,20 @@ def judge(entry: dict, section: str) -> tuple[str, str, str]:
             raise LedgerError(f"{where}: tools/ledger.py computes no {name!r}")
         ours = made(*arguments)
         same = ours == entry["printed"]
-        return ours, "reproduced" if same else entry.get("otherwise", "not reproduced"), why
+        return ours, BUILT if same else entry.get("otherwise", NOT_BUILT), why
     if "needs" in entry:
-        return "–", "not run yet", f"Waits for {entry['needs']}."
-    verdict = entry.get("verdict")
+        return "–", WAITS, f"Waits for {entry['needs']}."
+    verdict = entry.get("verdict", MEASURED if "under" in entry else None)
     if verdict not in VERDICTS or not why:
         raise LedgerError(f"{where}: needs a verdict of {', '.join(VERDICTS)}, and the reason (why)")
     if "record" not in entry and "gain" not in entry:
         return "–", verdict, why
+    if "under" not in entry:
+        raise LedgerError(f"{where}: a result of ours needs the conditions under which it was measured (under)")
     ours = from_record(entry["record"]) if "record" in entry else gain(entry["gain"])
-    if ours is None and verdict != "impossible as printed":
-        return "–", "not run yet", "Waits for the runs. " + why
-    return ours or "–", verdict, why
+    if ours is None:
+        return ("–", verdict, why) if verdict == IMPOSSIBLE else ("–", WAITS, "Waits for the runs. " + why)
+    return f"{ours} ({entry['under']})", verdict, why  # a score never stands beside the paper's without that word
 
 
 def reproduced() -> list[str]:

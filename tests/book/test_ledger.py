@@ -1,6 +1,7 @@
 """The ledger: complete, generated, and with verdicts that are computed where they can be."""
 
 import json
+import re
 import sys
 import tomllib
 
@@ -45,8 +46,8 @@ def test_every_number_of_the_tables_has_an_entry(title, numbers):
 
 def test_a_computed_verdict_follows_the_number():
     entry = {"what": "row 9", "printed": "3×3, 32×32×256", "compute": "table1 9"}
-    assert ledger.judge(entry, "")[1] == "reproduced"
-    assert ledger.judge(entry | {"printed": "3×3, 32×32×255"}, "")[1] == "not reproduced"
+    assert ledger.judge(entry, "")[1] == "built as printed"
+    assert ledger.judge(entry | {"printed": "3×3, 32×32×255"}, "")[1] == "built otherwise"
     assert ledger.share("34.5", "200") == "34.5 %" and ledger.share("34.6", "200") == "34.5 % or 35 %"
 
 
@@ -59,12 +60,12 @@ def results(tmp_path, monkeypatch):
 
 def test_a_record_that_is_not_there_waits_and_one_without_the_key_is_an_error(results):
     entry = {"what": "PCK", "printed": "84.7 %", "record": "one-s*.json:metrics.pck_bone.0.15",
-             "verdict": "not comparable", "why": "Other data."}  # fmt: skip
+             "under": "other data", "why": "Other labels."}  # fmt: skip
     assert ledger.judge(entry, "Table 2")[:2] == ("–", "not run yet")
     for seed, value in enumerate((0.25, 0.75)):
         record = {"metrics": {"pck_bone": {"0.15": value}}}
         (results / f"one-s{seed}.json").write_text(json.dumps(record))
-    assert ledger.judge(entry, "Table 2")[:2] == ("50.0 %", "not comparable")
+    assert ledger.judge(entry, "Table 2")[:2] == ("50.0 % (other data)", "measured by us beside the paper's")
     (results / "one-s2.json").write_text(json.dumps({"metrics": {}}))
     with pytest.raises(ledger.LedgerError, match=r"one-s2.json: no key 'metrics.pck_bone.0.15'"):
         ledger.judge(entry, "Table 2")
@@ -72,12 +73,18 @@ def test_a_record_that_is_not_there_waits_and_one_without_the_key_is_an_error(re
 
 @pytest.mark.parametrize(
     ("entry", "says"),
-    [({"what": "a", "printed": "1"}, "needs a verdict"), ({"what": "a", "verdict": "reproduced"}, "the reason"),
+    [({"what": "a", "printed": "1"}, "needs a verdict"), ({"what": "a", "verdict": "built as printed"}, "the reason"),
+     ({"what": "a", "record": "x:y", "verdict": "impossible as printed", "why": "b"}, "needs the conditions"),
      ({"what": "a", "compute": "magic"}, "computes no 'magic'"), ({"what": "a", "wy": "x"}, "unknown key 'wy'")],
 )  # fmt: skip
 def test_an_incomplete_entry_is_named(entry, says):
     with pytest.raises(ledger.LedgerError, match=says):
         ledger.judge(entry, "Table 9")
+
+
+def test_no_score_stands_beside_the_papers_without_a_word_for_its_data():
+    rows = [line.split(" | ") for line in ledger.page().splitlines() if " beside the paper's" in line and "[" in line]
+    assert len(rows) >= 15 and all(re.search(r"\((other \w+)\)$", row[2]) for row in rows)
 
 
 def test_check_says_when_the_page_is_old(monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""What is said of single heads: parts of variance that were put there are found, and other hands' readings are theirs."""
+"""What is said of single heads: parts of variance put there are found, and other hands' readings are theirs."""
 
 import dataclasses
 
