@@ -1,6 +1,6 @@
 """Execute book/source/NN-name.md into book/chapters/NN-name.ipynb.
 
-    python tools/notebooks.py             the chapters whose source has changed
+    python tools/notebooks.py             the chapters whose source has changed (where only text has, without executing)
     python tools/notebooks.py --all       all of them
     python tools/notebooks.py 03          those whose name begins with 03 (several may be named)
     python tools/notebooks.py --list      what is up to date and what is not; executes nothing
@@ -8,6 +8,7 @@
 The sources are the only form edited by hand. A chapter's metadata holds the hash of the source that made it, which
 tests/book/test_book.py compares, and the hash of the package's code behind its outputs. A chapter whose code in
 `handpose/` has changed since is listed, not executed again: nbval (`make test`) tells whether its outputs still hold.
+A chapter whose code cells are as they were takes the new text and keeps its outputs.
 The metadata also holds the seconds that the execution took, which are copied into book/teaching.md.
 """
 
@@ -109,7 +110,6 @@ def execute(source: Path) -> float:
 
     :returns: seconds
     """
-    import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -147,18 +147,46 @@ def execute(source: Path) -> float:
     for key in [key for key in version if key not in ("name", "file_extension", "mimetype")]:
         del version[key]
     notebook.metadata.handpose.update(package_sha256=package_hash(), seconds=round(seconds), device=processor())
-    nbformat.validate(notebook)
-    text = nbformat.writes(notebook) + "\n"
-    target = chapter_of(source)
-    temporary = target.with_name(f".{target.name}.tmp")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    temporary.replace(target)
+    target = write(notebook, source)
     size = target.stat().st_size
     if size > LARGEST:
         print(f"  WARNING: {target.name} is {size / 1e6:.1f} MB; the limit is {LARGEST / 1e6:.0f} MB")
     if seconds > SLOWEST:
         print(f"  WARNING: {target.name} took {seconds:.0f} s; the limit is {SLOWEST} s")
     return seconds
+
+
+def write(notebook, source: Path) -> Path:
+    """Write a chapter's notebook, whole or not at all."""
+    import nbformat
+
+    nbformat.validate(notebook)
+    target = chapter_of(source)
+    temporary = target.with_name(f".{target.name}.tmp")
+    temporary.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
+    temporary.replace(target)
+    return target
+
+
+def code_cells(notebook) -> list:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def same_code(one, other) -> bool:
+    """Whether two notebooks have the same code cells, their metadata included, in the same order."""
+    first, second = ([(c.source, c.metadata) for c in code_cells(n)] for n in (one, other))
+    return first == second
+
+
+def take_text(source: Path) -> None:
+    """Bring a chapter's new text into its notebook; outputs, which depend on the code alone, stay."""
+    import nbformat
+
+    old, notebook = nbformat.read(chapter_of(source), as_version=4), convert(source)
+    for cell, before in zip(code_cells(notebook), code_cells(old), strict=True):
+        cell.execution_count, cell.outputs = before.execution_count, before.outputs
+    notebook.metadata = {**old.metadata, "handpose": {**old.metadata.handpose, **notebook.metadata.handpose}}
+    write(notebook, source)
 
 
 def processor() -> str:
@@ -198,18 +226,19 @@ def _indent(text: str) -> str:
 
 
 def state(source: Path) -> str:
-    """One of ``missing``, ``source changed``, ``package changed``, ``up to date``."""
+    """One of ``missing``, ``source changed``, ``text changed``, ``package changed``, ``up to date``."""
     import nbformat
 
     chapter = chapter_of(source)
     if not chapter.exists():
         return "missing"
     try:
-        record = nbformat.read(chapter, as_version=4).metadata.get("handpose", {})
+        notebook = nbformat.read(chapter, as_version=4)
+        record = notebook.metadata.get("handpose", {})
     except Exception:  # not a notebook: to be made again
         return "missing"
     if record.get("source_sha256") != source_hash(source):
-        return "source changed"
+        return "text changed" if same_code(convert(source), notebook) else "source changed"
     return "up to date" if record.get("package_sha256") == package_hash() else "package changed"
 
 
@@ -235,6 +264,8 @@ def main() -> int:
             print(f"{source.stem}: {now}")
             if now == "package changed":
                 stale.append(source.stem)
+            elif now == "text changed":
+                take_text(source)
             continue
         print(f"{source.stem}: executing ...", flush=True)
         try:

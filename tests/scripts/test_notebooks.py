@@ -1,0 +1,50 @@
+"""Chapters made from their sources: what has to be executed again, and what only takes a new text."""
+
+import nbformat
+import pytest
+
+from tests.book.test_classroom import SOURCE
+from tools import notebooks
+
+
+@pytest.fixture
+def chapter(tmp_path, monkeypatch):
+    """A source and its notebook, whose outputs stand for an execution."""
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    monkeypatch.setattr(notebooks, "CHAPTERS", tmp_path / "chapters")
+    notebooks.CHAPTERS.mkdir()
+    source = tmp_path / "00-a-chapter.md"
+    source.write_text(SOURCE, encoding="utf-8")
+    made = notebooks.convert(source)
+    for number, cell in enumerate(notebooks.code_cells(made), 1):
+        cell.execution_count = number
+        cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=f"output {number}\n")]
+    made.metadata.handpose.update(package_sha256="of that time", seconds=7, device="CPU")
+    notebooks.write(made, source)
+    return source
+
+
+def test_a_new_text_keeps_the_outputs(chapter, monkeypatch):
+    before = nbformat.read(notebooks.chapter_of(chapter), as_version=4)
+    assert notebooks.state(chapter) == "package changed"
+    chapter.write_text(SOURCE.replace("Words before.", "Other words.\n\n## A heading"), encoding="utf-8")
+    assert notebooks.state(chapter) == "text changed"
+    notebooks.take_text(chapter)
+    after = nbformat.read(notebooks.chapter_of(chapter), as_version=4)
+    assert any("Other words." in cell.source for cell in after.cells)
+    assert [c.outputs for c in notebooks.code_cells(after)] == [c.outputs for c in notebooks.code_cells(before)]
+    assert after.metadata.handpose.source_sha256 == notebooks.source_hash(chapter)
+    assert (after.metadata.handpose.package_sha256, after.metadata.handpose.seconds) == ("of that time", 7)
+    assert notebooks.state(chapter) == "package changed"  # the text does not make old outputs new
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("base = 2", "base = 3"), ("ipython3\nbase", "ipython3\n:tags: [hide-input]\n\nbase"),
+     ("Words before.", "```{code-cell} ipython3\n1\n```")],
+)  # fmt: skip
+def test_new_code_is_executed(chapter, old, new):
+    text = SOURCE.replace(old, new, 1)
+    assert text != SOURCE
+    chapter.write_text(text, encoding="utf-8")
+    assert notebooks.state(chapter) == "source changed"
