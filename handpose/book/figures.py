@@ -55,7 +55,7 @@ def new(columns: int = 1, *, rows: int = 1, height: float = 2.6, width: float = 
 
 def plot_hand(
     ax: Axes, image: np.ndarray | None, points: np.ndarray, visible: np.ndarray | None = None, *,
-    size: float = 4, line: float = 1.8, alpha: float = 1.0,
+    occluded: np.ndarray | None = None, size: float = 4, line: float = 1.8, alpha: float = 1.0,
 ) -> None:  # fmt: skip
     """A picture (or nothing) with the hand's bones and joints over it.
 
@@ -63,6 +63,7 @@ def plot_hand(
         image: (H, W, 3) uint8, or None.
         points: (21, 2) pixels.
         visible: (21,) bool; bones with an invisible end are left out.
+        occluded: (21,) bool; these joints are drawn as white rings.
     """
     if image is not None:
         ax.imshow(image)
@@ -73,6 +74,10 @@ def plot_hand(
     shown = np.flatnonzero(visible)
     ax.scatter(points[shown, 0], points[shown, 1], s=size**2, c=[JOINT_COLOURS[j] for j in shown],
                edgecolors="white", linewidths=0.6, zorder=3, alpha=alpha)  # fmt: skip
+    if occluded is not None:
+        hidden = np.flatnonzero(occluded & visible)
+        ax.scatter(points[hidden, 0], points[hidden, 1], s=(size + 1) ** 2, facecolor="white", linewidth=1.8, zorder=4,
+                   edgecolor=[JOINT_COLOURS[j] for j in hidden])  # fmt: skip
     ax.set_aspect("equal")
     ax.set_axis_off()
 

@@ -1,7 +1,7 @@
 """A rendered hand: an endless, exactly labelled data set that needs no download.
 
 ``SyntheticHands(seed, split)[i]`` is one labelled picture; ``render("open")`` draws a chosen hand.
-Chapter 2 takes the drawing apart.
+Chapter 15 takes the drawing apart.
 """
 
 import hashlib
@@ -169,7 +169,7 @@ def render(
 
 
 class SyntheticHands:
-    """An endless set of rendered hands: ``SyntheticHands(seed=0, split="train")[7]`` is a `Sample` (Chapter 2).
+    """An endless set of rendered hands: ``SyntheticHands(seed=0, split="train")[7]`` is a `Sample` (Chapter 15).
 
     Sample i depends on nothing but (seed, split, size, background, variety, i); train, val and test never share
     a sample. 25 samples in a row form a group; every sample is another person.

@@ -53,7 +53,7 @@ RADII = np.array(
 
 @dataclass(frozen=True)
 class Pose:
-    """23 joint angles in degrees (Chapter 2); see ANGLES for their meaning and LIMITS for their ranges."""
+    """23 joint angles in degrees (Chapter 15); see ANGLES for their meaning and LIMITS for their ranges."""
 
     thumb: tuple = (42.0, 18.0, 60.0, 5.0, 5.0)  # radial, palmar, pronation, MCP flexion, IP flexion
     index: tuple = (5.0, 7.0, 8.0, 5.0)  # MCP flexion, MCP abduction, PIP flexion, DIP flexion
@@ -90,7 +90,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Identity:
-    """One person's hand: sizes relative to the mean hand, skin and sleeve (Chapter 2)."""
+    """One person's hand: sizes relative to the mean hand, skin and sleeve (Chapter 15)."""
 
     hand: str = "right"
     size: float = 1.0  # all lengths

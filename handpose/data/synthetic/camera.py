@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Camera:
-    """Where a pinhole camera stands (Chapter 2). The picture is a crop: its principal point may lie off its middle."""
+    """Where a pinhole camera stands (Chapter 15). The picture is a crop: its principal point may lie off its middle."""
 
     yaw: float = 0.0  # degrees about the fingers' direction: 0 sees the palm, 180 the back
     tilt: float = 0.0  # degrees: positive leans the finger tips towards the camera

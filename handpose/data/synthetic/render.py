@@ -24,7 +24,7 @@ JOINT_RADIUS[[1, 5, 9, 13, 17]] = 19, 14, 14, 14, 14
 
 @dataclass(frozen=True)
 class Light:
-    """One soft lamp or window, and the light that comes from all around (Chapter 2)."""
+    """One soft lamp or window, and the light that comes from all around (Chapter 15)."""
 
     direction: tuple = (-0.5, -0.7, -0.6)  # towards the lamp, camera frame
     colour: tuple = (1.0, 0.96, 0.9)  # linear RGB
