@@ -27,8 +27,9 @@ INDEX = BUILD / "html" / "index.html"
 STAMP = BUILD / "built"
 PACKED = "handpose-book"
 # Folders whose files a page may show; results and the package are there because pages may include parts of them.
-INPUTS = ("_config.yml", "requirements.txt", "book", "handpose", "tools/book.py")
-NOT_INPUTS = {"__pycache__", ".ipynb_checkpoints", "weights", "class"}
+INPUTS = ("_config.yml", "requirements.txt", "book", "handpose", "tools/book.py", "tools/live.py",
+          "tools/live_networks.py", "tools/live_runtime.py")  # fmt: skip
+NOT_INPUTS = {"__pycache__", ".ipynb_checkpoints", "class"}
 
 
 def fingerprint() -> str:
@@ -74,6 +75,11 @@ def _build() -> str | None:
     )
     if result.returncode or not INDEX.exists():
         return result.stdout + f"\nThe book could not be built (exit status {result.returncode})."
+    live = subprocess.run(
+        [sys.executable, ROOT / "tools" / "live.py"], capture_output=True, encoding="utf-8", errors="replace"
+    )
+    if live.returncode:
+        return live.stderr + "\nThe networks that run in the page could not be put beside the book."
     STAMP.write_text(before)
     return None
 

@@ -1,0 +1,111 @@
+"""ONNX Runtime for the browser, kept compressed in book/live/runtime: make its files, or unpack them.
+
+    npm pack onnxruntime-web@1.30.0
+    python tools/live_runtime.py onnxruntime-web-1.30.0.tgz      makes book/live/runtime anew from the npm package
+
+The book is built with Python alone, so two files of the package stand in the repository: the bundle that is a single
+module, and the WebAssembly that it runs, without its variants for graphics cards. `runtime.json` holds where they come
+from and the SHA-256 of each.
+"""
+
+import argparse
+import hashlib
+import json
+import lzma
+import re
+import sys
+import tarfile
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent.parent / "book" / "live" / "runtime"
+PACKAGE = "onnxruntime-web"
+FILES = {"bundle": "ort.wasm.bundle.min.mjs", "wasm": "ort-wasm-simd-threaded.wasm"}
+
+#: In a worker the bundle's own address is that of a Blob, against which no other address can be resolved. It resolves
+#: one all the same, of a file that it does not need once it is given the WebAssembly itself.
+#: https://github.com/microsoft/onnxruntime/issues/27317
+BESIDE_ITSELF = 'new URL("ort-wasm-simd-threaded.wasm",import.meta.url).href'
+MENDED = '"ort-wasm-simd-threaded.wasm"'
+
+
+class RuntimeFilesError(ValueError):
+    """The files in book/live/runtime cannot be used; the message says which and what to do."""
+
+
+def unpack(folder: Path = FOLDER) -> dict[str, bytes]:
+    """The bundle, mended for a worker, and the WebAssembly; each compared with its SHA-256.
+
+    Raises:
+        RuntimeFilesError: a file is missing, damaged, or another version whose text is not mended by the replacement.
+    """
+    advice = f"get {folder.name} from the repository again, or make it with tools/live_runtime.py"
+    try:
+        about = read_about(folder)
+        found = {name: lzma.decompress((folder / f"{file}.xz").read_bytes()) for name, file in FILES.items()}
+    except (OSError, lzma.LZMAError, ValueError) as error:
+        raise RuntimeFilesError(f"{folder}: cannot be unpacked ({error}); {advice}") from None
+    for name, file in FILES.items():
+        if hashlib.sha256(found[name]).hexdigest() != about["sha256"][file]:
+            raise RuntimeFilesError(f"{folder / file}.xz: damaged (its SHA-256 is another); {advice}")
+    return found | {"bundle": mend(found["bundle"].decode()).encode()}
+
+
+def read_about(folder: Path = FOLDER) -> dict:
+    """``{"package", "version", "licence", "sha256": {file: hash}}``."""
+    return json.loads((folder / "runtime.json").read_text("utf-8"))
+
+
+def mend(bundle: str) -> str:
+    """The bundle's text as a worker can run it.
+
+    Raises:
+        RuntimeFilesError: the text to be replaced is not there, so this version needs another replacement, or none.
+    """
+    if BESIDE_ITSELF not in bundle:
+        raise RuntimeFilesError(f"the bundle of this {PACKAGE} does not contain {BESIDE_ITSELF}: see whether it runs "
+                                "in a worker as it is, and put tools/live_runtime.py right")  # fmt: skip
+    return re.sub(r"\n//# sourceMappingURL=.*", "", bundle.replace(BESIDE_ITSELF, MENDED))
+
+
+def make(package: Path, folder: Path = FOLDER) -> dict:
+    """Write the compressed files, their licence and `runtime.json` from a package that ``npm pack`` downloaded."""
+    with tarfile.open(package) as archive:
+
+        def read(name: str) -> bytes:
+            return archive.extractfile(f"package/{name}").read()
+
+        about = json.loads(read("package.json"))
+        if about["name"] != PACKAGE:
+            raise RuntimeFilesError(f"{package}: the package {about['name']!r}, not {PACKAGE!r}")
+        bodies = {file: read(f"dist/{file}") for file in FILES.values()}
+    mend(bodies[FILES["bundle"]].decode())
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, body in bodies.items():
+        (folder / f"{file}.xz").write_bytes(lzma.compress(body, preset=9 | lzma.PRESET_EXTREME))
+    record = {
+        "package": PACKAGE, "version": about["version"], "licence": about["license"],
+        "source": f"npm pack {PACKAGE}@{about['version']}", "archive_sha256": _sha256(package.read_bytes()),
+        "sha256": {file: _sha256(body) for file, body in bodies.items()},
+    }  # fmt: skip
+    (folder / "runtime.json").write_text(json.dumps(record, indent=1) + "\n")
+    return record
+
+
+def _sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("package", type=Path, help="the .tgz that npm pack downloaded")
+    try:
+        record = make(parser.parse_args().package)
+    except (OSError, tarfile.TarError, KeyError, RuntimeFilesError) as error:
+        print(f"handpose: {error}", file=sys.stderr)
+        return 1
+    print(f"{FOLDER}: {record['package']} {record['version']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
