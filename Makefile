@@ -58,5 +58,5 @@ bench: env
 	@$(PY) benchmarks/bench.py
 
 clean:
-	rm -rf _build book/class .pytest_cache .ruff_cache .mypy_cache *.egg-info
+	rm -rf _build .cache book/class .pytest_cache .ruff_cache .mypy_cache *.egg-info
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

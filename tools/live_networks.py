@@ -27,6 +27,7 @@ BLOCKS = {
     "none": "Table 1 alone, without a block",
     "conv-ops": "two convolutions with as many operations as attention",
 }
+CACHE = Path(__file__).resolve().parent.parent / ".cache" / "live"
 USUAL_HANDS = 64  # rendered hands over which attention is averaged
 SMALL = 64  # numbers; what is smaller stays float32, a cast would take longer to read than it saves
 
@@ -108,7 +109,7 @@ def kept(weights: Path, kind: str, make) -> bytes:
         digest.update(Path(module.__file__).read_bytes())
     for package in ("torch", "onnx", "onnxscript"):
         digest.update(importlib.metadata.version(package).encode())
-    path = crops.cache_folder() / "live" / f"{weights.stem}-{kind}-{digest.hexdigest()[:16]}"
+    path = CACHE / f"{weights.stem}-{kind}-{digest.hexdigest()[:16]}"
     if not path.is_file():
         body = make()
         path.parent.mkdir(parents=True, exist_ok=True)
