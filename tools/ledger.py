@@ -30,7 +30,7 @@ IMPOSSIBLE, WAITS = "impossible as printed", "not run yet"
 VERDICTS = {
     BUILT: "a size or a setting: the package has the printed one. It says nothing of how well that works",
     NOT_BUILT: "a size or a setting: the package has another one",
-    MEASURED: "a result: ours was measured under other conditions, named beside it and in the note; the two do not compare",
+    MEASURED: "a result: ours was measured under other conditions, named beside it and in the note: not comparable",
     IMPOSSIBLE: "the number contradicts itself or what stands beside it",
     WAITS: "there is no number of ours; the note says what it waits for",
 }
