@@ -45,7 +45,8 @@ class Batch:
         self.images.append({"path": str(path), "width": width, "height": height,
                             "hands": [photos.as_json(hand) for hand in hands]})  # fmt: skip
         if picture.further:
-            self.left_out.append((path, f"{picture.further} pages or frames behind the first"))
+            what = "pages or frames" if picture.further > 1 else "page or frame"
+            self.left_out.append((path, f"{picture.further} {what} behind the first"))
         if path in self.targets:
             small = [resized(hand, 1 / picture.scale) for hand in hands]
             photos.write_picture(self.targets[path], figures.draw_hands(picture.image, small))

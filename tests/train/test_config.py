@@ -17,6 +17,7 @@ def test_bundled_configurations():
     laptop, quick = config.load("laptop"), config.load("quick")
     narrower = dataclasses.replace(laptop.network, width=0.25)
     assert (narrower, laptop.crop, laptop.augment) == (quick.network, quick.crop, quick.augment)
+    assert config.load("tune").network == laptop.network and config.load("tune").crop == laptop.crop
 
 
 @pytest.mark.parametrize(
