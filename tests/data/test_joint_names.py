@@ -37,6 +37,11 @@ SPELLINGS = {
     "run together": names(lambda f, i, k: f"l{f}{anatomy(f, k).lower()}"),
     "both": names(lambda f, i, k: f"{f}_{anatomy(f, k)}_{k + 1}"),
     "thumb as a finger": names(lambda f, i, k: f"{f}_{FINGER[k]}"),
+    "numbered": [f"kp{i:02}_{name}" for i, name in enumerate(names(lambda f, i, k: f"{f}_{anatomy(f, k)}"))],
+    "COCO-WholeBody": ["left_hand_root", *names(lambda f, i, k: f"left_{LONG[i]}{k + 1}")[1:]],
+    "Mixamo": [f"mixamorig:{n}" for n in names(lambda f, i, k: f"RightHand{f.title()}{k + 1}")],
+    "Apple": names(lambda f, i, k: f + (("CMC", "MP", "IP", "Tip") if i == 0 else ("MCP", "PIP", "DIP", "Tip"))[k]),
+    "in words": names(lambda f, i, k: f"{f} fingertip" if k == 3 else f"{anatomy(f, k)} joint of the {f} finger"),
 }  # fmt: skip
 
 

@@ -28,13 +28,14 @@ FINGERS = {
 #: Joints and the bones that begin at them, from the palm to the tip; those of one line are the same joint.
 CHAIN = (
     ("cmc", "tmc", "metacarpal", "base"),
-    ("mcp", "proximal", "knuckle"),
+    ("mcp", "mp", "proximal", "knuckle"),
     ("pip", "intermediate"),
     ("ip", "dip", "distal"),
-    ("tip", "end"),
+    ("tip", "end", "fingertip"),
 )
 RANK = {word: rank for rank, words in enumerate(CHAIN) for word in words}
-IDLE = {"finger", "hand", "left", "right", "l", "r", "joint", "keypoint", "kpt", "kp", "point", "phalanx", "pt"}
+IDLE = {"finger", "hand", "left", "right", "l", "r", "joint", "keypoint", "kpt", "kp", "point", "phalanx", "pt",
+        "of", "the", "mixamorig"}  # fmt: skip
 ALLOWED = {True: ({0, 1, 3, 4}, {1, 2, 3, 4}), False: ({1, 2, 3, 4},)}  # of the thumb, and of the others
 #: What is said where no names do.
 OURS = "order of the joints: ours (wrist, then thumb to little finger, from palm to tip)"
@@ -65,12 +66,14 @@ def order_of(names: Sequence[object] | None, where: str) -> tuple[int, ...] | No
         if numbers in (list(range(21)), list(range(1, 22))):
             return None
         raise DataError(f"{where}: the joints are only numbered, not in our order ({_listed(names)}); {WAY_OUT}")
+    if all(len(found) > 1 and found[0].isdigit() for found in words) and len({found[0] for found in words}) == 21:
+        words = [found[1:] for found in words]  # "0_wrist", "1_thumb_cmc": every name with its number before it
     places: dict[str, dict[int, list[str]]] = {finger: {} for finger in FINGER_JOINTS}
     wrist = []
     for at, found in enumerate(words):
         fingers = {FINGERS[word] for word in found if word in FINGERS}
         rest = [word for word in found if word not in FINGERS]
-        if rest in (["wrist"], ["carpus"]) and not fingers:
+        if rest in (["wrist"], ["carpus"], ["root"]) and not fingers:
             wrist.append(at)
         elif len(fingers) == 1 and rest and all(word in RANK or word.isdigit() for word in rest):
             places[fingers.pop()][at] = rest
