@@ -109,6 +109,8 @@ def load(
     Raises:
         WeightsError: missing, truncated, not safetensors, or made for something else.
     """
+    if "://" in str(path):
+        raise WeightsError(f"{path}: is an address; download it first")
     names: dict[type | None, str] = {HandDecNet: DETECTOR, GestureNet: GESTURES}
     path = bundled(names.get(kind, DEFAULT)) if path is None else Path(path)
     if not path.is_file():

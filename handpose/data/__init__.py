@@ -96,6 +96,8 @@ def open(source: str, split: str = "train", *, joint_order: str | None = None, u
 
     name, _, path = source.partition(":")
     options = reading([source], joint_order=joint_order, unturned=unturned)[source]
+    if "://" in path:
+        raise DataError(f"{path}: is an address; download it first")
     if name in RENAMED:
         raise DataError(f"{name} is called {RENAMED[name]} now: {RENAMED[name]}:{path or 'PATH'}")
     if name in SOURCES and path.endswith(".npz"):

@@ -49,6 +49,8 @@ def read_json(file: Path, *, missing: str = "", damaged: str = "") -> Any:
         data = file.read_bytes()
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror or error}){missing}") from None
+    if data[:4] == b"PK\3\4":
+        raise DataError(f"{file}: is an archive; unpack it, and name the folder or the label file in it")
     try:
         data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
         return json.loads(data.decode("utf-8-sig"))

@@ -144,6 +144,8 @@ def test_one_bad_photo_does_not_stop_the_rest(photos, tmp_path, capsys):
         (["predict", "EMPTY"], "no pictures"),
         (["predict", "PHOTO", "--device", "gpu7"], "gpu7"),
         (["evaluate", "--data", "nonsense"], "unknown data set"),
+        (["evaluate", "--data", "coco:https://x.org/a.json"], "https://x.org/a.json: is an address; download it first"),
+        (["predict", "PHOTO", "--weights", "https://x.org/w.safetensors"], "w.safetensors: is an address; download"),
         (["evaluate", "--data", "hand-keypoints:/nowhere"], "no such folder"),
         (["evaluate", "--data", "synthetic:2", "--split", "tset"], "no split"),
         (["predict", "PHOTO", "--draw", "drawn.txt"], "ends in .png"),

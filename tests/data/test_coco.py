@@ -345,6 +345,34 @@ def test_pictures_of_another_part_are_not_taken(tmp_path, drawn):
         Coco(tmp_path / "annotations" / "labels.json")
 
 
+def test_pictures_beside_the_label_file_are_meant(tmp_path, drawn):
+    """As Roboflow exports them: train/_annotations.coco.json, and in valid/ pictures of the same names."""
+    for part, few in (("train", drawn[:2]), ("valid", drawn[2:])):
+        make(tmp_path / part, few, "_annotations.coco.json")
+    assert agree(handpose.data.open(f"coco:{tmp_path}", "train")[0], drawn[0])
+    assert agree(handpose.data.open(f"coco:{tmp_path}", "val")[0], drawn[2])
+
+
+@pytest.mark.parametrize("stored", ["my photo {}.png", "Ha\u0308nd {}.png", "H\u00e4nd {}.png"])
+def test_names_of_pictures_in_another_spelling(tmp_path, drawn, stored):
+    value = content(drawn)
+    for i, image in enumerate(value["images"]):
+        said = {"m": f"a/my%20photo%20{i}.png", "H": f"a/H\u00e4nd {i}.png"}[stored[0]]
+        said = f"a/Ha\u0308nd {i}.png" if stored[1] == "\u00e4" else said
+        image["file_name"] = said
+        picture(tmp_path / "images", stored.format(i), drawn[i].image)
+    (tmp_path / "labels.json").write_text(json.dumps(value))
+    assert all(agree(Coco(tmp_path / "labels.json")[i], sample) for i, sample in enumerate(drawn))
+
+
+def test_an_archive_is_to_be_unpacked(tmp_path):
+    (tmp_path / "export.zip").write_bytes(b"PK\3\4\xff\xfe")
+    with pytest.raises(DataError, match="export.zip: is an archive; unpack it"):
+        Coco(tmp_path / "export.zip")
+    with pytest.raises(DataError, match="an archive is to be unpacked"):
+        handpose.data.open(f"yolo-pose:{tmp_path}/export.zip")
+
+
 def test_several_hands_of_a_picture(tmp_path, drawn):
     value = content(drawn[:2])
     value["annotations"][1]["image_id"] = 0

@@ -393,6 +393,14 @@ def read_yaml(file: Path) -> yolo_pose.YoloPose:
     return yolo_pose.YoloPose(file, "train")
 
 
+def read_list(file: Path) -> yolo_pose.YoloPose:
+    """A reader on a small set whose pictures this text file names."""
+    (file.parent / "data.yaml").write_text("train: images/train\nkpt_shape: [21, 3]\n")
+    read_yaml(file.parent / "data.yaml")
+    (file.parent / "data.yaml").write_text("train: train.txt\nkpt_shape: [21, 3]\n")
+    return yolo_pose.YoloPose(file.parent)
+
+
 PARSERS = {
     "hand-keypoints text": Parser(3000, label_lines, None, None,
                                   lambda data: hand_keypoints.parse_label(data.decode("utf-8", "replace"), "IMG.txt"),
@@ -415,6 +423,8 @@ PARSERS = {
     "COCO reader": Parser(1500, coco_exports, as_json, "labels.json", read_coco, check_coco_hands),
     "YOLO-pose text": Parser(3000, yolo_lines, None, None,
                              lambda data: yolo_pose.parse(data.decode("utf-8", "replace"), "a.txt"), check_yolo),
+    "YOLO-pose list": Parser(500, lambda: [b"data/images/train/a.png\r\n\n./images/train/a.png\n"], None, "train.txt",
+                             read_list, check_yolo_set),
     "YOLO-pose yaml": Parser(1500, yaml_files, None, "data.yaml", read_yaml, check_yolo_set),
 }  # fmt: skip
 

@@ -7,8 +7,10 @@ COCO's own: ``annotations/*_keypoints_train2017.json`` and ``train2017/``.
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -63,7 +65,8 @@ def pictures(file: Path, names: Iterable[str]) -> dict[str, Path]:
     """Where each picture that a label file names lies: wherever the first one is, all must be.
 
     Looked for beside the file and in the folder above, there also in the usual folders and in that of the file's own
-    part; first with the folders that the names have, then, where all names differ without them, without.
+    part; first with the folders that the names have, then, where all names differ without them, without; as they are
+    spelt, then as addresses spell them (%20), and with accents as other systems keep them.
 
     Raises:
         DataError: a picture that is not there.
@@ -76,14 +79,16 @@ def pictures(file: Path, names: Iterable[str]) -> dict[str, Path]:
     roots = [place / folder for place in (beside, beside.parent) for folder in below]
     if part is None:
         roots += [place / folder for place in (beside, beside.parent) for folder in FOLDERS if part_of(folder)]
-    ways = [lambda name: name]
+    spellings = [str, unquote, lambda name: unicodedata.normalize("NFC", name),
+                 lambda name: unicodedata.normalize("NFD", name)]  # fmt: skip
+    ways = [*spellings]
     if len({PurePosixPath(name).name for name in names}) == len(names):
-        ways.append(lambda name: PurePosixPath(name).name)
+        ways += [lambda name, spelt=spelt: spelt(PurePosixPath(name).name) for spelt in spellings]
     for way in ways:
         for root in roots:
             if os.path.isfile(root / way(names[0])):
                 others = [r for r in roots if part_of(r.name) and r != root and os.path.isfile(r / way(names[0]))]
-                if part is None and part_of(root.name) and others:
+                if part is None and root != beside and part_of(root.name) and others:
                     raise DataError(f"{file}: {way(names[0])!r} lies in {root} and in {others[0]}; put the label file "
                                     "beside the pictures that it means")  # fmt: skip
                 return {name: _there(file, root, way(name)) for name in names}

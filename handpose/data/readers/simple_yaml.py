@@ -25,7 +25,7 @@ def read(file: Path) -> dict:
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror or error})") from None
     except ValueError:
-        raise DataError(f"{file}: is not text") from None
+        raise DataError(f"{file}: is not text (an archive is to be unpacked first)") from None
     try:
         lines = [(number, line) for number, line in enumerate(_joined(text.splitlines()), 1) if line.strip()]
         lines = [(number, len(line) - len(line.lstrip(" ")), line.strip()) for number, line in lines]

@@ -1,5 +1,6 @@
 """Where the pictures and label files of a YOLO-pose set lie: in the usual folders, or where its yaml file says."""
 
+import os
 from pathlib import Path, PurePosixPath
 
 from handpose.data.common import DataError
@@ -106,7 +107,7 @@ def _named(file: Path, name: str) -> Path:
     """A picture that a text file names, wherever the set lay when it was written: "data/images/train/a.jpg" of CVAT."""
     parts = PurePosixPath(name).parts
     ways = [file.parent / name, *(file.parent.joinpath(*parts[i:]) for i in range(1, len(parts)))]
-    found = next((way for way in ways if way.is_file()), None)
+    found = next((way for way in ways if os.path.isfile(way)), None)  # also of names that no file can have
     if found is None:
         raise DataError(f"{file}: there is no picture {ways[0]}")
     return found
