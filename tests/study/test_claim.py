@@ -1,0 +1,75 @@
+"""The records on attention: which table is read, what is said of it, and that the answer follows the records."""
+
+import json
+import shutil
+
+import pytest
+
+from handpose.study import claim
+from tests.conftest import ROOT
+
+RESULTS = ROOT / "book" / "results"
+
+
+def made(place, shift, seeds=6):
+    """A complete planned table in a folder: the first one's records, with as many seeds, and ours shifted."""
+    shutil.copytree(RESULTS / "attention", place / "attention")
+    there = place / "claim"
+    there.mkdir()
+    pairs = json.loads((RESULTS / "attention" / "comparisons.json").read_text())["comparisons"]
+    for method in ("msahp", "none", "conv-ops", "conv-params"):
+        for seed in range(seeds):
+            record = json.loads((RESULTS / "attention" / f"{method}-s{seed % 3}.json").read_text())
+            if method == "msahp":
+                for part in (record, *record["elsewhere"].values()):
+                    for stage in ("metrics", "metrics_stage1"):
+                        part[stage]["pck_bone"]["0.2"] += shift
+            (there / f"{method}-s{seed}.json").write_text(json.dumps(record))
+    kept = [
+        pair | {"seeds": list(range(seeds))} for pair in pairs if pair["first"] == "msahp" and pair["second"] != "cpm"
+    ]
+    for pair in kept:
+        for stages in pair["sets"].values():
+            for stage in ("stage1", "last"):
+                entry = stages[stage]["pck_bone"]["0.2"]
+                entry["difference"] += shift
+                entry["interval"] = [end + shift for end in entry["interval"]]
+    (there / "comparisons.json").write_text(json.dumps({"comparisons": kept}))
+    return place
+
+
+def test_the_first_table_is_read_until_the_planned_one_is_complete(tmp_path):
+    assert claim.newest(made(tmp_path / "few", 0.2, seeds=4)).name == "attention"
+    table = claim.newest(made(tmp_path / "all", 0.2))
+    assert (table.name, len(table.seeds), table.controls) == ("claim", 6, ("conv-params", "conv-ops"))
+    assert claim.read(tmp_path / "all", "nothing") is None
+
+
+def test_the_answer_follows_the_records(tmp_path):
+    first = claim.newest(RESULTS) if not (RESULTS / "claim").exists() else claim.read(RESULTS, "attention")
+    assert [first.verdict(claim.HELD_OUT, stage) for stage in claim.STAGES] == ["the block helps"] * 2
+    one, two, three = claim.answer(first)
+    assert "3 seeds" in one and "that it must be attention is not shown" in one and "+6.6 (+4.9 to +8.5)" in one
+    assert "not to be told apart at stage 1" in two and "not general: on asl-letters" in three
+
+    better, worse = (
+        claim.answer(claim.newest(made(tmp_path / name, shift))) for name, shift in (("up", 0.2), ("down", -0.2))
+    )
+    assert "attention does what convolutions of its size do not" in better[0] and "ahead" in better[1]
+    assert "which other photographs share" in better[2] and "supported, supported" in better[2]
+    assert "no better use of its place" in worse[0] and "behind" in worse[1]
+
+
+def test_a_difference_is_that_of_the_scores():
+    table = claim.read(RESULTS, "attention")
+    for other in table.opponents:
+        for where in table.sets:
+            entry = table.difference(other, where, "stage1")
+            ours, theirs = entry["runs"]
+            assert entry["difference"] == pytest.approx(sum(ours) / len(ours) - sum(theirs) / len(theirs), abs=1e-5)
+
+
+def test_how_many_seeds_a_difference_needs():
+    table = claim.read(RESULTS, "attention")
+    assert claim.seeds_needed(table, "none", stage="stage1") == 3
+    assert claim.seeds_needed(table, "conv-ops") is None  # the choice of pictures hides it
