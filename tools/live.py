@@ -23,7 +23,8 @@ import live_runtime
 import handpose
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCE, TARGET = ROOT / "book" / "live", ROOT / "_build" / "html" / "_static" / "live"
+SOURCE, VIEWS = ROOT / "book" / "live", ROOT / "book" / "live" / "views"
+TARGET = ROOT / "_build" / "html" / "_static" / "live"
 IMPORT = re.compile(r'^import (\* as (\w+)|\{[^}]*\}) from "\./(\w+)\.js";\n', re.M)
 EXPORT = re.compile(r"^export ((?:async )?function|const|class) (\w+)", re.M)
 LIST = re.compile(r"^export const (\w+ = [^;\n]*(?:, \w+ = [^;\n]*)+);$", re.M)  # const A = 1, B = 2;
@@ -75,6 +76,16 @@ def join(entry: str, folder: Path = SOURCE) -> str:
     return '"use strict";\n(() => {\nconst modules = {};\n' + "".join(texts) + "})();\n"
 
 
+def hands() -> list[dict]:
+    """The rendered hands that are built in, with their pictures as data URIs."""
+    folder = SOURCE / "hands"
+    listed = json.loads((folder / "hands.json").read_text("utf-8"))
+    for hand in listed:
+        body = base64.b64encode((folder / hand.pop("file")).read_bytes()).decode()
+        hand["image"] = f"data:image/jpeg;base64,{body}"
+    return listed
+
+
 def build(target: Path = TARGET) -> dict[str, int]:
     """Write everything; the sizes of the parts in bytes."""
     networks, manifest = live_networks.parts()
@@ -89,6 +100,9 @@ def build(target: Path = TARGET) -> dict[str, int]:
         (target / f"{name}.bin").write_bytes(body)
         text = base64.b64encode(body).decode()
         (target / f"{name}.js").write_text(f'(window.handposeLiveParts ??= {{}})["{name}"] = "{text}";\n')
+    (target / "hands.js").write_text(f"window.handposeLiveHands = {json.dumps(hands())};\n", "utf-8")
+    (target / "page.js").write_text(join("page", VIEWS), "utf-8")
+    shutil.copy(VIEWS / "live.css", target)
     page = f"const MANIFEST = {json.dumps(manifest)};\n" + join("interface")
     (target / "live.js").write_text(f"(() => {{\n{page}}})();\n", "utf-8")
     shutil.copy(SOURCE / "runtime" / "LICENSE", target / "LICENSE-onnxruntime")
