@@ -9,11 +9,13 @@ PY := $(VENV)/bin/python
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env book book-zip class test notebooks bench lab clean
+PORT   ?= 8000
+.PHONY: help env book book-zip serve class test notebooks bench lab clean
 
 help:
 	@echo "make book       set up .venv if needed and build the book into _build/html"
 	@echo "make book-zip   build it, and pack it into one file to hand out"
+	@echo "make serve      build it, and serve it on this machine: for a browser that gives a page from a folder no camera"
 	@echo "make class      exercise notebooks without solutions, with checks, into book/class"
 	@echo "make test       the same set-up, then everything: ruff, mypy, unit tests, every chapter's cells, the book"
 	@echo "make notebooks  execute the chapters whose source has changed (ALL=1: all of them), and write the ledger"
@@ -34,6 +36,9 @@ book: env
 
 book-zip: env
 	@$(PY) tools/book.py --zip
+
+serve: env
+	@$(PY) tools/book.py --serve $(PORT)
 
 class: env
 	@$(PY) tools/classroom.py

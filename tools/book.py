@@ -3,13 +3,17 @@
     python tools/book.py            does nothing when nothing has changed since the last good build
     python tools/book.py --force    builds in any case
     python tools/book.py --zip      and packs it into _build/handpose-book.zip, to be handed out
+    python tools/book.py --serve    and serves it on this machine, for browsers that give a page from a folder no camera
 
 A changed book is built from nothing rather than page by page: Sphinx repeats a page's warnings only when it reads that
 page again, so an incremental build would pass on the second try.
 """
 
 import argparse
+import contextlib
+import functools
 import hashlib
+import http.server
 import os
 import shutil
 import subprocess
@@ -97,10 +101,25 @@ def pack() -> Path:
     return target
 
 
+def serve(port: int) -> int:
+    """Serve the built book to this machine alone, until Ctrl-C; the exit status."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(INDEX.parent))
+    try:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except (OSError, OverflowError) as error:
+        print(f"handpose: port {port} cannot be used ({error}); name another: make serve PORT=8001", file=sys.stderr)
+        return 1
+    with server, contextlib.suppress(KeyboardInterrupt):
+        print(f"Open http://127.0.0.1:{server.server_port}/live.html; Ctrl-C ends.", flush=True)
+        server.serve_forever()
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--force", action="store_true", help="build even when nothing has changed")
     parser.add_argument("--zip", action="store_true", help="pack the built book into one file")
+    parser.add_argument("--serve", type=int, nargs="?", const=8000, metavar="PORT", help="serve it on this machine")
     asked = parser.parse_args()
     force = asked.force
     if is_current() and not force:
@@ -117,7 +136,7 @@ def main() -> int:
     if asked.zip:
         packed = pack()
         print(f"To hand out:  {packed} ({packed.stat().st_size / 1e6:.1f} MB)")
-    return 0
+    return 0 if asked.serve is None else serve(asked.serve)
 
 
 if __name__ == "__main__":
