@@ -159,9 +159,9 @@ def test_asking_cell_by_keyboard(page):
 
 def test_heads_minus_their_mean_have_a_legend_of_their_own(page):
     shown = ".hl-legend:not([hidden]) .hl-what"
-    assert "share of what the cell reads" in page.tab.all_inner_texts(shown)
+    assert "share of what the cell reads" in page.tab.locator(shown).all_inner_texts()
     page.tab.check("text=minus its mean")
-    assert "less or more than its mean over 64 rendered hands" in page.tab.all_inner_texts(shown)
+    assert "less or more than its mean over 64 rendered hands" in page.tab.locator(shown).all_inner_texts()
     assert page.tab.locator(".hl-heads figcaption").first.inner_text().count("+") == 1
     page.tab.check("text=what it reads")
 
