@@ -7,6 +7,7 @@ which joints are hard and which are easy, and `handpose.study.analysis.gain_apar
 import dataclasses
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -102,6 +103,7 @@ def turned(samples, size: int, limit: int | None = None) -> Case:
         for hand in hands:  # its own key-points as outlines: they are turned with the picture
             picture = scenes.Picture(hand.image, hand.box[None], hand.group, hand.id, hand.keypoints[None])
             picture = turn(picture, angle)
+            assert picture.outlines is not None
             rows.append(dataclasses.replace(hand, image=picture.image, keypoints=picture.outlines[0].astype(np.float32),
                                             box=picture.boxes[0], mask=None))  # fmt: skip
         sets.append(evaluate.crop_dataset(rows, size))
@@ -146,6 +148,8 @@ def _kinds(hands: CroppedDataset, name: str) -> np.ndarray:
 
 def _joined(sets: list[CroppedDataset]) -> CroppedDataset:
     """One set of several, their rows one after another."""
-    arrays = {k: np.concatenate([getattr(s, k) for s in sets]) for k in ("images", "matrices", "points", "visible")}
+    arrays: dict[str, Any] = {
+        k: np.concatenate([getattr(s, k) for s in sets]) for k in ("images", "matrices", "points", "visible")
+    }
     return CroppedDataset(**arrays, occluded=None, groups=[g for s in sets for g in s.groups], parts=None,
                           ids=[i for s in sets for i in s.ids], grouping=sets[0].grouping)  # fmt: skip

@@ -108,7 +108,8 @@ def lost_without(net: nn.Module, hands: CroppedDataset, *, repeats: int = 1000) 
     def right() -> np.ndarray:  # (N, 21) correct and visible
         return (metrics.errors(evaluate.predict(net, hands)[-1], hands.points) <= reach) & hands.visible
 
-    whole, found = right(), {name: [] for name in (*GROUPS, "all")}
+    whole = right()
+    found: dict[str, list] = {name: [] for name in (*GROUPS, "all")}
     for head in range(heads):
         with analysis.knock_out(net, [head]):
             lost = whole.astype(int) - right()

@@ -8,7 +8,7 @@ COCO's own: ``annotations/*_keypoints_train2017.json`` and ``train2017/``.
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
@@ -79,11 +79,11 @@ def pictures(file: Path, names: Iterable[str]) -> dict[str, Path]:
     roots = [place / folder for place in (beside, beside.parent) for folder in below]
     if part is None:
         roots += [place / folder for place in (beside, beside.parent) for folder in FOLDERS if part_of(folder)]
-    spellings = [str, unquote, lambda name: unicodedata.normalize("NFC", name),
-                 lambda name: unicodedata.normalize("NFD", name)]  # fmt: skip
-    ways = [*spellings]
+    spellings: list[Callable[[str], str]] = [str, unquote, lambda name: unicodedata.normalize("NFC", name),
+                                             lambda name: unicodedata.normalize("NFD", name)]  # fmt: skip
+    ways: list[Callable[[str], str]] = [*spellings]
     if len({PurePosixPath(name).name for name in names}) == len(names):
-        ways += [lambda name, spelt=spelt: spelt(PurePosixPath(name).name) for spelt in spellings]
+        ways += [_by_name(spelt) for spelt in spellings]
     for way in ways:
         for root in roots:
             if os.path.isfile(root / way(names[0])):
@@ -100,6 +100,10 @@ def _there(file: Path, root: Path, name: str) -> Path:
     if not os.path.isfile(root / name):
         raise DataError(f"{file}: there is no picture {name!r} in {root} as there should be")
     return root / name
+
+
+def _by_name(spelt: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda name: spelt(PurePosixPath(name).name)
 
 
 def check_units(file: Path, hands: Sequence[tuple]) -> list[str]:
@@ -131,8 +135,10 @@ def check_units(file: Path, hands: Sequence[tuple]) -> list[str]:
             against += within and box is not None and max(box[0] + box[2], box[1] + box[3]) > 1.2 * PERCENT
     where = f"all {corner} hands lie within {PERCENT} of the corner of larger pictures"
     if corner and not elsewhere and (corner >= SEVERAL or against):
-        raise DataError(f"{file}: {where}: their points are percent of the picture's size, not pixels; multiply x by "
-                        "width / 100, y by height / 100, or export pixels (if they are pixels, crop the pictures)")
+        raise DataError(
+            f"{file}: {where}: their points are percent of the picture's size, not pixels; multiply x by "
+            "width / 100, y by height / 100, or export pixels (if they are pixels, crop the pictures)"
+        )
     if 2 * outside > number and len(hands) >= SEVERAL:
         raise DataError(f"{file}: {outside} of {number} labelled joints lie outside their pictures, which then are not "
                         "as large as those that were labelled; take the pictures that were")  # fmt: skip
