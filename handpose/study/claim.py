@@ -101,7 +101,10 @@ def newest(results: Path) -> Table:
     planned = read(results, PLANNED)
     if planned and len(planned.seeds) >= ENOUGH and "none" in planned.compared and planned.controls:
         return planned
-    return read(results, FIRST)
+    first = read(results, FIRST)
+    if first is None:
+        raise FileNotFoundError(f"{results / FIRST}: has no comparisons.json; this is not the book's folder of results")
+    return first
 
 
 def points(entry: Mapping) -> str:
