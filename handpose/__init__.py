@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # what a type checker or an editor reads in place of `__getattr__`
     from handpose import (
         apply,
+        arrays,
         attention,
         book,
         confidence,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # what a type checker or an editor reads in place of `__getat
         gesturenet,
         losses,
         metrics,
+        networks,
         pipeline,
         posenet,
         pretrained,
@@ -40,8 +42,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "HandDecNet", "HandPose", "PoseEstimationNet", "PoseLoss", "SelfAttention2d",
-    "apply", "attention", "book", "confidence", "cpm", "crop", "data", "detector", "devices", "files", "gesturenet",
-    "losses", "metrics", "pipeline", "posenet", "pretrained", "scoremap", "skeleton", "study", "tiles", "train",
+    "apply", "arrays", "attention", "book", "confidence", "cpm", "crop", "data", "detector", "devices", "files",
+    "gesturenet", "losses", "metrics", "networks", "pipeline", "posenet", "pretrained", "scoremap", "skeleton",
+    "study", "tiles", "train",
 ]  # fmt: skip
 
 #: The module of each public class; every other public name is a module.

@@ -5,25 +5,21 @@ a grid of default boxes ("anchors"), each of which says how likely it holds a ha
 Backbone: rows 1-10 of Table 1, a quarter as wide; three coarser maps follow. Boxes: (x0, y0, x1, y1), input pixels.
 """
 
-import functools
-
-import cv2
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from handpose.crop import letterbox
+from handpose.arrays import BODY, SIZE, box_to_keypoint_extent, detect, keypoints_to_box, nms
 from handpose.posenet import TABLE1
-from handpose.skeleton import tight_box
 
-SIZE = 256  # side of the input in pixels
+__all__ = ["BODY", "EMPTY", "MATCH", "NEGATIVES", "RATIOS", "SIDES", "SIZE", "STRIDES", "VARIANCES", "DetectionLoss",
+           "HandDecNet", "anchors", "at_least_one_pixel", "box_to_keypoint_extent", "decode", "detect", "encode", "iou",
+           "keypoints_to_box", "match", "nms"]  # fmt: skip
 STRIDES = (8, 16, 32, 64)  # pixels per cell of the four maps
 SIDES = ((0.09, 0.13), (0.19, 0.27), (0.38, 0.52), (0.66, 0.86))  # of each map's anchors, as parts of the input's side
 RATIOS = (0.4, 0.75, 1.35)  # width over height
 VARIANCES, MATCH = (0.1, 0.2), 0.5  # SSD's scale of the offsets, of centre and size; least IoU of a positive anchor
 NEGATIVES, EMPTY = 3, 12  # hard negatives for every positive; in a picture without a hand
-BODY = 0.1  # flesh reaches past the joints: the detector's box is the key-points' plus this part a side
 
 
 class HandDecNet(nn.Module):
@@ -99,9 +95,6 @@ def anchors(size: int = SIZE) -> Tensor:
     return torch.cat(boxes)
 
 
-_kept_anchors = functools.cache(anchors)  # for `detect`, which only reads them
-
-
 def iou(first: Tensor, second: Tensor) -> Tensor:
     """Intersection over union of every pair: (N, 4), (M, 4) -> (N, M)."""
     low = torch.maximum(first[:, None, :2], second[None, :, :2])
@@ -152,20 +145,6 @@ def decode(offsets: Tensor, default: Tensor) -> Tensor:
     return torch.cat([centre - extent / 2, centre + extent / 2], -1)
 
 
-def keypoints_to_box(points: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
-    """The detector's box: the key-points' extent plus a tenth of it a side; (..., 4), NaN where nothing is visible."""
-    box = tight_box(points, visible)
-    extra = BODY * (box[..., 2:] - box[..., :2])
-    return np.concatenate([box[..., :2] - extra, box[..., 2:] + extra], -1)
-
-
-def box_to_keypoint_extent(box: np.ndarray) -> np.ndarray:
-    """The inverse of `keypoints_to_box`: the key-points' box (..., 4) within a detector's (..., 4), pixels."""
-    box = np.asarray(box, np.float32)
-    extra = BODY / (1 + 2 * BODY) * (box[..., 2:] - box[..., :2])
-    return np.concatenate([box[..., :2] + extra, box[..., 2:] - extra], -1)
-
-
 class DetectionLoss(nn.Module):
     """SSD's loss: cross-entropy on positives and hard negatives, smooth L1 on the positives' offsets (Chapter 3).
 
@@ -212,38 +191,3 @@ class DetectionLoss(nn.Module):
         kind = wrong[counted].sum() / positives
         place = F.smooth_l1_loss(offsets.float()[hand], encode(goal, own), reduction="sum") / positives
         return kind + place, {"class": kind, "box": place}
-
-
-@torch.inference_mode()
-def detect(
-    net: HandDecNet, images: list[np.ndarray], *, threshold: float, overlap=0.45, size: int = SIZE, most: int = 20
-) -> list[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
-    """Boxes of the hands in pictures, best first.
-
-    Args:
-        net: in evaluation mode, on its device.
-        images: (H, W, 3) uint8 each.
-        threshold: least confidence, 0 to 1. overlap: IoU above which the weaker box is dropped. most: boxes a picture.
-
-    Returns:
-        For each picture boxes (n, 4) float32 in its pixels, clipped to it, and confidences (n,) float32.
-    """
-    device, default, found = next(net.parameters()).device, _kept_anchors(size), []
-    for image in images:
-        small, factor = letterbox(image, size)
-        logits, offsets = net(torch.from_numpy(small).to(device).permute(2, 0, 1)[None].float() / 255)
-        scores = logits[0].sigmoid().cpu().numpy()
-        kept = np.flatnonzero(scores >= threshold)
-        boxes = (decode(offsets[0].cpu()[kept], default[kept]).numpy() + 0.5) / factor - 0.5
-        boxes = np.clip(boxes, -0.5, np.array(image.shape[1::-1] * 2) - 0.5).astype(np.float32)
-        inside = np.all(boxes[:, 2:] - boxes[:, :2] >= 1, axis=1)  # of a box beside the picture nothing is left
-        chosen = [i for i in nms(boxes, scores[kept], overlap) if inside[i]][:most]
-        found.append((boxes[chosen], scores[kept][chosen]))
-    return found
-
-
-def nms(boxes: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarray:
-    """Non-maximum suppression: indices of the boxes (n, 4) that stay, best first."""
-    corner_and_extent = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], 1)
-    kept = cv2.dnn.NMSBoxes(corner_and_extent.tolist(), scores.tolist(), 0.0, overlap)
-    return np.asarray(kept, int).reshape(-1)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+import platformdirs
+
 _stdout: list[TextIO] = []  # the standard output, while what is printed goes elsewhere
 
 
@@ -36,6 +38,11 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink()
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept: `$HANDPOSE_CACHE`, else the system's place (~/.cache/handpose on Linux)."""
+    return Path(os.environ.get("HANDPOSE_CACHE") or platformdirs.user_cache_dir("handpose", appauthor=False))
 
 
 def check(path: str | os.PathLike, *, text: bool = False) -> None:

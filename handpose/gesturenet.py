@@ -14,41 +14,15 @@ import torch
 from torch import Tensor, nn
 
 from handpose import devices, skeleton
+from handpose.arrays import name, normalise
+
+__all__ = ["GERMAN_ALPHABET", "JITTER", "PRINTED", "STRETCH", "TURN", "UNITS", "FullyConnected", "GestureNet",
+           "NearestNeighbour", "fit", "misplaced", "name", "normalise", "read", "vary"]  # fmt: skip
 
 UNITS = 128  # of Table 3's hidden layer
 PRINTED = 35  # outputs in Table 3, of which 30 gestures are static and used
 GERMAN_ALPHABET = (*"ABCDEFGHIKLMNOPQRSTUVWXY", "SCH", *"12345")  # those that are held still
 TURN, STRETCH, JITTER = 15.0, 0.1, 0.04  # degrees, part of the length, parts of s: spread of the augmentation
-
-
-def normalise(points: np.ndarray, visible: np.ndarray | None = None, *, mirrored: bool = False) -> np.ndarray:
-    """Key-points moved to the palm and divided by the paper's unit s (eq. (1); the paper does not say so).
-
-    The palm is the middle between the wrist and the middle finger's knuckle.
-
-    Args:
-        points: (..., 21, 2) pixels.
-        visible: (..., 21) bool; a joint without a label is put on the palm.
-        mirrored: exchange left and right, as for a left hand where the letters were learned from right ones.
-
-    Returns:
-        (..., 21, 2) float32, in s.
-
-    Raises:
-        ValueError: not 21 points, a coordinate that is not finite, or all points in one place.
-    """
-    points = np.asarray(points, np.float32)
-    if points.shape[-2:] != (skeleton.NUM_JOINTS, 2):
-        raise ValueError(f"points must be (..., 21, 2), got {points.shape}")
-    shown = np.ones(points.shape[:-1], bool) if visible is None else np.asarray(visible, bool)
-    if not np.isfinite(points[shown]).all():
-        raise ValueError("a key-point is not finite")
-    unit = skeleton.unit_length(points, shown)
-    if not (unit > 0).all():
-        raise ValueError("all key-points of a hand lie in one place")
-    palm = (points[..., :1, :] + points[..., 9:10, :]) / 2
-    moved = np.where(shown[..., None], (points - palm) / unit[..., None, None], 0)
-    return (moved * (-1, 1) if mirrored else moved).astype(np.float32)
 
 
 class GestureNet(nn.Module):
@@ -227,16 +201,6 @@ def read(net: GestureNet | FullyConnected, points: np.ndarray) -> tuple[np.ndarr
     logits = net(torch.from_numpy(np.asarray(points, np.float32)))[:, : len(net.labels)]
     sure = logits.softmax(1).numpy()
     return np.array(net.labels)[sure.argmax(1)], sure
-
-
-def name(net: GestureNet | FullyConnected, points: np.ndarray) -> tuple[str, float] | None:
-    """The likeliest label of one hand (21, 2) in pixels, with its probability; None where `normalise` refuses it."""
-    try:
-        normalised = normalise(points)
-    except ValueError:
-        return None
-    (label,), sure = read(net, normalised[None])
-    return str(label), float(sure.max())
 
 
 def _checked(labels: Sequence[str] | None) -> Sequence[str]:

@@ -1,22 +1,25 @@
 """HandPose: a picture in, hands out (Chapters 3 and 11)."""
 
-import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 from torch import nn
 
-from handpose import crop, devices, gesturenet, pretrained, skeleton
+from handpose import arrays, crop, pretrained, skeleton
 from handpose import tiles as closer
 from handpose.confidence import Confidence, bundled
 from handpose.data import pictures
 from handpose.data.common import check_image
-from handpose.detector import HandDecNet, box_to_keypoint_extent, detect, nms
-from handpose.posenet import predict_crops
+
+if TYPE_CHECKING:  # PyTorch is imported only where it runs the networks
+    from handpose.apply.onnx_runtime import Network
+    from handpose.detector import HandDecNet
+    from handpose.gesturenet import GestureNet
+    from handpose.posenet import PoseEstimationNet
 
 THRESHOLD = 0.5  # least confidence of a hand to be reported
 SAME_HAND = 0.5  # IoU of the extents of two hands' key-points from which on they are one hand, detected twice
@@ -36,9 +39,18 @@ class Hand:
     scores: np.ndarray  # (21,) float32: sigmoid of the last score map's peak
     box: np.ndarray  # (4,) float32: the detector's box less its margin, so tight around the key-points; or as given
     score: float  # how likely it is a hand, by detector and key-points (`handpose.confidence`); 1.0 for a given box
-    gesture: tuple[str, float] | None = (
-        None  # (label, probability); None without a classifier, or where none can be read
-    )
+    gesture: tuple[str, float] | None = None  # (label, probability); without a classifier or a clear hand None
+
+
+def _network(kind: str, about: str) -> property:
+    """A network as PyTorch's. Whoever asks for it may look into it or change it, so from then on it is what runs."""
+
+    def give(hp: "HandPose"):
+        net = hp.networks[kind]
+        hp.networks[kind] = net.original() if hasattr(net, "original") else net
+        return hp.networks[kind]
+
+    return property(give, lambda hp, net: hp.networks.update({kind: net}), doc=about)
 
 
 class HandPose:
@@ -60,37 +72,49 @@ class HandPose:
     """
 
     def __init__(
-        self, net: nn.Module, size: int, detector: HandDecNet | None = None, *,
+        self, net: "PoseEstimationNet | Network", size: int, detector: "HandDecNet | Network | None" = None, *,
         threshold: float = THRESHOLD, refine: bool = True, tiles: bool = True, confidence: Confidence | None = None,
-        gesture_net: gesturenet.GestureNet | None = None,
+        gesture_net: "GestureNet | Network | None" = None,
     ) -> None:  # fmt: skip
         if not 0 <= threshold <= 1:  # NaN included
             raise ValueError(f"threshold {threshold}: a confidence lies between 0 and 1")
-        self.net, self.size, self.detector = net.eval(), size, detector and detector.eval()
-        self.threshold, self.refine, self.tiles, self.gesture_net = threshold, refine, tiles, gesture_net
+        given = {"pose": net, "detector": detector, "gesture": gesture_net}
+        self.networks = {kind: each.eval() if hasattr(each, "eval") else each for kind, each in given.items()}
+        self.size, self.threshold, self.refine, self.tiles = size, threshold, refine, tiles
         self.confidence = bundled() if confidence is None else confidence
+
+    net, detector = _network("pose", "The pose network."), _network("detector", "The detector, or None.")
+    gesture_net = _network("gesture", "The classifier of signs, or None.")
 
     @classmethod
     def from_pretrained(
-        cls, weights: str | os.PathLike | None = None, *, device: str | None = None, threshold: float = THRESHOLD,
-        refine: bool = True, tiles: bool = True,
+        cls, weights: str | os.PathLike | None = None, *, device: str | None = None, backend: str | None = None,
+        threshold: float = THRESHOLD, refine: bool = True, tiles: bool = True,
     ) -> "HandPose":  # fmt: skip
         """The bundled weights, or those of a file, and the bundled detector and classifier of signs.
 
         Args:
             weights: a ``.safetensors`` file of the pose network, or None for the bundled weights.
             device: "cpu", "cuda", ...; None chooses CUDA, then MPS, then CPU.
+            backend: "torch"; "onnx" for ONNX Runtime on the processor, after an export if need be; None: ONNX Runtime
+                on a processor once `handpose.apply.prepared` has the bundled networks ready, else PyTorch.
             threshold, refine, tiles: as for `HandPose`.
 
         Raises:
             handpose.pretrained.WeightsError: the file cannot be used.
-            ValueError: a threshold outside 0 to 1, or a device that is not there.
+            ValueError: a threshold outside 0 to 1, a device that is not there, or a backend that cannot be had.
         """
+        from handpose.apply import prepared  # here, as ONNX Runtime below: it need not be installed
+
+        how = dict(threshold=threshold, refine=refine, tiles=tiles)
+        if nets := prepared.choose(weights, device, backend):
+            return cls(nets["pose"], nets["pose"].size, nets["detector"], gesture_net=nets["gesture"], **how)
+        from handpose import detector, devices, gesturenet
+
         place = devices.choose(device)
-        detector, _ = pretrained.load(None, place, kind=HandDecNet)
+        finder, _ = pretrained.load(None, place, kind=detector.HandDecNet)
         gesture_net, _ = pretrained.load(None, kind=gesturenet.GestureNet)  # small: always on the processor
-        return cls(*pretrained.load(weights, place), detector, threshold=threshold, refine=refine,
-                   tiles=tiles, gesture_net=gesture_net)  # fmt: skip
+        return cls(*pretrained.load(weights, place), finder, gesture_net=gesture_net, **how)
 
     @classmethod
     def from_onnx(
@@ -110,9 +134,9 @@ class HandPose:
         """
         from handpose.apply import onnx_runtime  # here: ONNX Runtime need not be installed
 
-        nets = cast(Any, onnx_runtime.load(folder, threads=threads))  # stand in for PyTorch's networks
-        return cls(nets["pose"], nets["pose"].size, nets["detector"], threshold=threshold, refine=refine,
-                   tiles=tiles, gesture_net=nets["gesture"])  # fmt: skip
+        nets = onnx_runtime.load(folder, threads=threads)
+        return cls(nets["pose"], nets["pose"].size, nets["detector"], gesture_net=nets["gesture"],
+                   threshold=threshold, refine=refine, tiles=tiles)  # fmt: skip
 
     def __call__(
         self, image: np.ndarray | str | os.PathLike | Image.Image | pictures.Picture,
@@ -147,15 +171,11 @@ class HandPose:
         if isinstance(image, pictures.Picture):
             return self._photograph(image, boxes, angles=angles, tiles=tiles)
         image = check_image(image)
-        # PyTorch's threads spin on for a while after each step, on cores that another runtime wants.
-        with devices.one_thread() if getattr(self.net, "has_own_threads", False) else contextlib.nullcontext():
-            if boxes is None:
-                hands = self._find(image, self.tiles if tiles is None else tiles, angles)
-            else:
-                hands = self._given(image, boxes, angles)
-        if self.gesture_net is not None:
+        tiles = self.tiles if tiles is None else tiles
+        hands = self._find(image, tiles, angles) if boxes is None else self._given(image, boxes, angles)
+        if self.networks["gesture"] is not None:
             for hand in hands:
-                hand.gesture = gesturenet.name(self.gesture_net, hand.keypoints)
+                hand.gesture = arrays.name(self.networks["gesture"], hand.keypoints)
         return hands
 
     def _photograph(self, picture: pictures.Picture, boxes: Boxes | None, **how) -> list[Hand]:
@@ -182,25 +202,26 @@ class HandPose:
         """The hands that the detector finds, in the whole picture or, if there are none, in its quarters."""
         if angles is not None:
             raise ValueError("angles belong to boxes: give boxes=[(x0, y0, x1, y1)] as well")
-        if self.detector is None:
+        detector = self.networks["detector"]
+        if detector is None:
             raise ValueError("this HandPose has no detector: give it one, or give boxes=[(x0, y0, x1, y1)]")
         floor = self.confidence.floor(self.threshold)
-        (found,) = detect(self.detector, [image], threshold=floor)
+        (found,) = arrays.detect(detector, [image], threshold=floor)
         hands = self._judged(image, *found)
         if not hands and tiles:
-            hands = self._judged(image, *closer.detect(self.detector, image, threshold=floor))
+            hands = self._judged(image, *closer.detect(detector, image, threshold=floor))
         return hands
 
     def _judged(self, image: np.ndarray, found: np.ndarray, detected: np.ndarray) -> list[Hand]:
         """Of detections those that are hands, with the key-points' word: each once, most confident first."""
         if not len(found):
             return []
-        boxes = list(box_to_keypoint_extent(found))
+        boxes = list(arrays.box_to_keypoint_extent(found))
         points, scores = self._estimate(image, boxes)
         if self.refine:
             points, scores = self._refined(image, boxes, points, scores)
         sure = self.confidence(detected, scores.mean(1))
-        kept = [i for i in nms(skeleton.tight_box(points), sure, SAME_HAND) if sure[i] >= self.threshold]
+        kept = [i for i in arrays.nms(skeleton.tight_box(points), sure, SAME_HAND) if sure[i] >= self.threshold]
         return [Hand(points[i], scores[i], boxes[i], float(sure[i])) for i in kept]
 
     def _estimate(
@@ -209,8 +230,8 @@ class HandPose:
         """Key-points (n, 21, 2) in the picture's pixels and scores (n, 21), all hands in one batch."""
         angles = [0.0] * len(boxes) if angles is None else angles
         taken = [crop.crop_box(image, box, self.size, angle=angle) for box, angle in zip(boxes, angles, strict=True)]
-        points, scores = predict_crops(self.net, np.stack([t.image for t in taken]))
-        return np.stack([t.to_picture(p) for t, p in zip(taken, points[-1], strict=True)]), scores[-1]
+        points, scores = arrays.run("pose", self.networks["pose"], np.stack([t.image for t in taken]))
+        return np.stack([t.to_picture(p) for t, p in zip(taken, points, strict=True)]), scores
 
     def _refined(
         self, image: np.ndarray, boxes: list[np.ndarray], points: np.ndarray, scores: np.ndarray

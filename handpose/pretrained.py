@@ -7,31 +7,18 @@ the crops it was trained on. Matrices are stored as float16; normalisation stays
 import hashlib
 import json
 import os
-from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar, overload
-
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import nn
+from typing import TYPE_CHECKING
 
 from handpose import files
-from handpose.cpm import ConvolutionalPoseMachine, DirectRegression
-from handpose.detector import HandDecNet
-from handpose.gesturenet import GestureNet
-from handpose.posenet import PoseEstimationNet
+
+if TYPE_CHECKING:  # PyTorch is imported when a network is built: names and files of weights are wanted without it
+    import torch
+    from torch import nn
 
 DEFAULT = "laptop"  # the bundled pose weights that are used when none are named
 DETECTOR = "detector"  # the bundled detector
 GESTURES = "gestures"  # the bundled reader of letters
-KEY = 12  # digits of a picture's key that are kept: enough to tell a million pictures apart
-POSE_NETWORKS = (PoseEstimationNet, ConvolutionalPoseMachine, DirectRegression)
-PoseNetwork = PoseEstimationNet | ConvolutionalPoseMachine | DirectRegression
-
-
-Network = TypeVar("Network", bound=nn.Module)
 
 
 class WeightsError(ValueError):
@@ -40,7 +27,14 @@ class WeightsError(ValueError):
 
 def bundled(name: str = DEFAULT) -> Path:
     """The file of weights that come with the package."""
-    return Path(str(resources.files("handpose") / "weights" / f"{name}.safetensors"))
+    return Path(__file__).with_name("weights") / f"{name}.safetensors"
+
+
+def pose_networks() -> tuple[type, ...]:
+    """The classes that weights of a pose network may be of."""
+    from handpose import cpm, posenet
+
+    return posenet.PoseEstimationNet, cpm.ConvolutionalPoseMachine, cpm.DirectRegression
 
 
 def form(kind: type) -> str:
@@ -48,13 +42,16 @@ def form(kind: type) -> str:
     return f"handpose.{kind.__name__}/1"
 
 
-def save(path: str | os.PathLike, net: nn.Module, size: int, *, trained_on: Iterable[str] = ()) -> None:
+def save(path: str | os.PathLike, net: "nn.Module", size: int) -> None:
     """Write a network's weights, whole or not at all.
 
     Args:
         size: side in pixels of the crops, or pictures, it was trained on; 0 for a reader of key-points.
         trained_on: keys of pictures (see `handpose.data.division`) on which it is not to be scored.
     """
+    import torch
+    from safetensors.torch import save_file
+
     tensors = {
         name: (t.to(torch.float16) if t.is_floating_point() and t.ndim >= 2 else t).contiguous().cpu()
         for name, t in net.state_dict().items()
@@ -68,7 +65,7 @@ def save(path: str | os.PathLike, net: nn.Module, size: int, *, trained_on: Iter
         save_file(tensors, unfinished, header)
 
 
-def _digest(tensors: dict[str, torch.Tensor]) -> str:
+def _digest(tensors: "dict[str, torch.Tensor]") -> str:
     """SHA-256 over all weights: safetensors itself would not notice a changed number."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
@@ -91,28 +88,22 @@ def trained_on(path: str | os.PathLike | None) -> set[str]:
 
 @overload
 def load(
-    path: str | os.PathLike | None = ..., device: torch.device | str = ..., *, kind: None = ...
-) -> tuple[PoseNetwork, int]: ...
-@overload
-def load(
-    path: str | os.PathLike | None = ..., device: torch.device | str = ..., *, kind: type[Network]
-) -> tuple[Network, int]: ...
-def load(
-    path: str | os.PathLike | None = None, device: torch.device | str = "cpu", *, kind: type[Any] | None = None
-) -> tuple[nn.Module, int]:
+    path: str | os.PathLike | None = None, device: "torch.device | str" = "cpu", *, kind: type | None = None
+) -> "tuple[nn.Module, int]":
     """A network from a file of weights, in evaluation mode and float32, and the size of its input.
 
     Args:
         path: a file, or None for the bundled weights.
-        kind: `HandDecNet`, `GestureNet`, or None for any of `POSE_NETWORKS`.
+        kind: `HandDecNet`, `GestureNet`, or None for any of `pose_networks`.
 
     Raises:
         WeightsError: missing, truncated, not safetensors, or made for something else.
     """
-    if "://" in str(path):
-        raise WeightsError(f"{path}: is an address; download it first")
-    names: dict[type | None, str] = {HandDecNet: DETECTOR, GestureNet: GESTURES}
-    path = bundled(names.get(kind, DEFAULT)) if path is None else Path(path)
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    own = {"HandDecNet": DETECTOR, "GestureNet": GESTURES}.get(kind.__name__ if kind else "", DEFAULT)
+    path = bundled(own) if path is None else Path(path)
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file")
     try:
@@ -121,7 +112,7 @@ def load(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{path}: not a whole safetensors file ({error})") from None
-    known = {form(k): k for k in ((kind,) if kind else POSE_NETWORKS)}
+    known = {form(k): k for k in ((kind,) if kind else pose_networks())}
     if header.get("format") not in known:
         raise WeightsError(f"{path}: holds {header.get('format', 'no handpose weights')!r}, not {next(iter(known))!r}")
     if "sha256" in header and header["sha256"] != _digest(tensors):

@@ -6,7 +6,7 @@ fingernail in a crop. In a quarter it is seen half as large again.
 
 import numpy as np
 
-from handpose import detector
+from handpose import arrays
 
 #: Of the picture's sides, so that a hand of a third of them is whole in some tile. On the 139 photographs of
 #: `wild/scenes-val` 0.6 finds one hand in 16 more than the whole picture alone, of those of 0.1 to 0.2 of its side;
@@ -22,19 +22,19 @@ def quarters(height: int, width: int) -> list[tuple[int, int, int, int]]:
 
 
 def detect(
-    net: detector.HandDecNet, image: np.ndarray, *, threshold: float, overlap: float = 0.45, most: int = 20
+    net, image: np.ndarray, *, threshold: float, overlap: float = 0.45, most: int = 20
 ) -> tuple[np.ndarray, np.ndarray]:
     """Boxes of the hands in the four quarters of a picture (H, W, 3) uint8, best first, without those cut off.
 
     Args:
-        net, threshold, overlap, most: as for `detector.detect`.
+        net, threshold, overlap, most: as for `arrays.detect`.
 
     Returns:
         Boxes (n, 4) float32 in the picture's pixels and confidences (n,) float32.
     """
     height, width = image.shape[:2]
     tiles = quarters(height, width)
-    found = detector.detect(net, [image[y0:y1, x0:x1] for x0, y0, x1, y1 in tiles], threshold=threshold, most=most)
+    found = arrays.detect(net, [image[y0:y1, x0:x1] for x0, y0, x1, y1 in tiles], threshold=threshold, most=most)
     whole, sure = [], []
     for (x0, y0, x1, y1), (boxes, scores) in zip(tiles, found, strict=True):
         near = CUT * max(x1 - x0, y1 - y0)
@@ -45,5 +45,5 @@ def detect(
         whole.append(boxes[kept] + np.array([x0, y0, x0, y0], np.float32))
         sure.append(scores[kept])
     boxes, scores = np.concatenate(whole), np.concatenate(sure)
-    chosen = detector.nms(boxes, scores, overlap)[:most]
+    chosen = arrays.nms(boxes, scores, overlap)[:most]
     return boxes[chosen], scores[chosen]

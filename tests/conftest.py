@@ -21,8 +21,9 @@ def real_data():
 
 @pytest.fixture(autouse=True, scope="session")
 def own_cache(tmp_path_factory):
-    """Drawn hands are kept in a folder of the test run, not in the user's."""
+    """What is kept lies in a folder of the test run, not in the user's; and no export is begun on the side."""
     os.environ["HANDPOSE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["HANDPOSE_BACKEND"] = "torch"
 
 
 def label_line(points: np.ndarray, visible: np.ndarray, size: int) -> str:

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from handpose import confidence, detector, pretrained, tiles
+from handpose import arrays, confidence, pretrained, tiles
 from handpose.confidence import Confidence
 
 
@@ -108,7 +108,7 @@ def test_boxes_of_tiles_are_mapped_merged_and_not_cut_off(monkeypatch):
         ),  # the picture's own edge cuts nothing off; the inner does
     ]
     given = [(np.array(b, np.float32).reshape(-1, 4), np.array(s, np.float32)) for b, s in boxes]
-    monkeypatch.setattr(detector, "detect", lambda net, images, **_: [given[k] for k in range(len(images))])
+    monkeypatch.setattr(arrays, "detect", lambda net, images, **_: [given[k] for k in range(len(images))])
     found, scores = tiles.detect(None, np.zeros((200, 400, 3), np.uint8), threshold=0.3)
     assert scores == pytest.approx([0.8, 0.7, 0.5])
     assert found == pytest.approx(np.array([[170, 85, 200, 110], [0, 0, 50, 50], [260, 130, 300, 199.5]]))

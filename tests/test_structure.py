@@ -13,7 +13,7 @@ LINES, FUNCTION, ENTRIES = 250, 60, 20  # of a module, of a function, at the rep
 #: The paper, one module an idea, and what loads and writes for it.
 PAPER = {
     *("skeleton", "crop", "scoremap", "attention", "posenet", "cpm", "detector", "gesturenet", "losses", "metrics"),
-    *("confidence", "tiles", "pretrained", "files", "devices"),
+    *("arrays", "networks", "confidence", "tiles", "pretrained", "files", "devices"),
 }
 ROOMS = {"data", "train", "apply", "study", "book", "cli"}
 #: Who may import whom: only what stands at the same height or below. Rooms of one height do not import each other
@@ -26,6 +26,7 @@ LONG = {"handpose/data/catalogue.py": "a table of data sets, an entry each"}
 #: Imports upwards inside a function, made when it is called, and why.
 UPWARDS = {
     ("handpose.pipeline", "handpose.apply.onnx_runtime"): "HandPose.from_onnx: ONNX Runtime need not be installed",
+    ("handpose.pipeline", "handpose.apply.prepared"): "HandPose.from_pretrained: the networks in ONNX Runtime",
 }
 
 

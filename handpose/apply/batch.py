@@ -9,7 +9,6 @@ from handpose.apply import listing, photos, video
 from handpose.apply.capture import Source
 from handpose.apply.display import Window
 from handpose.apply.listing import Listing
-from handpose.book import figures
 from handpose.data import pictures
 from handpose.pipeline import HandPose, resized
 from handpose.skeleton import JOINTS
@@ -48,6 +47,8 @@ class Batch:
             what = "pages or frames" if picture.further > 1 else "page or frame"
             self.left_out.append((path, f"{picture.further} {what} behind the first"))
         if path in self.targets:
+            from handpose.book import figures  # here: Matplotlib takes a moment
+
             small = [resized(hand, 1 / picture.scale) for hand in hands]
             photos.write_picture(self.targets[path], figures.draw_hands(picture.image, small))
         if self.print_hands:

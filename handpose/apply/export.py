@@ -1,7 +1,8 @@
 """The networks as ONNX files, which other programs can run: ``python -m handpose export --out DIR``.
 
-Three files: detector, pose network, classifier of signs. Any number of pictures, crops or hands may be given at a time;
-numbers are float32. `handpose.apply.onnx_runtime` reads them back and says what their metadata hold.
+Three files: detector, pose network, classifier of signs, each from pixels to numbers, so that nothing is left to
+decode: pictures go in as uint8, (B, S, S, 3), and boxes or key-points come out as float32, any number at a time.
+`handpose.apply.onnx_runtime` reads them back and says what their metadata hold.
 """
 
 import contextlib
@@ -14,11 +15,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import torch
 from torch import nn
 
 import handpose
-from handpose import crop, detector, files, pretrained, skeleton
+from handpose import arrays, crop, detector, files, networks, pretrained, skeleton
 from handpose.apply import onnx_runtime
 from handpose.gesturenet import GestureNet
 
@@ -26,7 +28,9 @@ OPSET = 18  # the oldest that PyTorch's exporter writes without a conversion, so
 #: Largest difference from PyTorch, as a part of the largest output. Rounding makes about 1e-6 of it.
 CLOSE = 1e-4
 NETWORKS = {"detector": detector.HandDecNet, "pose": None, "gesture": GestureNet}  # None: any pose network
-OUTPUTS = {"detector": ["logits", "offsets"], "gesture": ["logits"]}  # of the pose network: stage1, stage2, ...
+#: Names of inputs and outputs; `handpose.arrays.run` says what they hold.
+INPUTS = {"detector": "pictures", "pose": "crops", "gesture": "points"}
+OUTPUTS = {"detector": ["boxes", "confidences"], "pose": ["points", "scores"], "gesture": ["probabilities"]}
 
 
 def export(folder: str | os.PathLike, weights: str | os.PathLike | None = None) -> dict[Path, float]:
@@ -58,29 +62,36 @@ def export(folder: str | os.PathLike, weights: str | os.PathLike | None = None) 
         files.check(target)
     written, apart = {}, {}
     for kind, (net, size) in loaded.items():
-        shape = (skeleton.NUM_JOINTS, 2) if kind == "gesture" else (3, size, size)
-        example = torch.rand(3, *shape, generator=torch.Generator().manual_seed(0))
-        body = translate(net, example, kind)
+        whole, given = networks.whole(kind, net, size).eval(), example(kind, size)
+        body = translate(whole, given, kind)
         about = describe(kind, net, size, chosen[kind])
         about |= {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
         entry = onnx.StringStringEntryProto(key=onnx_runtime.KEY, value=json.dumps(about))
         # A message of protobuf may be written in pieces one behind the other. That way the hash of the first piece can
         # stand in the second.
         written[kind] = body + onnx.ModelProto(metadata_props=[entry]).SerializeToString()
-        apart[targets[kind]] = difference(net, onnx_runtime.Network(written[kind], kind), example)
+        apart[targets[kind]] = difference(kind, net, onnx_runtime.Network(written[kind], kind), given)
     with contextlib.ExitStack() as stack:  # all under temporary names before the first takes its place
         for kind, target in targets.items():
             stack.enter_context(files.writing(target)).write_bytes(written[kind])
     return apart
 
 
+def example(kind: str, size: int) -> torch.Tensor:
+    """Three inputs of a network: noise, (3, S, S, 3) uint8, or of the classifier (3, 21, 2) float32."""
+    rng = torch.Generator().manual_seed(0)
+    if kind == "gesture":
+        return torch.rand(3, skeleton.NUM_JOINTS, 2, generator=rng)
+    return torch.randint(0, 256, (3, size, size, 3), generator=rng, dtype=torch.uint8)
+
+
 def translate(net: nn.Module, example: torch.Tensor, kind: str) -> bytes:
     """The network as an ONNX model, in bytes, for any number of inputs of the example's shape (B, ...)."""
     with torch.no_grad():
-        names = OUTPUTS.get(kind) or [f"stage{i + 1}" for i in range(len(net(example)))]  # this also keeps the sines
+        net(example)  # this keeps the sines of the position encoding
     with silence():
         program = torch.onnx.export(net, (example,), dynamo=True, opset_version=OPSET, verbose=False,
-                                    input_names=["points" if kind == "gesture" else "images"], output_names=names,
+                                    input_names=[INPUTS[kind]], output_names=OUTPUTS[kind],
                                     dynamic_shapes=({0: torch.export.Dim("batch")},))  # fmt: skip
     assert program is not None  # None is what the older exporter gives
     model = program.model_proto
@@ -105,16 +116,15 @@ def describe(kind: str, net: nn.Module, size: int, weights: Path) -> dict:
     return about | {"margin": crop.MARGIN}
 
 
-def difference(net: nn.Module, other: nn.Module, example: torch.Tensor) -> float:
-    """Largest difference between the outputs of two networks for an input `example` (B, ...), as both take it.
+def difference(kind: str, net: nn.Module, other: onnx_runtime.Network, given: torch.Tensor) -> float:
+    """Largest difference between the outputs of PyTorch and of ONNX Runtime for the input `given` (B, ...).
 
     Raises:
         OnnxError: it is more than rounding makes.
     """
-    with torch.inference_mode():
-        first, second = ([f] if isinstance(f := n(example), torch.Tensor) else f for n in (net, other))
-    most = max(float((a - b).abs().max()) for a, b in zip(first, second, strict=True))
-    if not most <= CLOSE * max(1.0, *(float(a.abs().max()) for a in first)):  # NaN included
+    first, second = (arrays.run(kind, n, given.numpy()) for n in (net, other))
+    most = max(float(np.abs(a - b).max()) for a, b in zip(first, second, strict=True))
+    if not most <= CLOSE * max(1.0, *(float(np.abs(a).max()) for a in first)):  # NaN included
         raise onnx_runtime.OnnxError(f"{type(net).__name__}: exported it differs from PyTorch by {most:.2g}; try other "
                                      "versions of torch, onnxscript and onnxruntime (requirements.txt)")  # fmt: skip
     return most

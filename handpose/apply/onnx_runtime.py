@@ -10,26 +10,24 @@ import hashlib
 import io
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
-from handpose import detector, skeleton
+from handpose import pretrained, skeleton
+from handpose.arrays import BODY
 from handpose.crop import GREY
-from handpose.posenet import STRIDE
 
-FORM = "handpose.onnx/1"  # what the metadata call themselves
+FORM = "handpose.onnx/2"  # what the metadata call themselves
 KEY = "handpose"  # their name in the file
 START = b'{"format": '  # how they begin
 FILES = {"detector": "detector.onnx", "pose": "pose.onnx", "gesture": "gesture.onnx"}
 ANEW = "make it anew with: python -m handpose export"
 LARGEST = 2048  # pixels of an input's side; a file that asks for more is not one of ours
-#: What a detector's outputs mean. A file that was made with other settings cannot be read by this version.
-DETECTOR = {"strides": list(detector.STRIDES), "sides": [list(s) for s in detector.SIDES],
-            "ratios": list(detector.RATIOS), "variances": list(detector.VARIANCES), "grey": GREY,
-            "body": detector.BODY}  # fmt: skip
+STEP = 8  # an input's side is a multiple of so many pixels
+#: What a detector's boxes mean. A file that was made with other settings cannot be used by this version.
+DETECTOR = {"grey": GREY, "body": BODY}
 
 
 class OnnxError(ValueError):
@@ -41,30 +39,28 @@ def needs(*packages: str) -> OnnxError:
     return OnnxError(f"this needs {', '.join(packages)}: install with  python -m pip install {' '.join(packages)}")
 
 
-class Network(nn.Module):
-    """A network in an ONNX file: inputs, outputs, `size` and `labels` are those of its original.
+class Network:
+    """A network in an ONNX file, from pixels to numbers; inputs and outputs are those of `handpose.arrays.run`.
 
     Args:
         raw: the whole file.
         kind: "detector", "pose" or "gesture".
-        threads: how many; None for as many as PyTorch uses.
+        threads: how many; None for as many as PyTorch would use.
+        weights: the file that its original is in, where that is known.
 
     Raises:
         OnnxError: not a whole file of this kind, or ONNX Runtime is not installed.
     """
 
-    has_own_threads = True  # beside PyTorch's
-
-    def __init__(self, raw: bytes, kind: str, *, threads: int | None = None) -> None:
-        super().__init__()
+    def __init__(self, raw: bytes, kind: str, *, threads: int | None = None, weights: Path | None = None) -> None:
         try:
             import onnxruntime
         except ImportError:
             raise needs("onnxruntime") from None
         self.about = read_about(raw, kind)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or torch.get_num_threads()
-        # Its threads, too, would spin until the next run, on cores that the other networks want meanwhile.
+        options.intra_op_num_threads = 1 if kind == "gesture" else threads or usual_threads()
+        # Its threads would spin until the next run, on cores that the other networks want meanwhile.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.log_severity_level = 4  # what goes wrong is raised, not printed
         try:
@@ -73,42 +69,46 @@ class Network(nn.Module):
         except Exception as error:  # each kind of failure has a class of its own there, and no common one
             raise OnnxError(f"not an ONNX file that runs here ({_line(error)}); {ANEW}") from None
         self.kind, self.size, self.labels = kind, self.about["size"], tuple(self.about.get("labels", ()))
-        self.device = nn.Parameter(torch.empty(0), requires_grad=False)  # parameters tell callers the device
+        self.weights, self.input = weights, self.session.get_inputs()[0].name
         self._try()
 
-    def forward(self, inputs: Tensor) -> list[Tensor] | Tensor:
-        """What the original returns, by the kind of network.
+    def __call__(self, inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Arrays (B, ...) in, arrays (B, ...) out: `handpose.arrays.run` says which, for each kind."""
+        return tuple(self.session.run(None, {self.input: np.ascontiguousarray(inputs)}))
 
-        Args:
-            inputs: (B, 3, S, S) float in [0, 1]; of the classifier, key-points (B, 21, 2).
+    def original(self):
+        """The network itself, in PyTorch; where its weights are not known, this."""
+        if self.weights is None:
+            return self
+        from handpose import detector, gesturenet
 
-        Returns:
-            "pose": maps of every stage, (B, 21, S/8, S/8) each; "detector": logits (B, A) and offsets (B, A, 4);
-            "gesture": logits (B, labels).
-        """
-        name = self.session.get_inputs()[0].name
-        found = [torch.from_numpy(f) for f in self.session.run(None, {name: np.ascontiguousarray(inputs)})]
-        return found[0] if self.kind == "gesture" else found
+        kinds = {"detector": detector.HandDecNet, "gesture": gesturenet.GestureNet}
+        return pretrained.load(self.weights, kind=kinds.get(self.kind))[0]
 
     def _try(self) -> None:
         """One run: the shapes that a file states of itself prove nothing."""
-        cells = self.size // STRIDE
-        shape: tuple[int, ...]
-        wanted: list[tuple[int, ...]]
-        if self.kind == "gesture":
-            shape, wanted = (2, skeleton.NUM_JOINTS, 2), [(2, len(self.labels))]
-        else:
-            shape, wanted = (2, 3, self.size, self.size), [(2, skeleton.NUM_JOINTS, cells, cells)]
-        if self.kind == "detector":
-            number = len(detector.anchors(self.size))
-            wanted = [(2, number), (2, number, 4)]
+        joints = skeleton.NUM_JOINTS
+        pixels = (2, self.size, self.size, 3), np.uint8
+        shape, dtype = ((2, joints, 2), np.float32) if self.kind == "gesture" else pixels
         try:
-            found = self(torch.zeros(shape))
+            found = self(np.zeros(shape, dtype))
         except Exception as error:  # as above
             raise OnnxError(f"does not run on an input of {shape} ({_line(error)}); {ANEW}") from None
-        shapes = [tuple(f.shape) for f in ([found[:, : len(self.labels)]] if self.kind == "gesture" else found)]
-        if shapes != (wanted * len(shapes) if self.kind == "pose" else wanted):
+        shapes = [f.shape for f in found]
+        number = shapes[0][1:2] if self.kind == "detector" else ()
+        wanted = {"gesture": [(2, len(self.labels))], "pose": [(2, joints, 2), (2, joints)],
+                  "detector": [(2, *number, 4), (2, *number)]}[self.kind]  # fmt: skip
+        if shapes != wanted:
             raise OnnxError(f"gives outputs of {shapes}, not {wanted}; {ANEW}")
+
+
+def usual_threads() -> int:
+    """As many as PyTorch uses, or would use if it were imported."""
+    if "torch" in sys.modules:
+        return sys.modules["torch"].get_num_threads()
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return int(asked) if asked.isdecimal() and int(asked) else cores
 
 
 def read_about(raw: bytes, kind: str) -> dict:
@@ -122,7 +122,7 @@ def read_about(raw: bytes, kind: str) -> dict:
         if about["format"] != FORM:
             raise ValueError
         size, labels = about["size"], about.get("labels", ["a", "b"])
-        known = about["kind"] in FILES and type(size) is int and 0 <= size <= LARGEST and size % STRIDE == 0
+        known = about["kind"] in FILES and type(size) is int and 0 <= size <= LARGEST and size % STEP == 0
         if not known or not (isinstance(labels, list) and all(isinstance(name, str) for name in labels)):
             raise ValueError
         whole = hashlib.sha256(raw[: int(about["bytes"])]).hexdigest() == about["sha256"]
@@ -133,12 +133,19 @@ def read_about(raw: bytes, kind: str) -> dict:
     if not whole:
         raise OnnxError(f"damaged (its network does not match its checksum); copy it again, or {ANEW}")
     if kind == "detector" and about.get("settings") != DETECTOR:
-        raise OnnxError(f"the detector was made with other anchors than this version's; {ANEW}")
+        raise OnnxError(f"the detector was made with other settings than this version's; {ANEW}")
     return about
 
 
-def load(folder: str | os.PathLike, *, threads: int | None = None) -> dict[str, Network]:
+def load(
+    folder: str | os.PathLike, *, threads: int | None = None, weights: dict[str, Path] | None = None
+) -> dict[str, Network]:
     """The networks of a folder that `handpose.apply.export` wrote, by their kind.
+
+    Args:
+        folder: with all three files.
+        threads: how many; None for as many as PyTorch would use.
+        weights: the files of the originals, by kind, where they are known.
 
     Raises:
         OnnxError: a file is missing or cannot be used, or ONNX Runtime is not installed.
@@ -150,7 +157,7 @@ def load(folder: str | os.PathLike, *, threads: int | None = None) -> dict[str, 
     for kind, name in FILES.items():
         path = Path(folder) / name
         try:
-            networks[kind] = Network(path.read_bytes(), kind, threads=threads)
+            networks[kind] = Network(path.read_bytes(), kind, threads=threads, weights=(weights or {}).get(kind))
         except OSError as error:
             advice = f"write the files with: python -m handpose export --out {folder}"
             raise OnnxError(f"{path}: cannot be read ({error.strerror or error}); {advice}") from None

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from handpose import files
-from handpose.book import figures
 from handpose.pipeline import Hand
+from handpose.skeleton import JOINTS
 
 
 def print_hands(photo: Path, hands: list[Hand]) -> None:
@@ -18,7 +18,7 @@ def print_hands(photo: Path, hands: list[Hand]) -> None:
         where = ", ".join(f"{v:.0f}" for v in hand.box)
         letter = f"; as a letter {hand.gesture[0]} ({hand.gesture[1]:.2f})" if hand.gesture else ""
         print(f"hand {number} of {len(hands)}, confidence {hand.score:.2f}, box {where}{letter}")
-        for name, (x, y), score in zip(figures.JOINTS, hand.keypoints, hand.scores, strict=True):
+        for name, (x, y), score in zip(JOINTS, hand.keypoints, hand.scores, strict=True):
             print(f"  {name:12} x {x:7.1f}  y {y:7.1f}  score {score:.2f}")
 
 

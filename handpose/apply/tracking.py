@@ -7,11 +7,10 @@ neighbouring photographs of part A of hand-keypoints.
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from handpose import crop, skeleton
+from handpose.arrays import overlap_of_two as _overlap
 from handpose.data.common import SMALLEST
-from handpose.detector import iou
 from handpose.pipeline import Hand, HandPose
 
 #: Frames from one look of the detector to the next: at 30 frames a second a hand that comes in is missing for a third
@@ -26,11 +25,6 @@ MARGIN = 1.05
 STEADY = 0.7  # part of the last box in the next one; errors in one frame's key-points then move it little
 SAME_PLACE, SAME_HAND = 0.3, 0.5  # IoU of a track with a detection, and of two tracks, from which on they are one hand
 PATIENCE = 3  # a track that the detector passed over so many times in a row is given up
-
-
-def _overlap(a: np.ndarray, b: np.ndarray) -> float:
-    """Intersection over union of two boxes (4,)."""
-    return float(iou(*(torch.as_tensor(box, dtype=torch.float32)[None] for box in (a, b))))
 
 
 def _centre_and_side(box: np.ndarray) -> tuple[np.ndarray, float]:

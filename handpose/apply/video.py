@@ -9,7 +9,6 @@ from handpose.apply.capture import USUAL, Source
 from handpose.apply.display import Window
 from handpose.apply.recording import filming, rate
 from handpose.apply.tracking import Tracker
-from handpose.book import figures
 from handpose.pipeline import HandPose
 
 
@@ -32,6 +31,8 @@ def follow(
         DataError: the file ends too early, the camera gives no more.
         OutputError: the drawing cannot be written. ValueError: a box cannot be used.
     """
+    if draw or window:
+        from handpose.book import figures  # here: Matplotlib takes a moment
     tracker, drawn, done, looks, seen = Tracker(hp), None, 0, 0, 0
     usual = source.fps or USUAL
     even = rate(source.times(), usual) if draw and not source.camera else usual

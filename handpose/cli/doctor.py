@@ -63,6 +63,14 @@ def device() -> Findings:
     yield "processor cores", f"{cores}, of which PyTorch uses {threads}", few
 
 
+def prediction() -> Findings:
+    """What runs the networks in `HandPose` and `predict`."""
+    from handpose.apply import prepared
+
+    how = prepared.describe() if prepared.on_processor(None) else ("PyTorch, on the device above", None)
+    yield ("networks run by", *how)
+
+
 def room(what: str, place: Path) -> Findings:
     """On the disk that holds a folder, or will hold it."""
     from handpose.data import check
@@ -81,9 +89,9 @@ def room_here() -> Findings:
 
 def room_for_drawn_hands() -> Findings:
     """They are drawn once and kept."""
-    from handpose.data import crops
+    from handpose import files
 
-    yield from room("room for drawn hands", crops.cache_folder())
+    yield from room("room for drawn hands", files.cache_folder())
 
 
 def weights() -> Findings:
@@ -120,7 +128,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def main(_: argparse.Namespace) -> int:
     """Print all findings, what needs doing last."""
     wrong = []
-    for look in (versions, system, commit, device, room_here, room_for_drawn_hands, weights, data_sets):
+    for look in (versions, system, commit, device, prediction, room_here, room_for_drawn_hands, weights, data_sets):
         try:
             for what, how, advice in look():
                 print(f"{what:22}{how}")

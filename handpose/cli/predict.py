@@ -54,6 +54,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     networks = command.add_mutually_exclusive_group()
     networks.add_argument("--weights", help=".safetensors file (default: the bundled weights)")
     networks.add_argument("--onnx", metavar="FOLDER", help="run the networks that export wrote there, on the processor")
+    command.add_argument("--backend", choices=("onnx", "torch"), help="what runs the bundled networks (default: ONNX "
+                         "Runtime on a processor, once it has them ready in the cache; PyTorch else)")  # fmt: skip
     command.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
 
 
@@ -70,7 +72,7 @@ def hand_pose(arguments: argparse.Namespace) -> "HandPose":
 
     look = {"threshold": arguments.threshold, "refine": arguments.refine, "tiles": arguments.tiles}
     if arguments.onnx is None:
-        return HandPose.from_pretrained(arguments.weights, device=arguments.device, **look)
+        return HandPose.from_pretrained(arguments.weights, device=arguments.device, backend=arguments.backend, **look)
     if arguments.device not in (None, "cpu"):
         raise ValueError(f"--device {arguments.device}: the networks of --onnx run on the processor only")
     return HandPose.from_onnx(arguments.onnx, **look)

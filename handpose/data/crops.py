@@ -8,7 +8,6 @@ an index into a tensor, on whatever device trains.
 import dataclasses
 import functools
 import hashlib
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import platformdirs
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -24,6 +22,7 @@ from tqdm import tqdm
 from handpose import crop, files
 from handpose.data import division, drawing
 from handpose.data.common import one_line
+from handpose.files import cache_folder
 
 CONTEXT = 1.8  # side of a kept crop over the longer side of the key-points' box
 OVERSAMPLE = CONTEXT / crop.MARGIN  # so that a kept crop has the resolution of the network's input
@@ -151,11 +150,6 @@ def _cut(samples, side: int, i: int) -> tuple | None:
         image[..., 3] = crop.warp(sample.mask[..., None], matrix, side, outside=0)[..., 0]
     keys = division.picture_key(sample.image), division.label_key(sample)
     return image, crop.apply(matrix, sample.keypoints), sample.visible, sample.mask is not None, sample.id, *keys
-
-
-def cache_folder() -> Path:
-    """Where drawn pictures are kept: `$HANDPOSE_CACHE`, else the system's place (~/.cache/handpose on Linux)."""
-    return Path(os.environ.get("HANDPOSE_CACHE") or platformdirs.user_cache_dir("handpose", appauthor=False))
 
 
 def _keep(file: Path, crops: Crops) -> None:

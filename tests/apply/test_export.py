@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from handpose import HandPose, PoseEstimationNet, crop, detector, pretrained
+from handpose import HandPose, PoseEstimationNet, arrays, crop, detector, gesturenet, networks, pretrained
 from handpose.__main__ import main
 from handpose.apply import export, onnx_runtime
 from handpose.cpm import DirectRegression
@@ -24,23 +23,13 @@ FILES = sorted(onnx_runtime.FILES.values())
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    """The bundled networks, exported once, by the command, in a process of its own: what it prints is all of it."""
-    folder = tmp_path_factory.mktemp("onnx") / "new"
-    done = subprocess.run([sys.executable, "-m", "handpose", "export", "--out", str(folder)], capture_output=True,
-                          text=True, timeout=600)  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return folder, done
-
-
-@pytest.fixture(scope="module")
-def networks(exported):
+def sessions(exported):
     return onnx_runtime.load(exported[0], threads=1)
 
 
 @pytest.fixture(scope="module")
 def both(exported):
-    return HandPose.from_pretrained(device="cpu"), HandPose.from_onnx(exported[0], threads=1)
+    return HandPose.from_pretrained(device="cpu", backend="torch"), HandPose.from_onnx(exported[0], threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -49,34 +38,35 @@ def hands():
 
 
 def test_the_command_writes_three_files_and_three_lines(exported):
-    folder, done = exported
+    folder, printed = exported
     assert sorted(p.name for p in folder.iterdir()) == FILES
-    lines = done.stdout.splitlines()
-    assert done.stderr == "" and len(lines) == 3
+    lines = printed.splitlines()
+    assert len(lines) == 3
     assert all(line.startswith(str(folder)) and "differ from PyTorch's by at most" in line for line in lines)
 
 
 @pytest.mark.parametrize("batch", [1, 3, 32])
-def test_key_points_are_those_of_pytorch(networks, hands, batch):
+def test_key_points_are_those_of_pytorch(sessions, hands, batch):
     net, size = pretrained.load()
     g = np.random.default_rng(batch)
     noise = g.integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
     drawn = [crop.crop_box(h.image, h.box + g.normal(0, 4, 4).astype(np.float32), size).image for h in hands]
     for crops in (noise, np.stack([drawn[i % len(drawn)] for i in range(batch)])):
-        (points, scores), (other, sure) = (predict_crops(n, crops) for n in (net, networks["pose"]))
+        (points, scores), (other, sure) = (arrays.run("pose", n, crops) for n in (net, sessions["pose"]))
+        every, peaks = predict_crops(net, crops)  # as training and evaluation decode them
+        assert np.allclose(points, every[-1], atol=1e-3) and np.allclose(scores, peaks[-1], atol=1e-5)
         assert points.shape == other.shape and np.abs(scores - sure).max() < 1e-4
         assert np.abs(points - other).max() < 0.05  # pixels of the crop
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_the_detector_is_that_of_pytorch(networks, hands, batch):
+def test_the_detector_is_that_of_pytorch(sessions, hands, batch):
     net, size = pretrained.load(kind=detector.HandDecNet)
-    images = torch.rand(batch, 3, size, size, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        for first, second in zip(net(images), networks["detector"](images), strict=True):
-            assert first.shape == second.shape and torch.allclose(first, second, atol=1e-4)
+    images = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
+    for first, second in zip(*(arrays.run("detector", n, images) for n in (net, sessions["detector"])), strict=True):
+        assert first.shape == second.shape and np.allclose(first, second, rtol=1e-4, atol=1e-3)
     pictures = [np.concatenate([a.image, b.image[:, ::-1]], 1) for a, b in zip(hands, hands[1:], strict=False)]
-    found, again = (detector.detect(n, pictures, threshold=0.3) for n in (net, networks["detector"]))
+    found, again = (detector.detect(n, pictures, threshold=0.3) for n in (net, sessions["detector"]))
     assert sum(len(boxes) for boxes, _ in found) > len(pictures)
     for (boxes, sure), (other, also) in zip(found, again, strict=True):
         assert (
@@ -84,12 +74,12 @@ def test_the_detector_is_that_of_pytorch(networks, hands, batch):
         )
 
 
-def test_letters_are_those_of_pytorch(networks):
+def test_letters_are_those_of_pytorch(sessions):
     reader, _ = pretrained.load(kind=GestureNet)
-    points = torch.randn(40, 21, 2, generator=torch.Generator().manual_seed(0))
-    assert networks["gesture"].labels == reader.labels
-    with torch.inference_mode():
-        assert torch.allclose(reader(points), networks["gesture"](points), atol=1e-4)
+    points = np.random.default_rng(0).normal(size=(40, 21, 2)).astype(np.float32)
+    assert sessions["gesture"].labels == reader.labels
+    (first,), (second,) = (arrays.run("gesture", n, points) for n in (reader, sessions["gesture"]))
+    assert np.allclose(first, second, atol=1e-4) and np.allclose(first, gesturenet.read(reader, points)[1], atol=1e-5)
 
 
 @pytest.mark.parametrize("refine", [False, True])
@@ -111,9 +101,7 @@ def test_the_pipeline_gives_the_same_hands(both, hands, refine):
             assert abs(a.score - b.score) < 1e-3 and np.allclose(a.scores, b.scores, atol=0.01)
             assert a.gesture[0] == b.gesture[0] and abs(a.gesture[1] - b.gesture[1]) < 0.01
     assert number >= len(pictures)
-    threads = torch.get_num_threads()
     assert both[1](np.full((90, 120, 3), 99, np.uint8)) == []
-    assert torch.get_num_threads() == threads  # one while ONNX Runtime works
     given = [hp(hands[0].image, boxes=[hands[0].box])[0].keypoints for hp in both]
     assert np.allclose(*given, atol=0.05)
 
@@ -131,8 +119,8 @@ def test_predict_takes_the_folder(exported, hands, tmp_path, capsys):
     assert "on the processor only" in capsys.readouterr().err
 
 
-def test_a_file_says_all_that_its_use_needs(networks):
-    about = {kind: net.about for kind, net in networks.items()}
+def test_a_file_says_all_that_its_use_needs(sessions):
+    about = {kind: net.about for kind, net in sessions.items()}
     assert about["gesture"]["labels"] == list(pretrained.load(kind=GestureNet)[0].labels)
     assert about["detector"]["settings"] == onnx_runtime.DETECTOR and about["detector"]["size"] == detector.SIZE
     assert about["pose"]["size"] == pretrained.load()[1] and about["pose"]["margin"] == crop.MARGIN
@@ -159,16 +147,17 @@ def test_a_file_is_good_onnx_with_any_batch_and_says_nothing_of_the_machine(expo
 )
 def test_other_networks(net):
     """Other grids and other networks, as they come from `pretrained.load`."""
-    example = torch.rand(3, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    example = export.example("pose", 48)
     import onnxruntime
 
-    raw = export.translate(net.eval(), example, "pose")
+    raw = export.translate(networks.whole("pose", net.eval()), example, "pose")
     session = onnxruntime.InferenceSession(raw, providers=["CPUExecutionProvider"])
-    assert [o.name for o in session.get_outputs()] == [f"stage{i + 1}" for i in range(len(net(example)))]
-    with torch.inference_mode():
-        for batch in (1, 3):
-            for a, b in zip(net(example[:batch]), session.run(None, {"images": example[:batch].numpy()}), strict=True):
-                assert np.allclose(a, b, atol=1e-4)
+    for batch in (1, 3):
+        given = example[:batch].numpy()
+        (points, scores), (other, also) = arrays.run("pose", net, given), session.run(None, {"crops": given})
+        assert np.allclose(scores, also, atol=1e-4)
+        # The maps of untrained networks are nearly flat in places, and rounding moves a peak there.
+        assert points.shape == other.shape and np.median(np.abs(points - other)) < 0.01
 
 
 def forged(raw: bytes, **changes) -> bytes:
@@ -185,10 +174,10 @@ def forged(raw: bytes, **changes) -> bytes:
 
 def other_model(inputs: list, outputs: list, **more) -> bytes:
     """A small model that hands its input on."""
-    value = onnx.helper.make_tensor_value_info
+    value, kind = onnx.helper.make_tensor_value_info, more.get("kind", onnx.TensorProto.UINT8)
     graph = onnx.helper.make_graph(
         more.get("nodes") or [onnx.helper.make_node("Identity", ["x"], ["y"])], "other",
-        [value("x", 1, inputs)], [value("y", 1, outputs)], more.get("constants", []),
+        [value("x", kind, inputs)], [value("y", kind, outputs)], more.get("constants", []),
     )  # fmt: skip
     opset = [onnx.helper.make_opsetid("", export.OPSET)]
     return onnx.helper.make_model(graph, opset_imports=opset, ir_version=10).SerializeToString()
@@ -200,11 +189,11 @@ def outside() -> bytes:
     constant.ClearField("float_data")
     constant.data_location = onnx.TensorProto.EXTERNAL
     constant.external_data.add(key="location", value="../../../../etc/passwd")
-    return other_model(["batch", 3], ["batch", 3], constants=[constant],
+    return other_model(["batch", 3], ["batch", 3], constants=[constant], kind=1,
                        nodes=[onnx.helper.make_node("Add", ["x", "w"], ["y"])])  # fmt: skip
 
 
-SAME = ["batch", 3, 128, 128]
+SAME = ["batch", 128, 128, 3]
 WRONG = {
     "missing": (None, "cannot be read"),
     "empty": (lambda raw: b"", "not a file that"),
@@ -239,7 +228,7 @@ def test_a_file_that_cannot_be_used_is_one_line(exported, tmp_path, capfd, kind)
 
 def test_a_detector_with_other_anchors_is_refused(exported):
     raw = forged((exported[0] / "detector.onnx").read_bytes(), settings={"strides": [8]})
-    with pytest.raises(onnx_runtime.OnnxError, match="other anchors"):
+    with pytest.raises(onnx_runtime.OnnxError, match="other settings"):
         onnx_runtime.Network(raw, "detector", threads=1)
 
 

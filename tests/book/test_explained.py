@@ -15,6 +15,7 @@ from book._ext import symbols
 from book._ext.symbols import chapters_of, used
 
 EXEMPT = {  # modules that no chapter teaches
+    "arrays": "the networks as arrays in and out; detector and gesturenet offer what chapters use of it",
     "average_precision": "by hand in Chapter 3; the package's is pycocotools'",
     "batch": "photographs of `handpose predict`, one after the other",
     "compare": "behind `handpose compare`, which does what Chapter 9 does",
@@ -34,8 +35,10 @@ EXEMPT = {  # modules that no chapter teaches
     "files": "writes files whole or not at all",
     "heldout": "what `train` scores; Chapter 11 says how a set is divided",
     "onnx_runtime": "the networks in ONNX's runtime, in place of the package's",
+    "networks": "the networks from pixels to numbers, for the pipeline and for ONNX files",
     "paper": "numbers only",
     "photos": "files of `handpose predict`",
+    "prepared": "which runtime the pipeline takes, and its files in the cache",
     "pretrained": "files of weights",
     "recording": "videos that are written",
     "records": "files of results",
