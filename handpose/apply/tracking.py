@@ -17,9 +17,10 @@ from handpose.pipeline import Hand, HandPose
 #: of a second at most, and a detector that takes as long as the key-points adds a tenth to the work.
 EVERY = 10
 CLOSER = 5  # frames at least from one closer look, at the four quarters of a picture without a hand, to the next
-#: Confidence by the key-points alone below which a followed hand may be lost; a mean score of 0.5 with the first
-#: weights. It is low, because most places with a hand in one frame hold one in the next.
-LEAST = 0.2
+#: A followed hand may be lost where the confidence by its key-points alone is below LEAST (a mean score of about 0.5)
+#: and their mean score below KEEP of what it was when the detector, or whoever gave the box, last vouched for it. Of
+#: people never seen a third of the hands lie below LEAST in every frame: what tells that a hand is gone is the fall.
+LEAST, KEEP = 0.2, 0.75
 #: Boxes are so much larger than the key-points' extent: estimates err inwards, and boxes would shrink frame by frame.
 MARGIN = 1.05
 STEADY = 0.7  # part of the last box in the next one; errors in one frame's key-points then move it little
@@ -38,6 +39,7 @@ class _Track:
     number: int  # 1, 2, ... in the order of appearance
     hand: Hand  # of the last frame
     cut: np.ndarray  # (4,) the box that it was found with, turned about its centre by its angle of then
+    sure: float  # mean score of the key-points when the detector last saw it, or its box was given
     unseen: float = 0  # looks of the detector in a row that passed it over; -inf: the box was given, so never mind
 
     def place(self) -> np.ndarray:
@@ -64,7 +66,7 @@ class Tracker:
     """Hands of a video, frame by frame: ``tracker(image)`` in place of ``hp(image)`` (Chapter 3).
 
     The detector looks at the first frame, at every frame while there is no hand, at every tenth one, and where a hand
-    may be lost: its key-points' scores are low, or it has jumped, left the picture, halved, doubled or shrunk to
+    may be lost: its key-points' scores have fallen, or it has jumped, left the picture, halved, doubled or shrunk to
     nothing. In between a hand is cut out where it was, and upright by its last angle: one pass of the pose network.
 
     Args:
@@ -117,7 +119,7 @@ class Tracker:
 
     def _begin(self, hand: Hand, unseen: float = 0) -> None:
         self.count += 1
-        self.tracks.append(_Track(self.count, hand, _first_cut(hand), unseen))
+        self.tracks.append(_Track(self.count, hand, _first_cut(hand), float(hand.scores.mean()), unseen))
 
     def _follow(self, image: np.ndarray) -> list[_Track]:
         """Move all tracks on by a frame; those that may be lost are taken out and returned."""
@@ -129,11 +131,12 @@ class Tracker:
         boxes, angles = [track.next_box()[0] for track in tracks], [track.next_box()[1] for track in tracks]
         self.tracks, found = [], self.hp(image, boxes=boxes, angles=angles) if boxes else []
         for old, box, hand in zip(tracks, boxes, found, strict=True):
-            new = _Track(old.number, hand, box, old.unseen)
+            new = _Track(old.number, hand, box, old.sure, old.unseen)
             new.hand = replace(hand, box=new.place(), score=old.hand.score)
             (middle, side), (before, side_before) = _centre_and_side(new.place()), _centre_and_side(old.place())
+            mean = float(hand.scores.mean())
             fine = (
-                self.hp.confidence.of_keypoints(hand.scores.mean()) >= LEAST
+                (mean >= KEEP * old.sure or self.hp.confidence.of_keypoints(mean) >= LEAST)
                 and (middle > 0).all() and (middle < size).all()
                 and np.abs(middle - before).max() < side_before / 2
                 and max(side_before / 2, SMALLEST) < side < 2 * side_before
@@ -152,7 +155,8 @@ class Tracker:
                       for t in known]  # fmt: skip
             if shared and max(shared) > SAME_PLACE:
                 old = known.pop(int(np.argmax(shared)))
-                self.tracks.append(_Track(old.number, hand, _first_cut(hand), min(old.unseen, 0)))
+                sure = float(min(hand.scores.mean(), old.hand.scores.mean()))  # so low, and still a hand
+                self.tracks.append(_Track(old.number, hand, _first_cut(hand), sure, min(old.unseen, 0)))
             else:
                 self._begin(hand)
         for track in followed:

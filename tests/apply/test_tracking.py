@@ -108,6 +108,24 @@ def test_a_low_score_makes_the_detector_look(eyes):
     assert tracker(PICTURE) == [] and tracker.looked
 
 
+def test_a_hand_of_low_scores_is_followed_without_a_look_in_every_frame(eyes):
+    """Of people never seen many hands have low scores in all frames; that they fall tells that a hand has gone."""
+    eyes.there, eyes.score = [(200, 100, 120)], 0.42
+    assert eyes.confidence.of_keypoints(eyes.score) < tracking.LEAST
+    tracker, looked = Tracker(eyes), []
+    for _ in range(21):
+        tracker(PICTURE)
+        looked.append(tracker.looked)
+    assert np.flatnonzero(looked).tolist() == [0, 10, 20] and tracker.numbers == [1]
+    eyes.score = 0.9 * tracking.KEEP * 0.42
+    tracker(PICTURE)
+    assert tracker.looked and tracker.numbers == [1]
+    tracker(PICTURE)
+    assert not tracker.looked  # the detector has seen it so, too
+    eyes.there = []
+    assert tracker(PICTURE) == [] and tracker.looked
+
+
 def test_cut_to_another_scene(eyes):
     eyes.there = [(20, 20, 100)]
     tracker = Tracker(eyes)
