@@ -86,6 +86,11 @@ def stdout_kept_for(path: str | os.PathLike | None) -> Iterator[None]:
         _stdout.pop()
 
 
+def stdout() -> TextIO:
+    """The standard output, also while what is printed goes elsewhere."""
+    return _stdout[-1] if _stdout else sys.stdout
+
+
 def is_stream(path: str | os.PathLike) -> bool:
     """Whether text written to this goes somewhere at once: the standard output, a pipe, a terminal, a device.
 
@@ -112,7 +117,7 @@ def write_json(path: str | os.PathLike, content: dict) -> None:
         with writing(path) as unfinished:
             unfinished.write_text(text, encoding="utf-8")
     elif is_stdout(path):
-        stream = _stdout[-1] if _stdout else sys.stdout
+        stream = stdout()
         stream.write(text)
         stream.flush()
     else:

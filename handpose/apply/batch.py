@@ -1,17 +1,18 @@
 """The files of one call of ``python -m handpose predict``: hands found, drawn, printed, and gathered for JSON."""
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tqdm import tqdm
 
 from handpose.apply import listing, photos, video
+from handpose.apply.ahead import Lines
 from handpose.apply.capture import Source
 from handpose.apply.display import Window
 from handpose.apply.listing import Listing
 from handpose.data import pictures
 from handpose.pipeline import HandPose, resized
-from handpose.skeleton import JOINTS
 
 
 class Batch:
@@ -23,20 +24,33 @@ class Batch:
         targets: where drawings go.
         keep: keep the numbers of videos, for JSON.
         show: print the hands of photos.
+        lines: where what is found is written at once, and not kept.
     """
 
-    def __init__(self, hp: HandPose, boxes: list | None, targets: dict, keep: bool, show: bool) -> None:
+    def __init__(
+        self, hp: HandPose, boxes: list | None, targets: dict, keep: bool, show: bool, lines: Lines | None = None
+    ) -> None:  # fmt: skip
         self.hp, self.boxes, self.targets, self.keep, self.print_hands = hp, boxes, targets, keep, show
-        self.images: list[dict] = []
+        self.lines = lines
+        self.images: list[dict] | Lines = [] if lines is None else lines
         self.videos: list[tuple[Source, list[dict] | None]] = []
         self.left_out: list[tuple[Path, str]] = []  # with the reason
 
-    def photo(self, path: Path) -> None:
-        """Raises a ValueError for a file that cannot be read or drawn."""
-        if path == listing.STDIN:
-            picture = pictures.decode(sys.stdin.buffer.read(), "standard input")
-        else:
-            picture = pictures.read(path)
+    def read(self, names: Iterable[Path | int | str]) -> Iterator[tuple[Path | int | str, object]]:
+        """Each file with its picture, with the error that reading it raised, or, for a video or camera, with None."""
+        for name in names:
+            try:
+                if listing.is_video(name):
+                    yield name, None
+                elif name == listing.STDIN:
+                    yield name, pictures.decode(sys.stdin.buffer.read(), "standard input")
+                else:
+                    yield name, pictures.read(name)
+            except ValueError as error:
+                yield name, error
+
+    def photo(self, path: Path, picture: pictures.Picture) -> None:
+        """Raises a ValueError for a picture that cannot be used or drawn."""
         for note in picture.notes:
             tqdm.write(f"{path}: {note}", file=sys.stderr)
         hands = self.hp(picture, self.boxes)
@@ -56,8 +70,12 @@ class Batch:
 
     def video(self, name: Path | int | str, window: Window | None) -> None:
         """Raises a ValueError for a file that cannot be read or drawn, after what could be."""
-        self.videos.append((Source(name), [] if self.keep else None))
-        video.follow(self.hp, *self.videos[-1], self.targets.get(name), self.boxes, window)
+        source, rows = Source(name), [] if self.keep else None
+        if self.lines is None:
+            self.videos.append((source, rows))
+        else:
+            rows = self.lines.under(source.title)
+        video.follow(self.hp, source, rows, self.targets.get(name), self.boxes, window)
 
     def as_json(self, found: Listing) -> dict:
         """What `--json` writes of it; no list of videos where none was named, and no list of images likewise."""
@@ -68,4 +86,4 @@ class Batch:
         kinds = {"videos" if listing.is_video(name) else "images" for name, _ in found.files}
         left_out = [{"path": str(path), "why": why} for path, why in found.left_out + self.left_out]
         done = {k: v for k, v in {"images": self.images, "videos": videos}.items() if k in kinds}
-        return {"joints": list(JOINTS)} | done | {"left_out": left_out}
+        return done | {"left_out": left_out}

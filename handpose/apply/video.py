@@ -1,10 +1,12 @@
 """Hands followed from frame to frame of a video or camera: frames in, drawings and numbers out."""
 
+import contextlib
 from pathlib import Path
 
 from tqdm import tqdm
 
 from handpose.apply import photos
+from handpose.apply.ahead import Rows, ahead
 from handpose.apply.capture import USUAL, Source
 from handpose.apply.display import Window
 from handpose.apply.recording import filming, rate
@@ -13,8 +15,8 @@ from handpose.pipeline import HandPose
 
 
 def follow(
-    hp: HandPose, source: Source, rows: list[dict] | None = None, draw: Path | None = None, boxes: list | None = None,
-    window: Window | None = None,
+    hp: HandPose, source: Source, rows: list[dict] | Rows | None = None, draw: Path | None = None,
+    boxes: list | None = None, window: Window | None = None,
 ) -> None:  # fmt: skip
     """Follow the hands through a video or in front of a camera.
 
@@ -36,8 +38,10 @@ def follow(
     tracker, drawn, done, looks, seen = Tracker(hp), None, 0, 0, 0
     usual = source.fps or USUAL
     even = rate(source.times(), usual) if draw and not source.camera else usual
-    with tqdm(total=source.count, unit="frame", desc=source.title, leave=False) as bar, filming(draw, even) as film:
-        for number, at, image in source.numbered():
+    frames = source.numbered() if source.camera else ahead(source.numbered())  # a camera's wait for nobody
+    bar = tqdm(total=source.count, unit="frame", desc=source.title, leave=False)
+    with contextlib.closing(frames), bar, filming(draw, even) as film:
+        for number, at, image in frames:
             hands = tracker(image, boxes)
             boxes = None
             if film or window:

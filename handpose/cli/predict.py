@@ -14,6 +14,9 @@ from handpose.apply import formats
 from handpose.cli import Renamed
 
 if TYPE_CHECKING:
+    from handpose.apply.batch import Batch
+    from handpose.apply.display import Window
+    from handpose.apply.listing import Listing
     from handpose.pipeline import HandPose
 
 HELP = "find the key-points in photographs and videos"
@@ -45,10 +48,14 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--no-tiles", dest="tiles", action="store_false",
                          help="where the whole picture shows no hand, do not look again at four quarters of it for "
                               "small hands; in videos every few frames")  # fmt: skip
+    command.add_argument("--part", type=part, metavar="K/N", help="every N-th of the files only, from the K-th on: N "
+                         "processes or machines share a folder")  # fmt: skip
     command.add_argument("--json", metavar="F", help='write key-points and scores to this file, - for the standard '
                          'output: {"joints", "weights", "images": [{"path", "width", "height", "hands"}], "left_out"}, '
                          'and of videos {"videos": [{"path", "fps", "width", "height", "frames": [{"frame", "time_ms", '
-                         '"hands"}]}]}, where a hand has its number as "track" and fps may be null')  # fmt: skip
+                         '"hands"}]}]}, where a hand has its number as "track" and fps may be null. To a name that '
+                         "ends in .jsonl each picture or frame is written as a line of its own as soon as it is done; "
+                         "the first line holds joints and weights, the last what was left out")  # fmt: skip
     command.add_argument("--draw", metavar="F", help="write the photo or video with the hand drawn in; a folder for "
                          f"several. Videos are written as {', '.join(formats.FILMED)}, without sound")  # fmt: skip
     networks = command.add_mutually_exclusive_group()
@@ -64,6 +71,14 @@ def camera(text: str) -> int | str:
     if "://" not in text and not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor an address such as rtsp://HOST/PATH")
     return text if "://" in text else int(text)
+
+
+def part(text: str) -> tuple[int, int]:
+    """K and N of "K/N"."""
+    k, _, n = text.partition("/")
+    if not (k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected K/N with K from 1 to N, such as 2/4")
+    return int(k), int(n)
 
 
 def hand_pose(arguments: argparse.Namespace) -> "HandPose":
@@ -111,11 +126,11 @@ def stopped_by_ctrl_c() -> Iterator[None]:
 
 def main(arguments: argparse.Namespace) -> int:
     """Find hands in all that is named; exit status 1 if one of the files could not be read."""
-    from tqdm import tqdm
-
-    from handpose.apply import capture, listing
+    from handpose.apply import listing
+    from handpose.apply.ahead import Lines
     from handpose.apply.batch import Batch
     from handpose.apply.display import Window
+    from handpose.skeleton import JOINTS
 
     camera, boxes = arguments.camera, None
     if (camera is None) == (not arguments.photos):
@@ -138,14 +153,39 @@ def main(arguments: argparse.Namespace) -> int:
         taken = {Path(str(file)).resolve() for file in [*targets.values(), *dict(found.files)] if file != listing.STDIN}
         if Path(arguments.json).resolve() in taken:
             raise ValueError(f"--json {arguments.json}: would replace what is read or drawn; choose another name")
+    if arguments.part:
+        k, n = arguments.part  # the drawings were named before: no two parts give two the same name
+        found = listing.Listing(found.files[k - 1 :: n], found.left_out[k - 1 :: n])
     window = None if camera is None else Window.opened(recording=bool(arguments.draw or arguments.json))
-    work = Batch(hand_pose(arguments), boxes, targets, bool(arguments.json), not several and not arguments.json)
-    status = 0
+    about = {"joints": list(JOINTS), "weights": weights(arguments)} if arguments.json else {}
+    lines = Lines(arguments.json, about) if (arguments.json or "").lower().endswith(".jsonl") else None
+    work = Batch(hand_pose(arguments), boxes, targets, bool(arguments.json), not several and not about, lines)
+    status = each(work, found, window, several)
+    for line in listing.Listing(left_out=found.left_out + work.left_out).lines():
+        print(line, file=sys.stderr)
+    if lines:
+        lines.append({"left_out": work.as_json(found)["left_out"]})
+        lines.close()
+    elif arguments.json:
+        files.write_json(arguments.json, about | work.as_json(found))
+    return status
+
+
+def each(work: "Batch", found: "Listing", window: "Window | None", several: bool) -> int:
+    """Do one file after the other, while the next ones are read; the exit status."""
+    from tqdm import tqdm
+
+    from handpose.apply import capture
+    from handpose.apply.ahead import ahead
+
+    status, names = 0, [name for name, _ in found.files]
     try:
-        with stopped_by_ctrl_c():
-            for name, _ in tqdm(found.files, disable=not several, unit="file"):
+        with stopped_by_ctrl_c(), contextlib.closing(ahead(work.read(names))) as ready:
+            for name, picture in tqdm(ready, total=len(names), disable=not several, unit="file"):
                 try:
-                    work.video(name, window) if listing.is_video(name) else work.photo(name)
+                    if isinstance(picture, ValueError):
+                        raise picture
+                    work.video(name, window) if picture is None else work.photo(name, picture)
                 except ValueError as error:  # DataError included
                     shown = capture.without_password(name)
                     known = any(text in str(error) for text in (shown, "standard input", "--camera"))
@@ -154,8 +194,4 @@ def main(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("\nstopped; what was done by then is kept", file=sys.stderr)
         status = 130
-    for line in listing.Listing(left_out=found.left_out + work.left_out).lines():
-        print(line, file=sys.stderr)
-    if arguments.json:
-        files.write_json(arguments.json, {"weights": weights(arguments)} | work.as_json(found))
     return status

@@ -15,6 +15,7 @@ from book._ext import symbols
 from book._ext.symbols import chapters_of, used
 
 EXEMPT = {  # modules that no chapter teaches
+    "ahead": "pictures read while the networks work",
     "arrays": "the networks as arrays in and out; detector and gesturenet offer what chapters use of it",
     "average_precision": "by hand in Chapter 3; the package's is pycocotools'",
     "batch": "photographs of `handpose predict`, one after the other",
