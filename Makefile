@@ -20,7 +20,7 @@ help:
 	@echo "make test       the same set-up, then everything: ruff, mypy, unit tests, every chapter's cells, the book"
 	@echo "make notebooks  execute the chapters whose source has changed (ALL=1: all of them), and write the ledger"
 	@echo "make lab        open JupyterLab on the book: chapters, and class where make class wrote it"
-	@echo "make bench      measure the speed of training and prediction on this machine"
+	@echo "make bench      measure the speed of training and prediction on this machine, as ratios (PEER=python with mediapipe)"
 	@echo "make clean      remove what was built (.venv stays; remove it by hand to start from nothing)"
 	@echo
 	@echo "Another Python than python3:  make book PYTHON=python3.12"
@@ -47,10 +47,8 @@ test: env
 	@$(PY) --version
 	@echo "[1/3] ruff: style and common mistakes"
 	@$(PY) -m ruff check .
-	@echo "[2/3] mypy: types of the package"
-	@$(PY) -m mypy
-	@echo "[3/3] pytest: the package, then every cell of every chapter, then the book (warnings are errors)"
-	@OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest -n 2 --dist loadfile --nbval tests book/chapters
+	@echo "[2/2] pytest: the package, then every cell of every chapter, then the book (warnings are errors)"
+	@OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest -n 2 --dist loadfile --nbval --durations=10 --durations-min=1 tests book/chapters
 
 notebooks: env
 	@$(PY) tools/notebooks.py $(if $(ALL),--all)
@@ -60,7 +58,7 @@ lab: env
 	@$(PY) -m jupyter lab book
 
 bench: env
-	@$(PY) benchmarks/bench.py
+	@$(PY) benchmarks/bench.py --json book/results/speed/bench.json $(if $(PEER),--peer-python $(PEER))
 
 clean:
 	rm -rf _build .cache book/class .pytest_cache .ruff_cache .mypy_cache *.egg-info

@@ -4,7 +4,7 @@ Machines differ and are busy with other things; a ratio of two medians, taken in
 what was measured stands a floor: the operations over the measured rate of matrix products, or the bytes over the
 measured rate of copies, whichever takes longer.
 
-    python benchmarks/bench.py [--json F] [--repeats N] [--only WORD] [--whole]
+    python benchmarks/bench.py [--json F] [--repeats N] [--only WORD] [--whole] [--peer-python P]
 """
 
 import argparse
@@ -21,6 +21,7 @@ import prediction  # noqa: E402
 import reading  # noqa: E402
 import steps  # noqa: E402
 import timing  # noqa: E402
+import waiting  # noqa: E402
 
 from handpose import devices, files  # noqa: E402
 from handpose.train import records  # noqa: E402
@@ -37,6 +38,7 @@ def main() -> int:
     parser.add_argument(
         "--whole", action="store_true", help="also the book's build and the test suite: a quarter of an hour"
     )
+    parser.add_argument("--peer-python", metavar="PATH", help="an interpreter that has mediapipe; see peer.py")
     chosen = parser.parse_args()
     device, n = devices.choose(), chosen.repeats
     few = max(2, n // 3)
@@ -53,7 +55,7 @@ def main() -> int:
         "prediction, bundled weights": lambda: prediction.network(device, 3 * n, limit),
         "attention on the CPU": lambda: attending.forms(n),
         "data": lambda: reading.data_sources(n),
-    }
+    } | waiting.all_of_it(chosen.peer_python, n)
     if chosen.whole:
         tasks["seconds of the whole"] = lambda: {
             "book": reading.whole(["tools/book.py", "--force"]),

@@ -29,6 +29,7 @@ import timing
 import torch
 
 from handpose import HandPose, data, devices, files, pretrained
+from handpose.apply import prepared
 from handpose.apply.tracking import Tracker
 from handpose.data import scenes
 from handpose.data.readers.asl_letters import AslLetters
@@ -62,8 +63,9 @@ class Answer:
 class Ours:
     """The bundled weights on the processor."""
 
-    def __init__(self) -> None:
-        self.hp = HandPose.from_pretrained(device="cpu")
+    def __init__(self, backend: str | None = None) -> None:
+        backend = backend or ("torch" if prepared.missing() else "onnx")  # never what happens to be ready
+        self.hp = HandPose.from_pretrained(device="cpu", backend=backend)
 
     def __call__(self, images: Sequence[np.ndarray], boxes=None, *, hands: int = MOST, clip: int = 0) -> Answer:
         """Hands of unrelated pictures, or in the given boxes of each; or of videos of `clip` frames, followed."""

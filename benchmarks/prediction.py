@@ -1,6 +1,5 @@
 """Prediction: the networks alone, and from a 640x480 picture to key-points and letter."""
 
-import tempfile
 from collections.abc import Callable
 
 import cv2
@@ -8,8 +7,7 @@ import numpy as np
 import timing
 import torch
 
-from handpose import HandPose, cpm, crop, detector, devices, gesturenet, pretrained
-from handpose.apply import export
+from handpose import HandPose, arrays, cpm, crop, detector, gesturenet, pretrained
 from handpose.data import SyntheticHands
 from handpose.pipeline import Hand
 from handpose.posenet import predict_crops
@@ -39,40 +37,34 @@ def pipeline(device: torch.device, repeats: int) -> dict:
     """From a 640x480 picture with one hand to its key-points: a frame with the detector, one without, and their parts.
 
     Each is timed by itself, and PyTorch before ONNX Runtime: in turns, the threads of one would still be waiting for
-    work on the cores that the next one wants.
+    work on the cores that the next one wants. The networks are timed from uint8 to numbers, as the pipeline runs them.
     """
     photo = cv2.resize(SyntheticHands(split="test")[3].image, (640, 480))
-    hp = HandPose.from_pretrained(device=device.type)
+    hp = HandPose.from_pretrained(device=device.type, backend="torch")
     (hand,) = hp(photo)
     one = crop.crop_box(photo, hand.box, hp.size).image[None]
     tasks = frames(hp, photo, hand) | {
-        "letterbox": lambda: detector.letterbox(photo),
+        "letterbox": lambda: crop.letterbox(photo, detector.SIZE),
         "detector": lambda: detector.detect(hp.detector, [photo], threshold=hp.threshold),
         "cut": lambda: crop.crop_box(photo, hand.box, hp.size),
         "pose": lambda: predict_crops(hp.net, one),
         "gesture": lambda: gesturenet.name(hp.gesture_net, hand.keypoints),
     }
     found = {name: 1e3 * timing.alternate(repeats, device, task=task)["task"] for name, task in tasks.items()}
-    with tempfile.TemporaryDirectory() as folder:
-        export.export(folder)
-        other = frames(HandPose.from_onnx(folder), photo, hand)
-    with devices.one_thread():
-        for name, task in other.items():
-            found[f"{name}_onnx"] = 1e3 * timing.alternate(repeats, torch.device("cpu"), task=task)["task"]
+    other = frames(HandPose.from_pretrained(device="cpu", backend="onnx"), photo, hand)
+    for name, task in other.items():
+        found[f"{name}_onnx"] = 1e3 * timing.alternate(repeats, torch.device("cpu"), task=task)["task"]
     gains = {f"onnx_gain_{name}": found[name] / found[f"{name}_onnx"] for name in other}
     return {f"milliseconds_{name}": ms for name, ms in found.items()} | gains
 
 
 def frames(hp: HandPose, photo: np.ndarray, hand: Hand) -> dict[str, Callable]:
     """A frame with the detector, a tracked one, and the two networks alone."""
-    square, _ = detector.letterbox(photo)
-    place = next(hp.net.parameters()).device
-    whole, cut = (torch.from_numpy(p).to(place).permute(2, 0, 1)[None].float() / 255
-                  for p in (square, crop.crop_box(photo, hand.box, hp.size).image))  # fmt: skip
-    finder, pose = (torch.inference_mode()(net) for net in (hp.detector, hp.net))
+    square, _ = crop.letterbox(photo, detector.SIZE)
+    cut = crop.crop_box(photo, hand.box, hp.size).image
     return {
         "whole": lambda: hp(photo),
         "tracked": lambda: hp(photo, boxes=[hand.box]),
-        "detector_network": lambda: finder(whole),
-        "pose_network": lambda: pose(cut),
+        "detector_network": lambda: arrays.run("detector", hp.networks["detector"], square[None]),
+        "pose_network": lambda: arrays.run("pose", hp.networks["pose"], cut[None]),
     }

@@ -1,0 +1,128 @@
+"""What people wait for: the start, a still picture, a frame of a followed hand; beside MediaPipe's where it is
+installed. All in one run and in turns, as ratios: times of a busy or a slow machine say nothing by themselves."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import peer
+import torch
+
+from handpose import HandPose, data
+from handpose.apply import prepared
+from handpose.apply.tracking import Tracker
+from handpose.data import SyntheticHands
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def start(repeats: int) -> dict[str, float]:
+    """From the command to its end: a bare interpreter, `import handpose`, and a photograph by each backend."""
+    prepared.make()
+    with tempfile.TemporaryDirectory() as folder:
+        photo = str(Path(folder) / "hand.png")
+        cv2.imwrite(photo, cv2.resize(SyntheticHands(split="test")[3].image, (640, 480))[..., ::-1])
+        predict = ["-m", "handpose", "predict", photo, "--backend"]
+        commands = {"python": ["-c", ""], "import_handpose": ["-c", "import handpose"],
+                    "import_torch": ["-c", "import torch"], "predict": [*predict, "onnx"],
+                    "predict_torch": [*predict, "torch"]}  # fmt: skip
+        taken: dict[str, list[float]] = {name: [] for name in commands}
+        for _ in range(repeats):
+            for name, command in commands.items():
+                begun = time.perf_counter()
+                subprocess.run([sys.executable, *command], cwd=ROOT, check=True, capture_output=True)
+                taken[name].append(time.perf_counter() - begun)
+    seconds = {name: statistics.median(values) for name, values in taken.items()}
+    bare = seconds.pop("python")
+    return {"seconds_python": bare} | {f"{name}_over_python": s / bare for name, s in seconds.items()} | {
+        "predict_over_import_torch": seconds["predict"] / seconds["import_torch"]}  # fmt: skip
+
+
+def beside(peer_python: str | None, threads: int) -> dict[str, float]:
+    """Still pictures and followed frames, each engine's over MediaPipe's lite model, or without it over our default.
+
+    Of stills the median and what nine in ten stay below; of followed frames the mean of all, because a frame that asks
+    the detector is waited for as well.
+    """
+    source = ("asl-letters", "val") if os.environ.get("HANDPOSE_DATA") else ("synthetic", "test")
+    engines: dict[str, Callable] = {"onnx": peer.Ours("onnx"), "torch": peer.Ours("torch")}
+    about, missing = peer.about_peer(peer_python)
+    if about:
+        engines |= {"lite": peer.MediaPipe(peer_python, 0), "full": peer.MediaPipe(peer_python, 1)}
+    else:
+        print(f"MediaPipe is not measured ({missing})")
+    base = "lite" if about else "onnx"
+    taken = peer.speed(engines, *source, threads=threads, busy=False)["engines"]
+    still, followed = taken[base]["still"]["median_ms"], taken[base]["followed"]["mean_ms"]
+    found = {f"milliseconds_still_{base}": still, f"milliseconds_followed_{base}": followed}
+    for name, row in taken.items():
+        found[f"still_{name}_over_{base}"] = row["still"]["median_ms"] / still
+        found[f"still_{name}_p90_over_median"] = row["still"]["p90_ms"] / row["still"]["median_ms"]
+        found[f"followed_{name}_over_{base}"] = row["followed"]["mean_ms"] / followed
+        found[f"followed_{name}_over_still"] = row["followed"]["mean_ms"] / row["still"]["median_ms"]
+    return found
+
+
+def followed(repeats: int) -> dict[str, float]:
+    """A followed frame beside its network (left: crop, smoothing, copies), and looks of the detector a frame."""
+    hp = HandPose.from_pretrained(backend="onnx")
+    samples = data.open("synthetic", "test")
+    frames = [frame for i in range(peer.CLIPS) for frame in peer.moved(samples[i].image)]
+    rng = np.random.default_rng(0)
+    crop = rng.integers(0, 255, (1, hp.size, hp.size, 3), dtype=np.uint8)
+    rest, looks, number = [], 0, 0
+    for _ in range(max(1, repeats // 3)):
+        for i, frame in enumerate(frames):
+            if i % peer.FRAMES == 0:
+                tracker = Tracker(hp)
+            begun = time.perf_counter()
+            hands = tracker(frame)
+            whole = time.perf_counter() - begun
+            if i % peer.FRAMES:
+                looks, number = looks + tracker.looked, number + 1
+                if not tracker.looked and len(hands) == 1:
+                    begun = time.perf_counter()
+                    hp.networks["pose"](crop)
+                    network = time.perf_counter() - begun
+                    rest.append((whole, network))
+    whole, network = np.median(rest, axis=0)
+    return {"frame_over_network": whole / network, "milliseconds_beside_network": 1e3 * (whole - network),
+            "looks_per_frame": looks / number}  # fmt: skip
+
+
+def memory(pictures: int) -> dict[str, float]:
+    """Megabytes at most of `predict` on a folder of so many pictures, over those on a tenth of them."""
+    code = ("import sys, resource; from handpose.__main__ import main; main(sys.argv[1:]);"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)")  # fmt: skip
+    most, seconds = {}, {}
+    image = SyntheticHands(split="test")[3].image
+    for number in (pictures // 10, pictures):
+        with tempfile.TemporaryDirectory() as folder:
+            for k in range(number):
+                cv2.imwrite(f"{folder}/{k:05}.jpg", image)
+            begun = time.perf_counter()
+            done = subprocess.run([sys.executable, "-c", code, "predict", folder, "--json", f"{folder}/out.jsonl"],
+                                  cwd=ROOT, check=True, capture_output=True, text=True)  # fmt: skip
+            seconds[number] = (time.perf_counter() - begun) / number
+            most[number] = int(done.stdout.split()[-1])
+    few, many = most.values()
+    per_few, per_many = seconds.values()
+    return {"pictures": pictures, "memory_over_a_tenth_of_them": many / few,
+            "seconds_each_over_a_tenth": per_many / per_few}  # fmt: skip
+
+
+def all_of_it(peer_python: str | None, repeats: int) -> dict[str, Callable[[], dict]]:
+    """The measurements by their names in the record."""
+    return {
+        "start": lambda: start(max(2, repeats // 2)),
+        "a followed frame": lambda: followed(repeats),
+        "many pictures": lambda: memory(100 * repeats),
+        "beside MediaPipe": lambda: beside(peer_python, torch.get_num_threads()),
+    }
