@@ -64,7 +64,8 @@ class Ours:
     """The bundled weights on the processor."""
 
     def __init__(self, backend: str | None = None) -> None:
-        backend = backend or ("torch" if prepared.missing() else "onnx")  # never what happens to be ready
+        # Never what happens to be ready.
+        backend = backend or os.environ.get("HANDPOSE_BACKEND") or ("torch" if prepared.missing() else "onnx")
         self.hp = HandPose.from_pretrained(device="cpu", backend=backend)
 
     def __call__(self, images: Sequence[np.ndarray], boxes=None, *, hands: int = MOST, clip: int = 0) -> Answer:

@@ -165,7 +165,7 @@ def misread(net: gesturenet.GestureNet, signs: Signs, most: int = 12) -> list:
 
 def bundle(_) -> dict:
     """Train and save the bundled classifier; score it, and those that had somebody left out."""
-    hp = HandPose.from_pretrained(device="cpu")
+    hp = HandPose.from_pretrained(device="cpu", backend="torch")
     hp.gesture_net = None  # the one that is bundled now
     wrong = errors(hp)
     far = np.linalg.norm(wrong, axis=-1)  # (M, 21)

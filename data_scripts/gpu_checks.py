@@ -85,7 +85,8 @@ def predict(work: Work) -> dict:
     """Photograph in, hands out, with the bundled weights: with and without the detector, and as on the processor."""
     samples = data.open(work.hands, "val")
     pictures = [samples[i] for i in range(6)]
-    here, there = (handpose.HandPose.from_pretrained(device=str(place)) for place in (work.device, "cpu"))
+    places = str(work.device), "cpu"
+    here, there = (handpose.HandPose.from_pretrained(device=place, backend="torch") for place in places)
     points = [np.stack([hp(p.image, [p.box])[0].keypoints for p in pictures]) for hp in (here, there)]
     hands = [[len(hp(p.image)) for p in pictures] for hp in (here, there)]
     if hands[0] != hands[1]:

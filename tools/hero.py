@@ -19,7 +19,7 @@ JOINT = 8  # index fingertip
 
 def main() -> None:
     figures.style()
-    hp = HandPose.from_pretrained(device="cpu")
+    hp = HandPose.from_pretrained(device="cpu", backend="torch")
     hand = render("L", size=384, background="plain", seed=4)
     found = hp(hand.image, boxes=[hand.box])[0]
     taken = crop.crop_box(hand.image, hand.box, hp.size)
