@@ -53,14 +53,15 @@ def bfloat16_share() -> float:
     of processors do not tell what the library makes of them. The least of several turns counts, so that what else the
     machine does changes nothing.
     """
-    least, rng = {}, torch.Generator().manual_seed(0)
+    least: dict[torch.dtype, float] = {}
+    rng = torch.Generator().manual_seed(0)
     inputs, weights = torch.rand(4, 32, 32, 32, generator=rng), torch.rand(32, 32, 3, 3, generator=rng)
     with torch.inference_mode():
         for turn in range(6):
             for dtype in (torch.float32, torch.bfloat16):
-                given = [t.to(dtype).contiguous(memory_format=torch.channels_last) for t in (inputs, weights)]
+                x, w = (t.to(dtype).contiguous(memory_format=torch.channels_last) for t in (inputs, weights))
                 start = time.perf_counter()
-                torch.nn.functional.conv2d(*given, padding=1)
+                torch.nn.functional.conv2d(x, w, padding=1)
                 taken = time.perf_counter() - start
                 if turn:  # the first also chooses how to compute
                     least[dtype] = min(taken, least.get(dtype, taken))

@@ -57,7 +57,7 @@ class Signs(nn.Module):
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
-        self.net, self.labels = net, len(net.labels)
+        self.net, self.labels = net, len(net.labels)  # type: ignore[arg-type]  # a module has any attribute
 
     def forward(self, points: Tensor) -> tuple[Tensor]:
         """Normalised points (B, 21, 2) to probabilities (B, labels)."""

@@ -3,11 +3,10 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
-from torch import nn
 
 from handpose import arrays, crop, pretrained, skeleton
 from handpose import tiles as closer
@@ -19,7 +18,6 @@ if TYPE_CHECKING:  # PyTorch is imported only where it runs the networks
     from handpose.apply.onnx_runtime import Network
     from handpose.detector import HandDecNet
     from handpose.gesturenet import GestureNet
-    from handpose.posenet import PoseEstimationNet
 
 THRESHOLD = 0.5  # least confidence of a hand to be reported
 SAME_HAND = 0.5  # IoU of the extents of two hands' key-points from which on they are one hand, detected twice
@@ -72,13 +70,13 @@ class HandPose:
     """
 
     def __init__(
-        self, net: "PoseEstimationNet | Network", size: int, detector: "HandDecNet | Network | None" = None, *,
+        self, net: Any, size: int, detector: "HandDecNet | Network | None" = None, *,
         threshold: float = THRESHOLD, refine: bool = True, tiles: bool = True, confidence: Confidence | None = None,
         gesture_net: "GestureNet | Network | None" = None,
     ) -> None:  # fmt: skip
         if not 0 <= threshold <= 1:  # NaN included
             raise ValueError(f"threshold {threshold}: a confidence lies between 0 and 1")
-        given = {"pose": net, "detector": detector, "gesture": gesture_net}
+        given: dict[str, Any] = {"pose": net, "detector": detector, "gesture": gesture_net}
         self.networks = {kind: each.eval() if hasattr(each, "eval") else each for kind, each in given.items()}
         self.size, self.threshold, self.refine, self.tiles = size, threshold, refine, tiles
         self.confidence = bundled() if confidence is None else confidence
@@ -106,7 +104,7 @@ class HandPose:
         """
         from handpose.apply import prepared  # here, as ONNX Runtime below: it need not be installed
 
-        how = dict(threshold=threshold, refine=refine, tiles=tiles)
+        how: dict[str, Any] = dict(threshold=threshold, refine=refine, tiles=tiles)
         if nets := prepared.choose(weights, device, backend):
             return cls(nets["pose"], nets["pose"].size, nets["detector"], gesture_net=nets["gesture"], **how)
         from handpose import detector, devices, gesturenet
@@ -140,8 +138,7 @@ class HandPose:
 
     def __call__(
         self, image: np.ndarray | str | os.PathLike | Image.Image | pictures.Picture,
-        boxes: Boxes | None = None, *,
-        angles: Sequence[float] | np.ndarray | None = None, tiles: bool | None = None,
+        boxes: Boxes | None = None, *, angles: Sequence[float] | np.ndarray | None = None, tiles: bool | None = None,
     ) -> list[Hand]:  # fmt: skip
         """Key-points of each hand.
 

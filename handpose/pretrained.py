@@ -7,8 +7,9 @@ the crops it was trained on. Matrices are stored as float16; normalisation stays
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from handpose import files
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:  # PyTorch is imported when a network is built: names and file
 
 DEFAULT = "laptop"  # the bundled pose weights that are used when none are named
 DETECTOR = "detector"  # the bundled detector
-GESTURES = "gestures"  # the bundled reader of letters
+GESTURES = "gestures"  # the bundled classifier of letters
+KEY = 12  # digits of a picture's key that are kept: enough to tell a million pictures apart
 
 
 class WeightsError(ValueError):
@@ -42,11 +44,11 @@ def form(kind: type) -> str:
     return f"handpose.{kind.__name__}/1"
 
 
-def save(path: str | os.PathLike, net: "nn.Module", size: int) -> None:
+def save(path: str | os.PathLike, net: "nn.Module", size: int, *, trained_on: Iterable[str] = ()) -> None:
     """Write a network's weights, whole or not at all.
 
     Args:
-        size: side in pixels of the crops, or pictures, it was trained on; 0 for a reader of key-points.
+        size: side in pixels of the crops, or images, it was trained on; 0 for a classifier of key-points.
         trained_on: keys of pictures (see `handpose.data.division`) on which it is not to be scored.
     """
     import torch
@@ -79,6 +81,8 @@ def trained_on(path: str | os.PathLike | None) -> set[str]:
     Raises:
         WeightsError: not safetensors.
     """
+    from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(path or bundled(), "pt") as file:
             return set(json.loads((file.metadata() or {}).get("handpose", "{}")).get("trained_on", "").split())
@@ -86,10 +90,9 @@ def trained_on(path: str | os.PathLike | None) -> set[str]:
         raise WeightsError(f"{path}: not a whole safetensors file ({error})") from None
 
 
-@overload
 def load(
     path: str | os.PathLike | None = None, device: "torch.device | str" = "cpu", *, kind: type | None = None
-) -> "tuple[nn.Module, int]":
+) -> "tuple[Any, int]":
     """A network from a file of weights, in evaluation mode and float32, and the size of its input.
 
     Args:
@@ -102,6 +105,8 @@ def load(
     import torch
     from safetensors import SafetensorError, safe_open
 
+    if "://" in str(path):
+        raise WeightsError(f"{path}: is an address; download it first")
     own = {"HandDecNet": DETECTOR, "GestureNet": GESTURES}.get(kind.__name__ if kind else "", DEFAULT)
     path = bundled(own) if path is None else Path(path)
     if not path.is_file():

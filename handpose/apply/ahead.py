@@ -4,7 +4,7 @@ import contextlib
 import json
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from handpose import files
@@ -12,7 +12,7 @@ from handpose import files
 DEPTH = 2  # items that are read and wait; more would only take memory
 
 
-def ahead(items: Iterable, depth: int = DEPTH) -> Iterator:
+def ahead(items: Iterable, depth: int = DEPTH) -> Generator:
     """The items of an iterator in their order, made by a thread of its own, at most `depth` of them in advance.
 
     What the iterator raises is raised here, behind the items that came before. Whoever stops early closes it, and the

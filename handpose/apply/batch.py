@@ -7,7 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from handpose.apply import listing, photos, video
-from handpose.apply.ahead import Lines
+from handpose.apply.ahead import Lines, Rows
 from handpose.apply.capture import Source
 from handpose.apply.display import Window
 from handpose.apply.listing import Listing
@@ -45,7 +45,7 @@ class Batch:
                 elif name == listing.STDIN:
                     yield name, pictures.decode(sys.stdin.buffer.read(), "standard input")
                 else:
-                    yield name, pictures.read(name)
+                    yield name, pictures.read(str(name))
             except ValueError as error:
                 yield name, error
 
@@ -70,11 +70,13 @@ class Batch:
 
     def video(self, name: Path | int | str, window: Window | None) -> None:
         """Raises a ValueError for a file that cannot be read or drawn, after what could be."""
-        source, rows = Source(name), [] if self.keep else None
-        if self.lines is None:
-            self.videos.append((source, rows))
+        source = Source(name)
+        if self.lines:
+            rows: list[dict] | Rows | None = self.lines.under(source.title)
         else:
-            rows = self.lines.under(source.title)
+            frames: list[dict] | None = [] if self.keep else None
+            rows = frames
+            self.videos.append((source, frames))
         video.follow(self.hp, source, rows, self.targets.get(name), self.boxes, window)
 
     def as_json(self, found: Listing) -> dict:

@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import cv2
@@ -81,7 +81,7 @@ class Source:
         if cut or number < (0.9 if cut is None else 0.5) * self.count:
             raise DataError(f"{self.name}: ends after {number} of {self.count} frames; it is cut off or damaged there")
 
-    def numbered(self) -> Iterator[tuple[int, float, np.ndarray]]:
+    def numbered(self) -> Generator[tuple[int, float, np.ndarray], None, None]:
         """The frames (H, W, 3) uint8 with their numbers, 0, 1, 2 and so on of a file, and times in milliseconds.
 
         A camera's frame n is the one seen n / fps seconds after the first; numbers are left out where whoever takes the

@@ -134,7 +134,7 @@ class Tracker:
             new = _Track(old.number, hand, box, old.sure, old.unseen)
             new.hand = replace(hand, box=new.place(), score=old.hand.score)
             (middle, side), (before, side_before) = _centre_and_side(new.place()), _centre_and_side(old.place())
-            mean = float(hand.scores.mean())
+            mean = hand.scores.mean()
             fine = (
                 (mean >= KEEP * old.sure or self.hp.confidence.of_keypoints(mean) >= LEAST)
                 and (middle > 0).all() and (middle < size).all()

@@ -15,9 +15,10 @@ import torch
 from handpose.cpm import ConvolutionalPoseMachine, DirectRegression
 from handpose.data.augment import Augment, Crop
 from handpose.posenet import PoseEstimationNet
-from handpose.pretrained import PoseNetwork
 from handpose.train.configs import available
 from handpose.train.schedule import Schedule
+
+PoseNetwork = PoseEstimationNet | ConvolutionalPoseMachine | DirectRegression
 
 
 class ConfigError(ValueError):
