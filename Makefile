@@ -47,7 +47,9 @@ test: env
 	@$(PY) --version
 	@echo "[1/3] ruff: style and common mistakes"
 	@$(PY) -m ruff check .
-	@echo "[2/2] pytest: the package, then every cell of every chapter, then the book (warnings are errors)"
+	@echo "[2/3] mypy: types of the package"
+	@$(PY) -m mypy
+	@echo "[3/3] pytest: the package, then every cell of every chapter, then the book (warnings are errors)"
 	@OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest -n 2 --dist loadfile --nbval --durations=10 --durations-min=1 tests book/chapters
 
 notebooks: env
