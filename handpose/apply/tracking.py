@@ -1,7 +1,8 @@
 """Following hands through a video: where a hand was in the last frame, it is looked for in the next (Chapter 3).
 
 The numbers below were chosen by measurement, with the bundled weights, on six rendered sequences of 90 frames and 134
-neighbouring photographs of part A of hand-keypoints.
+neighbouring photographs of part A of hand-keypoints; KEEP on 482 hands of wild, asl-letters and part B of
+hand-keypoints, of which it doubts 0 to 2 in 100 by set, and on 416 places without a hand, of which it doubts 90 to 99.
 """
 
 from dataclasses import dataclass, replace
