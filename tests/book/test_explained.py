@@ -18,6 +18,8 @@ EXEMPT = {  # modules that no chapter teaches
     "ahead": "pictures read while the networks work",
     "arrays": "the networks as arrays in and out; detector and gesturenet offer what chapters use of it",
     "average_precision": "by hand in Chapter 3; the package's is pycocotools'",
+    "cases": "behind `data_scripts/evaluate_claim.py`; the page of the plan says what is hard in each",
+    "claim": "the records of Chapter 9's runs, and sentences made of them",
     "batch": "photographs of `handpose predict`, one after the other",
     "compare": "behind `handpose compare`, which does what Chapter 9 does",
     "curves": "files to look at while a run goes on",
