@@ -101,17 +101,22 @@ def pack() -> Path:
     return target
 
 
-def serve(port: int) -> int:
-    """Serve the built book to this machine alone, until Ctrl-C; the exit status."""
+def server(port: int) -> http.server.ThreadingHTTPServer:
+    """A server of the built book for this machine alone; port 0 takes a free one."""
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(INDEX.parent))
+    return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+
+
+def serve(port: int) -> int:
+    """Serve the built book until Ctrl-C; the exit status."""
     try:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+        opened = server(port)
     except (OSError, OverflowError) as error:
         print(f"handpose: port {port} cannot be used ({error}); name another: make serve PORT=8001", file=sys.stderr)
         return 1
-    with server, contextlib.suppress(KeyboardInterrupt):
-        print(f"Open http://127.0.0.1:{server.server_port}/live.html; Ctrl-C ends.", flush=True)
-        server.serve_forever()
+    with opened, contextlib.suppress(KeyboardInterrupt):
+        print(f"Open http://127.0.0.1:{opened.server_port}/live.html; Ctrl-C ends.", flush=True)
+        opened.serve_forever()
     return 0
 
 

@@ -98,8 +98,7 @@ def build(target: Path = TARGET) -> dict[str, int]:
     target.mkdir(parents=True)
     for name, body in packed.items():
         (target / f"{name}.bin").write_bytes(body)
-        text = base64.b64encode(body).decode()
-        (target / f"{name}.js").write_text(f'(window.handposeLiveParts ??= {{}})["{name}"] = "{text}";\n')
+        (target / f"{name}.js").write_text(as_script(name, body))
     (target / "hands.js").write_text(f"window.handposeLiveHands = {json.dumps(hands())};\n", "utf-8")
     (target / "page.js").write_text(join("page", VIEWS), "utf-8")
     shutil.copy(VIEWS / "live.css", target)
@@ -107,6 +106,11 @@ def build(target: Path = TARGET) -> dict[str, int]:
     (target / "live.js").write_text(f"(() => {{\n{page}}})();\n", "utf-8")
     shutil.copy(SOURCE / "runtime" / "LICENSE", target / "LICENSE-onnxruntime")
     return sizes
+
+
+def as_script(name: str, packed: bytes) -> str:
+    """A part as a script that leaves it in base64 for `parts.js`."""
+    return f'(window.handposeLiveParts ??= {{}})["{name}"] = "{base64.b64encode(packed).decode()}";\n'
 
 
 def main() -> int:

@@ -21,11 +21,8 @@ FOLDER = Path(__file__).resolve().parent.parent / "book" / "live" / "runtime"
 PACKAGE = "onnxruntime-web"
 FILES = {"bundle": "ort.wasm.bundle.min.mjs", "wasm": "ort-wasm-simd-threaded.wasm"}
 
-#: In a worker the bundle's own address is that of a Blob, against which no other address can be resolved. It resolves
-#: one all the same, of a file that it does not need once it is given the WebAssembly itself.
-#: https://github.com/microsoft/onnxruntime/issues/27317
-BESIDE_ITSELF = 'new URL("ort-wasm-simd-threaded.wasm",import.meta.url).href'
-MENDED = '"ort-wasm-simd-threaded.wasm"'
+#: Browsers' tools for developers would look for the file that this line names, which is not there.
+SOURCE_MAP = re.compile(rb"\n//# sourceMappingURL=.*")
 
 
 class RuntimeFilesError(ValueError):
@@ -33,10 +30,13 @@ class RuntimeFilesError(ValueError):
 
 
 def unpack(folder: Path = FOLDER) -> dict[str, bytes]:
-    """The bundle, mended for a worker, and the WebAssembly; each compared with its SHA-256.
+    """The bundle and the WebAssembly, each compared with its SHA-256.
+
+    The bundle is loaded from a Blob, in a worker that came from a Blob. This version runs there as it is, given the
+    WebAssembly's bytes; others looked for their own address (https://github.com/microsoft/onnxruntime/issues/27317).
 
     Raises:
-        RuntimeFilesError: a file is missing, damaged, or another version whose text is not mended by the replacement.
+        RuntimeFilesError: a file is missing or damaged.
     """
     advice = f"get {folder.name} from the repository again, or make it with tools/live_runtime.py"
     try:
@@ -47,24 +47,12 @@ def unpack(folder: Path = FOLDER) -> dict[str, bytes]:
     for name, file in FILES.items():
         if hashlib.sha256(found[name]).hexdigest() != about["sha256"][file]:
             raise RuntimeFilesError(f"{folder / file}.xz: damaged (its SHA-256 is another); {advice}")
-    return found | {"bundle": mend(found["bundle"].decode()).encode()}
+    return found | {"bundle": SOURCE_MAP.sub(b"", found["bundle"])}
 
 
 def read_about(folder: Path = FOLDER) -> dict:
     """``{"package", "version", "licence", "sha256": {file: hash}}``."""
     return json.loads((folder / "runtime.json").read_text("utf-8"))
-
-
-def mend(bundle: str) -> str:
-    """The bundle's text as a worker can run it.
-
-    Raises:
-        RuntimeFilesError: the text to be replaced is not there, so this version needs another replacement, or none.
-    """
-    if BESIDE_ITSELF not in bundle:
-        raise RuntimeFilesError(f"the bundle of this {PACKAGE} does not contain {BESIDE_ITSELF}: see whether it runs "
-                                "in a worker as it is, and put tools/live_runtime.py right")  # fmt: skip
-    return re.sub(r"\n//# sourceMappingURL=.*", "", bundle.replace(BESIDE_ITSELF, MENDED))
 
 
 def make(package: Path, folder: Path = FOLDER) -> dict:
@@ -78,7 +66,6 @@ def make(package: Path, folder: Path = FOLDER) -> dict:
         if about["name"] != PACKAGE:
             raise RuntimeFilesError(f"{package}: the package {about['name']!r}, not {PACKAGE!r}")
         bodies = {file: read(f"dist/{file}") for file in FILES.values()}
-    mend(bodies[FILES["bundle"]].decode())
     folder.mkdir(parents=True, exist_ok=True)
     for file, body in bodies.items():
         (folder / f"{file}.xz").write_bytes(lzma.compress(body, preset=9 | lzma.PRESET_EXTREME))

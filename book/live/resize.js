@@ -28,23 +28,21 @@ export function cut(image, x0, y0, x1, y1) {
   return { data, width, height };
 }
 
-/** Which pixels make up each new one, and by how much: OpenCV's computeResizeAreaTab.
+/** Which pixels make up each new one, and by how much, as in OpenCV's computeResizeAreaTab: those from `first` on before
+ * `end` count `weight`, the one before them `before`, and the one behind them `after`; both may be 0.
  * @param {number} from @param {number} to @param {number} scale */
 function areaTable(from, to, scale) {
-  const source = [], target = [], weight = [];
-  const add = (/** @type {number} */ s, /** @type {number} */ d, /** @type {number} */ w) => {
-    source.push(s);
-    target.push(d);
-    weight.push(Math.fround(w));
-  };
+  const first = new Int32Array(to), end = new Int32Array(to);
+  const weight = new Float32Array(to), before = new Float32Array(to), after = new Float32Array(to);
   for (let d = 0; d < to; d++) {
-    const start = d * scale, end = start + scale, width = Math.min(scale, from - start);
-    const last = Math.min(Math.floor(end), from - 1), first = Math.min(Math.ceil(start), last);
-    if (first - start > 1e-3) add(first - 1, d, (first - start) / width);
-    for (let s = first; s < last; s++) add(s, d, 1 / width);
-    if (end - last > 1e-3) add(last, d, Math.min(Math.min(end - last, 1), width) / width);
+    const start = d * scale, stop = start + scale, width = Math.min(scale, from - start);
+    end[d] = Math.min(Math.floor(stop), from - 1);
+    first[d] = Math.min(Math.ceil(start), end[d]);
+    weight[d] = 1 / width;
+    if (first[d] - start > 1e-3) before[d] = (first[d] - start) / width;
+    if (stop - end[d] > 1e-3) after[d] = Math.min(Math.min(stop - end[d], 1), width) / width;
   }
-  return { source: Int32Array.from(source), target: Int32Array.from(target), weight: Float32Array.from(weight) };
+  return { first, end, weight, before, after };
 }
 
 /** cv2.resize with INTER_AREA to a size that is not larger.
@@ -54,26 +52,49 @@ export function areaResize(image, width, height) {
   const scaleX = image.width / width, scaleY = image.height / height, out = blank(width, height);
   if (Number.isInteger(scaleX) && Number.isInteger(scaleY)) return meanOfBlocks(image, out, scaleX, scaleY);
   const across = areaTable(image.width, width, scaleX), down = areaTable(image.height, height, scaleY);
-  const row = new Float32Array(3 * width), sum = new Float32Array(3 * width), { data } = image, n = across.source.length;
-  const { source, target, weight } = across, last = down.source.length - 1;
-  for (let j = 0; j <= last; j++) {
-    const start = 4 * down.source[j] * image.width, beta = down.weight[j];
-    row.fill(0);
-    for (let k = 0; k < n; k++) {
-      const from = start + 4 * source[k], to = 3 * target[k], alpha = weight[k];
-      row[to] += data[from] * alpha;
-      row[to + 1] += data[from + 1] * alpha;
-      row[to + 2] += data[from + 2] * alpha;
-    }
-    for (let k = 0; k < 3 * width; k++) sum[k] += beta * row[k];
-    if (j === last || down.target[j + 1] !== down.target[j]) {
-      const to = 4 * down.target[j] * width;
-      for (let x = 0; x < width; x++)
-        for (let c = 0; c < 3; c++) out.data[to + 4 * x + c] = roundHalfEven(sum[3 * x + c]);
-      sum.fill(0);
-    }
+  const sum = new Float32Array(3 * width);
+  for (let y = 0; y < height; y++) {
+    sum.fill(0);
+    if (down.before[y]) addRow(image, down.first[y] - 1, across, down.before[y], sum);
+    for (let row = down.first[y]; row < down.end[y]; row++) addRow(image, row, across, down.weight[y], sum);
+    if (down.after[y]) addRow(image, down.end[y], across, down.after[y], sum);
+    for (let x = 0, to = 4 * y * width; x < width; x++, to += 4)
+      for (let c = 0; c < 3; c++) out.data[to + c] = roundHalfEven(sum[3 * x + c]);
   }
   return out;
+}
+
+/** Shrink one row of a picture and add it, times a factor, to sums of three colours a pixel.
+ * @param {Pixels} image @param {number} row @param {ReturnType<typeof areaTable>} across @param {number} factor
+ * @param {Float32Array} sum */
+function addRow({ data, width }, row, { first, end, weight, before, after }, factor, sum) {
+  const start = row * width, number = first.length;
+  for (let d = 0; d < number; d++) {
+    const stop = 4 * (start + end[d]), w = weight[d];
+    let at = 4 * (start + first[d]), red = 0, green = 0, blue = 0;
+    const p = before[d], q = after[d], last = at - 4;
+    for (; at < stop; at += 4) {
+      red += data[at];
+      green += data[at + 1];
+      blue += data[at + 2];
+    }
+    red *= w;
+    green *= w;
+    blue *= w;
+    if (p) {
+      red += data[last] * p;
+      green += data[last + 1] * p;
+      blue += data[last + 2] * p;
+    }
+    if (q) {
+      red += data[stop] * q;
+      green += data[stop + 1] * q;
+      blue += data[stop + 2] * q;
+    }
+    sum[3 * d] += factor * red;
+    sum[3 * d + 1] += factor * green;
+    sum[3 * d + 2] += factor * blue;
+  }
 }
 
 /** Each new pixel is the mean of a block of old ones. @param {Pixels} image @param {Pixels} out

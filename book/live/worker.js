@@ -114,6 +114,7 @@ const calls = {
     nets = new Networks(ort, manifest);
     hp = new HandPose(nets, new Confidence(manifest.confidence));
     await nets.add("gesture", await bytesOf(parts.gesture)); // the smallest: its start is that of the runtime
+    ort.env.wasm.wasmBinary = undefined; // it is compiled
     const compiled = performance.now();
     await nets.add("detector", await bytesOf(parts.detector));
     await nets.add(manifest.pose, await bytesOf(parts[manifest.pose]));

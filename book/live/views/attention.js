@@ -100,7 +100,7 @@ export function attention(session) {
     joints.value = state.cell === null && hovered === null ? String(state.joint) : "";
     if (hovered === null) {
       const at = nearest(best[head], points, SIDE, cells);
-      says.textContent = `The cell in ${cellName(cell, cells)}${near === null ? "" : `, at the ${jointName(near)},`} asks. Head ${head + 1} reads most from one cell: ${percent(strongest[head])}, ${at === null ? "off the hand" : `near the ${jointName(at)}`}. Evenly spread, each cell would give ${percent(1 / area)}.`;
+      says.textContent = `The cell in ${cellName(cell, cells)}${near === null ? "" : `, at the ${jointName(near)},`} asks. Head ${head + 1} reads most ${corrected ? "beyond its mean " : ""}from one cell: ${percent(strongest[head])}${corrected ? " more" : ""}, ${at === null ? "off the hand" : `near the ${jointName(at)}`}. Evenly spread, each cell would give ${percent(1 / area)}.`;
     }
   }
 

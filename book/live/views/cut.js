@@ -29,8 +29,8 @@ export function cut(session) {
     places[0].words.textContent = hand.first ? "As it was found, with the first pass" : "As it was found";
     places[1].words.textContent = `What the network sees: ${size} × ${size} pixels${degrees ? `, turned by ${Math.abs(degrees)}°` : ""}`;
     places[2].words.textContent = "What it answers: 21 key-points";
-    const turned = degrees ? `turned ${Math.abs(degrees)}° ${degrees > 0 ? "clockwise" : "anticlockwise"} and cut again` : "upright already, so it is not turned";
-    says.textContent = `The hand is ${turned}. Mean confidence of its 21 key-points: ${(scores.reduce((/** @type {number} */ s, /** @type {number} */ v) => s + v, 0) / scores.length).toFixed(2)}.`;
+    const turned = degrees ? `points ${Math.abs(degrees)}° ${degrees > 0 ? "clockwise" : "anticlockwise"} of upright, so the crop is turned back and looked at again` : "is upright already, so the crop is not turned";
+    says.textContent = `The hand ${turned}. Mean confidence of its 21 key-points: ${(scores.reduce((/** @type {number} */ s, /** @type {number} */ v) => s + v, 0) / scores.length).toFixed(2)}.`;
   }
 
   return {

@@ -19,10 +19,10 @@ export function takeaway(session) {
   const says = h("p", { class: "hl-says hl-verdict", role: "status" }), table = h("div");
   const element = step("Take something away", "Cover a finger: where does the network put what it cannot see? Silence a head: who needed it? Dashed is before, coloured is after.",
     h("div", { class: "hl-two" },
-      h("div", {}, pad, h("p", { class: "hl-small" }, "Paint over the picture with mouse or finger, or use the buttons.")),
+      h("div", {}, pad, h("p", { class: "hl-small" }, "Or paint over the picture, with mouse or finger.")),
       h("div", {},
-        h("p", { class: "hl-label" }, "Cover a finger"), h("div", { class: "hl-fingers", role: "group", "aria-label": "Cover a finger" }, ...fingers),
-        h("p", { class: "hl-label" }, "Silence heads"), heads, h("div", { class: "hl-row" }, back), says)),
+        h("p", { class: "hl-label" }, "Cover a finger"), h("div", { class: "hl-fingers", role: "group", "aria-label": "Cover a finger" }, ...fingers), says,
+        h("p", { class: "hl-label" }, "Silence heads"), heads, h("div", { class: "hl-row" }, back))),
     table); // prettier-ignore
 
   /** @param {number} finger */
