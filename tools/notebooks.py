@@ -23,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "book" / "source"
 CHAPTERS = ROOT / "book" / "chapters"
+CONFIG = ROOT / "_config.yml"  # the book's settings, the repository's address among them
 TEACHING = ROOT / "book" / "teaching.md"  # says how long each chapter runs
 LARGEST = 2_000_000  # bytes of one executed notebook
 SLOWEST = 90  # seconds
@@ -42,14 +43,37 @@ KERNEL_ENV = {
 }
 
 
+# The first cell of every chapter once the repository has an address: for Colab, which opens the notebook alone.
+# Binder builds the whole repository and needs nothing (.binder/).
+FIRST_CELL = '''\
+# Away from the repository, as in Colab: fetch it, and install what the chapter needs
+import importlib.util
+import os
+import subprocess
+import sys
+
+if importlib.util.find_spec("handpose") is None:
+    subprocess.run(["git", "clone", "--depth", "1", "--branch", {branch!r}, {url!r}, "handpose-book"], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "./handpose-book"], check=True)
+    os.chdir("handpose-book/book/chapters")'''
+
+
 def prepare_environment() -> None:
     """Set KERNEL_ENV in this process, whose kernels inherit it."""
     os.environ.update(KERNEL_ENV)
 
 
+def first_cell() -> str:
+    """The code of FIRST_CELL with the address in _config.yml; empty while there is none."""
+    import yaml
+
+    where = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["repository"]
+    return FIRST_CELL.format(url=where["url"], branch=where["branch"]) if where["url"] else ""
+
+
 def source_hash(path: Path) -> str:
-    """SHA-256 of a chapter's source, whatever its line ends."""
-    return hashlib.sha256(path.read_text(encoding="utf-8").encode("utf-8")).hexdigest()
+    """SHA-256 of a chapter's source, whatever its line ends, and of the cell that is put before it."""
+    return hashlib.sha256((first_cell() + path.read_text(encoding="utf-8")).encode("utf-8")).hexdigest()
 
 
 def package_hash() -> str:
@@ -75,8 +99,12 @@ def convert(source: Path):
     :param source: a MyST file whose code stands in ``{code-cell}`` blocks
     """
     import jupytext
+    import nbformat
 
     notebook = jupytext.read(source, fmt="md:myst")
+    if code := first_cell():
+        after_title = 1 if notebook.cells and notebook.cells[0].cell_type == "markdown" else 0
+        notebook.cells.insert(after_title, nbformat.v4.new_code_cell(code, metadata={"tags": ["remove-cell"]}))
     seen: dict[str, int] = {}
     for cell in notebook.cells:
         name = hashlib.sha256((cell.cell_type + cell.source).encode()).hexdigest()[:10]

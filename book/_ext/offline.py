@@ -3,7 +3,6 @@
 * MathJax stands beside the pages: its files come from the package sphinx-mathjax-offline, and only those that a page
   can ask for are copied (3 MB instead of 24).
 * sphinx-thebe, which jupyter-book always adds, is taken off the pages: it is not used, and its script throws an error.
-* Repository and launch buttons appear when `repository: url` in _config.yml is set.
 """
 
 import importlib.metadata
@@ -35,14 +34,6 @@ def copy_mathjax(app, exception):
 
 def configure(app, config):
     config.mathjax_path = "mathjax/tex-chtml.js"
-    options = dict(config.html_theme_options)
-    if options.get("repository_url"):
-        options["use_repository_button"] = options["use_issues_button"] = True
-        options["launch_buttons"] = {
-            **options.get("launch_buttons", {}),
-            "colab_url": "https://colab.research.google.com",
-        }
-        config.html_theme_options = options
 
 
 def without_thebe(app, config):

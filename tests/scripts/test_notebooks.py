@@ -1,5 +1,9 @@
 """Chapters made from their sources: what has to be executed again, and what only takes a new text."""
 
+import re
+import subprocess
+import sys
+
 import nbformat
 import pytest
 
@@ -48,3 +52,37 @@ def test_new_code_is_executed(chapter, old, new):
     assert text != SOURCE
     chapter.write_text(text, encoding="utf-8")
     assert notebooks.state(chapter) == "source changed"
+
+
+def test_with_an_address_a_chapter_fetches_what_it_needs(chapter, tmp_path, monkeypatch):
+    """A made-up address: where the package is missing, the first cell fetches and installs it."""
+    before = notebooks.convert(chapter)
+    config = tmp_path / "_config.yml"
+    text = notebooks.CONFIG.read_text(encoding="utf-8")
+    text = re.sub(r"^  url: .*", "  url: https://github.com/somebody/hands", text, count=1, flags=re.M)
+    config.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(notebooks, "CONFIG", config)
+    assert notebooks.state(chapter) == "source changed"
+    made = notebooks.convert(chapter)
+    nbformat.validate(made)
+    first, *others = notebooks.code_cells(made)
+    assert [c.source for c in others] == [c.source for c in notebooks.code_cells(before)]
+    assert first.metadata.tags == ["remove-cell"] and made.cells[0].cell_type == "markdown"
+
+    commands = []
+
+    def record(command, check):
+        commands.append(command)
+        (tmp_path / "elsewhere" / "handpose-book" / "book" / "chapters").mkdir(parents=True, exist_ok=True)
+
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.setattr(subprocess, "run", record)
+    exec(first.source)
+    assert not commands  # the package is there
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    exec(first.source)
+    clone, install = commands
+    assert clone[:2] == ["git", "clone"] and clone[-2:] == ["https://github.com/somebody/hands", "handpose-book"]
+    assert install == [sys.executable, "-m", "pip", "install", "--quiet", "./handpose-book"]
+    assert notebooks.Path.cwd().parts[-3:] == ("handpose-book", "book", "chapters")
