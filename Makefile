@@ -17,6 +17,7 @@ help:
 	@echo "make book-zip   build it, and pack it into one file to hand out"
 	@echo "make serve      build it, and serve it on this machine: for a browser that gives a page from a folder no camera"
 	@echo "make class      exercise notebooks without solutions, with checks, into book/class"
+	@echo "                (SOLUTIONS=0: also the book without its solutions, packed to hand out)"
 	@echo "make test       the same set-up, then everything: ruff, mypy, unit tests, every chapter's cells, the book"
 	@echo "make notebooks  execute the chapters whose source has changed (ALL=1: all of them), and write the ledger"
 	@echo "make lab        open JupyterLab on the book: chapters, and class where make class wrote it"
@@ -42,6 +43,7 @@ serve: env
 
 class: env
 	@$(PY) tools/classroom.py
+	@$(if $(filter 0,$(SOLUTIONS)),$(PY) tools/book.py --without-solutions)
 
 test: env
 	@$(PY) --version
@@ -57,7 +59,7 @@ notebooks: env
 	@$(PY) tools/ledger.py
 
 lab: env
-	@$(PY) -m jupyter lab book
+	@$(PY) -m jupyter lab book --config tools/jupyter_lab.py
 
 bench: env
 	@$(PY) benchmarks/bench.py --json book/results/speed/bench.json $(if $(PEER),--peer-python $(PEER))

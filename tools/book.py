@@ -4,6 +4,7 @@
     python tools/book.py --force    builds in any case
     python tools/book.py --zip      and packs it into _build/handpose-book.zip, to be handed out
     python tools/book.py --serve    and serves it on this machine, for browsers that give a page from a folder no camera
+    python tools/book.py --without-solutions    packs a book whose exercises have none, downloads included
 
 A changed book is built from nothing rather than page by page: Sphinx repeats a page's warnings only when it reads that
 page again, so an incremental build would pass on the second try.
@@ -26,6 +27,7 @@ from pathlib import Path
 from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # for `tools`, when this file is run by itself
 BUILD = ROOT / "_build"
 INDEX = BUILD / "html" / "index.html"
 STAMP = BUILD / "built"
@@ -66,34 +68,76 @@ def _build() -> str | None:
     """`build` in any case."""
     before = fingerprint()
     shutil.rmtree(BUILD, ignore_errors=True)
+    if trouble := jupyter_book(ROOT):
+        return trouble
+    STAMP.write_text(before)
+    return None
+
+
+def jupyter_book(root: Path) -> str | None:
+    """Build ``root/book`` with ``root/_config.yml`` into ``root/_build/html``.
+
+    :returns: None, or the builder's output when it failed
+    """
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]  # finds it in any environment
     arguments = ["build", "book", "--config", "_config.yml", "--path-output", ".", "-W", "--keep-going", "--quiet"]
     result = subprocess.run(
         [*command, *arguments],
-        cwd=ROOT,
+        cwd=root,
         env={**os.environ, "NO_COLOR": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
     )
-    if result.returncode or not INDEX.exists():
+    if result.returncode or not (root / "_build" / "html" / "index.html").exists():
         return result.stdout + f"\nThe book could not be built (exit status {result.returncode})."
     live = subprocess.run(
-        [sys.executable, ROOT / "tools" / "live.py"], capture_output=True, encoding="utf-8", errors="replace"
-    )
+        [sys.executable, ROOT / "tools" / "live.py", root / "_build" / "html" / "_static" / "live"],
+        capture_output=True, encoding="utf-8", errors="replace",
+    )  # fmt: skip
     if live.returncode:
-        return live.stderr + "\nThe networks that run in the page could not be put beside the book."
-    STAMP.write_text(before)
+        return live.stderr + "
+The networks that run in the page could not be put beside the book."
     return None
 
 
-def pack() -> Path:
-    """Pack the built book into one file with one folder in it; the same book gives the same bytes."""
-    target, unfinished = BUILD / f"{PACKED}.zip", BUILD / f".{PACKED}.zip"
+def strip_solutions(chapters: Path) -> None:
+    """Take the solutions, with their cells and outputs, out of the notebooks of a folder."""
+    import nbformat
+
+    from tools import classroom
+
+    for path in sorted(chapters.glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells, _ = classroom.without_solutions(notebook.cells, lambda label, codes: [])
+        nbformat.write(notebook, path)
+
+
+def build_without_solutions() -> tuple[str | None, Path]:
+    """Build and pack the book from a copy whose chapters have no solutions: nothing of them is in its files.
+
+    :returns: None, or the builder's output when it failed; and the packed file
+    """
+    target = BUILD / f"{PACKED}-without-solutions.zip"
+    with tempfile.TemporaryDirectory(prefix="handpose-class-") as folder:
+        place = Path(folder)
+        shutil.copy(ROOT / "_config.yml", place)
+        shutil.copytree(ROOT / "book", place / "book", ignore=shutil.ignore_patterns(*NOT_INPUTS, "results"))
+        strip_solutions(place / "book" / "chapters")
+        if trouble := jupyter_book(place):
+            return trouble, target
+        BUILD.mkdir(exist_ok=True)
+        return None, pack(place / "_build" / "html", target)
+
+
+def pack(pages: Path | None = None, target: Path | None = None) -> Path:
+    """Pack built pages into one file with one folder in it; the same book gives the same bytes."""
+    pages, target = pages or INDEX.parent, target or BUILD / f"{PACKED}.zip"
+    unfinished = target.with_name(f".{target.name}")
     with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
-        for path in sorted(p for p in INDEX.parent.rglob("*") if p.is_file()):
-            name = f"{PACKED}/{path.relative_to(INDEX.parent).as_posix()}"
+        for path in sorted(p for p in pages.rglob("*") if p.is_file()):
+            name = f"{PACKED}/{path.relative_to(pages).as_posix()}"
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             file.writestr(entry, path.read_bytes())
@@ -125,7 +169,13 @@ def main() -> int:
     parser.add_argument("--force", action="store_true", help="build even when nothing has changed")
     parser.add_argument("--zip", action="store_true", help="pack the built book into one file")
     parser.add_argument("--serve", type=int, nargs="?", const=8000, metavar="PORT", help="serve it on this machine")
+    parser.add_argument("--without-solutions", action="store_true", help="pack a book for a class, without solutions")
     asked = parser.parse_args()
+    if asked.without_solutions:
+        print("Building the book without solutions ...", flush=True)
+        trouble, packed = build_without_solutions()
+        print(trouble or f"To hand out:  {packed} ({packed.stat().st_size / 1e6:.1f} MB)")
+        return 1 if trouble else 0
     force = asked.force
     if is_current() and not force:
         print("The book is up to date.")

@@ -11,6 +11,7 @@ import argparse
 import ast
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -59,11 +60,16 @@ def check_cell(label: str, checks: list[ast.Assert], asked: set[str]) -> str | N
     return "\n".join(lines)
 
 
-def exercise_notebook(source: Path) -> tuple[nbformat.NotebookNode, list[str]]:
-    """A chapter for a class, not executed, and the labels of its exercises."""
-    whole = notebooks.convert(source)
+Cells = list[nbformat.NotebookNode]
+
+
+def without_solutions(cells_given: Cells, instead: Callable[[str, list[str]], Cells]) -> tuple[Cells, list[str]]:
+    """A chapter's cells without its solutions, and the labels of these.
+
+    :param instead: from the label and the cells' code of a solution, the cells that take its place
+    """
     cells, labels, codes, inside = [], [], [], False
-    for cell in whole.cells:
+    for cell in cells_given:
         if cell.cell_type == "code":
             if inside:
                 codes.append(cell.source)
@@ -74,7 +80,7 @@ def exercise_notebook(source: Path) -> tuple[nbformat.NotebookNode, list[str]]:
         while found := (END if inside else START).search(text):
             before, text = text[: found.start()].strip(), text[found.end() :]
             if inside:
-                cells += answer(labels[-1], codes)
+                cells += instead(labels[-1], codes)
             else:
                 labels.append(found[2])
                 codes = []
@@ -83,11 +89,18 @@ def exercise_notebook(source: Path) -> tuple[nbformat.NotebookNode, list[str]]:
             inside = not inside
         if text.strip() and not inside:
             cells.append(nbformat.v4.new_markdown_cell(text.strip()))
-    if any("check(" in cell.source for cell in cells if cell.cell_type == "code"):
-        first = next(i for i, cell in enumerate(cells) if cell.cell_type == "code")
-        cells.insert(first, nbformat.v4.new_code_cell("from handpose.book import exercises"))
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number:03d}"
+    return cells, labels
+
+
+def exercise_notebook(source: Path) -> tuple[nbformat.NotebookNode, list[str]]:
+    """A chapter for a class, not executed, and the labels of its exercises."""
+    whole = notebooks.convert(source)
+    cells, labels = without_solutions(whole.cells, answer)
+    if any("check(" in cell.source for cell in cells if cell.cell_type == "code"):
+        first = next(i for i, cell in enumerate(cells) if cell.cell_type == "code")
+        cells.insert(first, nbformat.v4.new_code_cell("from handpose.book import exercises", id="exercises"))
     made = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": whole.metadata.kernelspec})
     return made, labels
 

@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import shutil
 import types
 import zipfile
 
@@ -150,6 +151,24 @@ def test_nothing_needs_what_only_a_solution_defines(source):
         if not cell.startswith("# Check of"):
             assert read <= known | defined, f"{sorted(read - known - defined)} in: {cell[:200]}"
         known |= defined
+
+
+def test_a_book_for_a_class_has_no_solution_left(tmp_path):
+    """What `make class SOLUTIONS=0` builds from: notebooks without a solution's words, code or output."""
+    for source in notebooks.sources():
+        shutil.copy(notebooks.chapter_of(source), tmp_path)
+    book.strip_solutions(tmp_path)
+    for source in notebooks.sources():
+        stripped = nbformat.read(tmp_path / f"{source.stem}.ipynb", as_version=4)
+        nbformat.validate(stripped)
+        whole = nbformat.read(notebooks.chapter_of(source), as_version=4)
+        text = "\n".join(cell.source for cell in whole.cells)
+        solved = [part.partition("{solution-end}")[0] for part in text.split("{solution-start}")[1:]]
+        left = [cell.source for cell in stripped.cells]
+        assert not [cell for cell in left if "{solution-" in cell]
+        assert "\n".join(left).count("{exercise}") == text.count("{exercise}") >= len(solved)
+        gone = [c for c in notebooks.code_cells(whole) if any(c.source in part for part in solved)]
+        assert len(notebooks.code_cells(stripped)) == len(notebooks.code_cells(whole)) - len(gone)
 
 
 def test_a_chapter_that_is_not_there_is_said(tmp_path, capsys):
