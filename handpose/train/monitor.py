@@ -1,4 +1,4 @@
-"""What happens beside the steps: notes, looks at validation data, checkpoints, and stopping when asked (Chapter 7)."""
+"""What happens beside the steps: notes, looks at validation data, checkpoints, and stopping when asked (Chapter 13)."""
 
 import math
 import signal
@@ -26,7 +26,7 @@ class Interrupted(TrainingError):
 
 @dataclass
 class Monitor:
-    """Stands beside `loop.fit` (Chapter 7).
+    """Stands beside `loop.fit` (Chapter 13).
 
     Args:
         state: the run.

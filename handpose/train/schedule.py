@@ -1,4 +1,4 @@
-"""The learning rate at every step (section 3.3; Chapter 7)."""
+"""The learning rate at every step (section 3.3; Chapters 7 and 13)."""
 
 import dataclasses
 import math
@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 @dataclass(frozen=True)
 class Schedule:
-    """How many steps of how many samples, and at which rate (Chapter 7)."""
+    """How many steps of how many samples, and at which rate (Chapters 7 and 13)."""
 
     kind: str = "paper"  # "paper", "one-cycle" or "stable"
     steps: int = 30_000  # of "stable": at most so many

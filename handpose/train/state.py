@@ -1,4 +1,4 @@
-"""All that changes during a training run, and so all that a checkpoint must hold (Chapter 7)."""
+"""All that changes during a training run, and so all that a checkpoint must hold (Chapter 13)."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from handpose.train.schedule import Schedule
 
 @dataclass
 class TrainState:
-    """A network under training (Chapter 7).
+    """A network under training (Chapter 13).
 
     Attributes:
         net: on its device, in channels-last order.
