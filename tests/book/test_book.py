@@ -2,6 +2,7 @@
 
 import html
 import html.parser
+import itertools
 import os
 import re
 import subprocess
@@ -118,6 +119,13 @@ def test_every_exercise_has_a_checked_solution(source):
     assert inside is None, f"{source.name}: the solution of {inside} has no end"
     assert exercises == set(solved), "exercises and solutions do not match"
     assert all(solved.values()), f"no cell with an assert in the solution of {[k for k, v in solved.items() if not v]}"
+
+
+@pytest.mark.parametrize(("source", "after"), [*itertools.pairwise(SOURCES)], ids=stems[:-1])
+def test_the_last_paragraph_leads_to_the_next_chapter(source, after):
+    last = source.read_text(encoding="utf-8").rstrip().split("\n\n")[-1]
+    assert f"]({after.stem})" in last, f"{source.name}: the last paragraph has no link to {after.stem}"
+    assert len(last.split()) > 15, "and says why to go on"
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=stems)
