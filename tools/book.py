@@ -97,8 +97,7 @@ def jupyter_book(root: Path) -> str | None:
         capture_output=True, encoding="utf-8", errors="replace",
     )  # fmt: skip
     if live.returncode:
-        return live.stderr + "
-The networks that run in the page could not be put beside the book."
+        return live.stderr + "\nThe networks that run in the page could not be put beside the book."
     return None
 
 
