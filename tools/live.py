@@ -2,8 +2,8 @@
 
     python tools/live.py [FOLDER]       writes into _build/html/_static/live or another folder; `make book` calls it
 
-Every part that is loaded after the reader's start stands there twice, compressed with gzip: as a plain file for pages
-from a server, and as a script that holds it in base64 for pages opened from a folder, which may load nothing else.
+Every part that is loaded after the reader's start is a script that holds it compressed and in base64: pages opened from
+a folder may load nothing else.
 """
 
 import argparse
@@ -97,7 +97,6 @@ def build(target: Path = TARGET) -> dict[str, int]:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for name, body in packed.items():
-        (target / f"{name}.bin").write_bytes(body)
         (target / f"{name}.js").write_text(as_script(name, body))
     (target / "hands.js").write_text(f"window.handposeLiveHands = {json.dumps(hands())};\n", "utf-8")
     (target / "page.js").write_text(join("page", VIEWS), "utf-8")

@@ -50,7 +50,7 @@ export function apply([[a, b, c], [d, e, f]], points) {
 
 /** @param {Matrix} matrix @returns {Matrix} */
 export function invert([[a, b, c], [d, e, f]]) {
-  const det = a * e - b * d, [p, q, r, s] = [e / det, -b / det, -d / det, a / det];
+  const one = 1 / (a * e - b * d), [p, q, r, s] = [e * one, -b * one, -d * one, a * one];
   return [[p, q, -p * c - q * f], [r, s, -r * c - s * f]];
 }
 

@@ -44,6 +44,10 @@ function obstacle() {
 function ask(call, given = {}, transfer = []) {
   const id = ++count;
   return new Promise((resolve, reject) => {
+    if (!worker) {
+      reject(new Error("the networks were stopped"));
+      return;
+    }
     try {
       worker.postMessage({ id, call, given }, transfer);
     } catch (error) {

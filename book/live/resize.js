@@ -68,32 +68,28 @@ export function areaResize(image, width, height) {
  * @param {Pixels} image @param {number} row @param {ReturnType<typeof areaTable>} across @param {number} factor
  * @param {Float32Array} sum */
 function addRow({ data, width }, row, { first, end, weight, before, after }, factor, sum) {
-  const start = row * width, number = first.length;
+  const start = row * width, number = first.length, f = Math.fround; // OpenCV adds up in float32
   for (let d = 0; d < number; d++) {
-    const stop = 4 * (start + end[d]), w = weight[d];
-    let at = 4 * (start + first[d]), red = 0, green = 0, blue = 0;
-    const p = before[d], q = after[d], last = at - 4;
-    for (; at < stop; at += 4) {
-      red += data[at];
-      green += data[at + 1];
-      blue += data[at + 2];
-    }
-    red *= w;
-    green *= w;
-    blue *= w;
+    const stop = 4 * (start + end[d]), w = weight[d], p = before[d], q = after[d];
+    let at = 4 * (start + first[d]), red = f(0), green = f(0), blue = f(0);
     if (p) {
-      red += data[last] * p;
-      green += data[last + 1] * p;
-      blue += data[last + 2] * p;
+      red = f(data[at - 4] * p);
+      green = f(data[at - 3] * p);
+      blue = f(data[at - 2] * p);
+    }
+    for (; at < stop; at += 4) {
+      red = f(red + f(data[at] * w));
+      green = f(green + f(data[at + 1] * w));
+      blue = f(blue + f(data[at + 2] * w));
     }
     if (q) {
-      red += data[stop] * q;
-      green += data[stop + 1] * q;
-      blue += data[stop + 2] * q;
+      red = f(red + f(data[stop] * q));
+      green = f(green + f(data[stop + 1] * q));
+      blue = f(blue + f(data[stop + 2] * q));
     }
-    sum[3 * d] += factor * red;
-    sum[3 * d + 1] += factor * green;
-    sum[3 * d + 2] += factor * blue;
+    sum[3 * d] += f(factor * red);
+    sum[3 * d + 1] += f(factor * green);
+    sum[3 * d + 2] += f(factor * blue);
   }
 }
 
@@ -153,11 +149,12 @@ export function linearResize(image, width, height) {
  * @returns {Pixels} */
 export function warpAffine(image, inverse, size) {
   const { data, width, height } = image, out = blank(size, size), f = Math.fround;
-  const [[a, b, c], [d, e, g]] = inverse.map((row) => row.map(f));
+  const [[a, b, c], [d, e, g]] = inverse.map((row) => row.map(f)); // float32, with fused multiplication and addition
   const inside = (/** @type {number} */ v, /** @type {number} */ n) => (v < 0 ? 0 : v >= n ? n - 1 : v);
   for (let y = 0; y < size; y++) {
+    const startX = f(f(b * y) + c), startY = f(f(e * y) + g);
     for (let x = 0; x < size; x++) {
-      const sx = f(f(a * x) + f(f(b * y) + c)), sy = f(f(d * x) + f(f(e * y) + g));
+      const sx = f(a * x + startX), sy = f(d * x + startY);
       const ix = Math.floor(sx), iy = Math.floor(sy), alpha = f(sx - ix), beta = f(sy - iy);
       const left = inside(ix, width), right = inside(ix + 1, width);
       const top = inside(iy, height) * width, low = inside(iy + 1, height) * width;
@@ -165,7 +162,7 @@ export function warpAffine(image, inverse, size) {
         const p = data[4 * (top + left) + k], q = data[4 * (low + left) + k];
         const upper = f(p + alpha * (data[4 * (top + right) + k] - p));
         const lower = f(q + alpha * (data[4 * (low + right) + k] - q));
-        out.data[4 * (y * size + x) + k] = roundHalfEven(f(upper + beta * (lower - upper)));
+        out.data[4 * (y * size + x) + k] = roundHalfEven(f(upper + beta * f(lower - upper)));
       }
     }
   }

@@ -197,6 +197,15 @@ def test_refused_in_one_clear_line(page, what):
     assert page.errors == []
 
 
+def test_an_image_whose_pixels_the_browser_does_not_show(page, folder, samples):
+    Image.fromarray(samples[0].image).save(folder / "hand.png")
+    said = page.tab.evaluate(
+        """async () => { const image = Object.assign(new Image(), { src: "hand.png" }); await image.decode();
+        return refusal(handposeLive.predict(image)); }"""
+    )
+    assert said.startswith("the image comes from another place, so the browser does not show its pixels")
+
+
 def test_nothing_is_loaded_before_the_start_and_nothing_leaves(chromium, folder):
     page = chromium.open(folder / "index.html")
     assert [request.rpartition("/")[2] for request in page.requests] == ["index.html", "live.js"]
@@ -231,11 +240,11 @@ def test_a_missing_part_is_named_and_a_later_start_tries_again(chromium, folder)
         said = page.evaluate("refusal(handposeLive.start())")
     finally:
         aside.rename(part)
-    assert said == "detector.js is missing in _static/live; copy the whole folder of the book"
+    assert said == "detector.js in _static/live cannot be loaded; copy the whole folder of the book, or try again"
     assert page.evaluate("handposeLive.start().then((about) => about.size)") == 128
 
 
-def test_a_server_streams_the_plain_files(chromium, folder, samples):
+def test_from_a_server(chromium, folder, samples):
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_):
             pass
@@ -253,7 +262,7 @@ def test_a_server_streams_the_plain_files(chromium, folder, samples):
         server.shutdown()
         server.server_close()
     assert hands == 1 and page.errors == []
-    assert "live.js" in parts and {"wasm.bin", "laptop.bin"} <= parts and "wasm.js" not in parts
+    assert {"live.js", "worker.js", "bundle.js", "wasm.js", "gesture.js", "detector.js", "laptop.js"} == parts
 
 
 def test_photographs(page, hp, real_data):
