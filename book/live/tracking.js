@@ -9,10 +9,10 @@ import { tight_box } from "./skeleton.js";
 /** @typedef {import("./crop.js").View} View */
 /** @typedef {import("./pipeline.js").Hand} Hand */
 /** @typedef {import("./resize.js").Pixels} Pixels */
-/** One hand: its number, the hand of the last frame, the box it was found with, looks that passed it over.
- * @typedef {{number: number, hand: Hand, cut: Box, unseen: number}} Track */
+/** One hand: its number, the hand of the last frame, the box it was found with, the mean score when the detector last saw
+ * it, and looks that passed it over. @typedef {{number: number, hand: Hand, cut: Box, sure: number, unseen: number}} Track */
 
-const EVERY = 10, CLOSER = 5, LEAST = 0.2, MARGIN = 1.05, STEADY = 0.7;
+const EVERY = 10, CLOSER = 5, LEAST = 0.2, KEEP = 0.75, MARGIN = 1.05, STEADY = 0.7;
 const SAME_PLACE = 0.3, SAME_HAND = 0.5, PATIENCE = 3, SMALLEST = 8;
 
 /** @param {Box} box @returns {Box} */
@@ -83,11 +83,12 @@ export class Tracker {
     const views = followed.map(nextView);
     const found = await this.hp.find(image, { boxes: views.map((v) => v.box), angles: views.map((v) => v.angle) });
     followed.forEach((old, i) => {
-      const track = { number: old.number, hand: found[i], cut: views[i].box, unseen: old.unseen };
+      const track = { number: old.number, hand: found[i], cut: views[i].box, sure: old.sure, unseen: old.unseen };
       track.hand = { ...found[i], box: place(track), score: old.hand.score };
       const now = centreAndSide(place(track)), then = centreAndSide(place(old));
       const jump = Math.max(Math.abs(now.x - then.x), Math.abs(now.y - then.y));
-      const fine = this.hp.confidence.of_keypoints(mean(track.hand.scores)) >= LEAST && within(now) && jump < then.side / 2
+      const score = mean(track.hand.scores);
+      const fine = (score >= KEEP * old.sure || this.hp.confidence.of_keypoints(score) >= LEAST) && within(now) && jump < then.side / 2
         && Math.max(then.side / 2, SMALLEST) < now.side && now.side < 2 * then.side;
       (fine ? this.tracks : lost).push(track);
     });
@@ -108,8 +109,9 @@ export class Tracker {
       const most = shared.indexOf(Math.max(...shared));
       if (shared.length && shared[most] > SAME_PLACE) {
         const [old] = known.splice(most, 1);
-        this.tracks.push({ number: old.number, hand, cut: firstCut(hand), unseen: Math.min(old.unseen, 0) });
-      } else this.tracks.push({ number: ++this.count, hand, cut: firstCut(hand), unseen: 0 });
+        const sure = Math.min(mean(hand.scores), mean(old.hand.scores)); // so low, and still a hand
+        this.tracks.push({ number: old.number, hand, cut: firstCut(hand), sure, unseen: Math.min(old.unseen, 0) });
+      } else this.tracks.push({ number: ++this.count, hand, cut: firstCut(hand), sure: mean(hand.scores), unseen: 0 });
     }
     for (const track of followed)
       if (known.includes(track) && track.unseen + 1 < PATIENCE) this.tracks.push({ ...track, unseen: track.unseen + 1 });
