@@ -369,7 +369,7 @@ def test_started_once_for_all_chapters(site, chromium):
 
 
 def test_served_by_make_serve(site, chromium, capsys):
-    """From a server the plain files are loaded, not those that hold them in base64; a port in use is one clear line."""
+    """From a server as from a folder; a port in use is one clear line."""
     with book.server(0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         assert book.serve(server.server_port) == 1
@@ -377,7 +377,7 @@ def test_served_by_make_serve(site, chromium, capsys):
         page = chromium.open(f"http://127.0.0.1:{server.server_port}/live.html", offline=False)
         begin(page)
         server.shutdown()
-    assert page.evaluate("handposeLive.ready") and not page.evaluate("window.handposeLiveParts")
+    assert page.evaluate("handposeLive.ready")
     assert not [error for error in page.errors if "favicon" not in error]
 
 
