@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 
 try:
+    from playwright.sync_api import Error as PlaywrightError
     from playwright.sync_api import sync_playwright
 except ImportError:
     sync_playwright = None
@@ -103,6 +104,15 @@ class Page:
         """Lead the page to a file, or to an address that begins with http, and wait until it is ready."""
         address = str(path)
         self.tab.goto(address if address.startswith("http") else Path(path).resolve().as_uri())
+        try:
+            self._settle()
+        except PlaywrightError as error:  # index.html leads on to the first page, perhaps just now
+            if "navigation" not in str(error):
+                raise
+            self.tab.wait_for_load_state()
+            self._settle()
+
+    def _settle(self) -> None:
         self.evaluate("window.MathJax?.startup?.promise?.then(() => document.fonts.ready).then(() => 1)")
         self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
 
