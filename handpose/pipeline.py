@@ -15,7 +15,7 @@ from handpose.data import pictures
 from handpose.data.common import check_image
 
 if TYPE_CHECKING:  # PyTorch is imported only where it runs the networks
-    from handpose.apply.onnx_runtime import Network
+    from handpose.apply import onnx_runtime
     from handpose.detector import HandDecNet
     from handpose.gesturenet import GestureNet
 
@@ -70,9 +70,9 @@ class HandPose:
     """
 
     def __init__(
-        self, net: Any, size: int, detector: "HandDecNet | Network | None" = None, *,
+        self, net: Any, size: int, detector: "HandDecNet | onnx_runtime.Network | None" = None, *,
         threshold: float = THRESHOLD, refine: bool = True, tiles: bool = True, confidence: Confidence | None = None,
-        gesture_net: "GestureNet | Network | None" = None,
+        gesture_net: "GestureNet | onnx_runtime.Network | None" = None,
     ) -> None:  # fmt: skip
         if not 0 <= threshold <= 1:  # NaN included
             raise ValueError(f"threshold {threshold}: a confidence lies between 0 and 1")
