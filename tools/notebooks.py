@@ -45,7 +45,7 @@ KERNEL_ENV = {
 
 # The first cell of every chapter once the repository has an address: for Colab, which opens the notebook alone.
 # Binder builds the whole repository and needs nothing (.binder/).
-FIRST_CELL = '''\
+FIRST_CELL = """\
 # Away from the repository, as in Colab: fetch it, and install what the chapter needs
 import importlib.util
 import os
@@ -55,7 +55,7 @@ import sys
 if importlib.util.find_spec("handpose") is None:
     subprocess.run(["git", "clone", "--depth", "1", "--branch", {branch!r}, {url!r}, "handpose-book"], check=True)
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "./handpose-book"], check=True)
-    os.chdir("handpose-book/book/chapters")'''
+    os.chdir("handpose-book/book/chapters")"""
 
 
 def prepare_environment() -> None:
