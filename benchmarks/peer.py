@@ -56,7 +56,7 @@ CLIPS, FRAMES, CANVAS = 5, 24, (640, 480)  # of the timing: photographs, frames 
 class Answer:
     """What an engine says of some pictures."""
 
-    points: list[np.ndarray]  # (n, 21, 2) pixels, of each picture
+    keypoints: list[np.ndarray]  # (n, 21, 2) pixels, of each picture
     seconds: np.ndarray  # (pictures,)
 
 
@@ -70,7 +70,7 @@ class Ours:
 
     def __call__(self, images: Sequence[np.ndarray], boxes=None, *, hands: int = MOST, clip: int = 0) -> Answer:
         """Hands of unrelated pictures, or in the given boxes of each; or of videos of `clip` frames, followed."""
-        points, seconds, look = [], [], self.hp
+        keypoints, seconds, look = [], [], self.hp
         self.hp(images[0])  # the first picture of all takes longer than any other
         for i, image in enumerate(images):
             if clip and i % clip == 0:
@@ -78,8 +78,8 @@ class Ours:
             start = time.perf_counter()
             found = look(image) if boxes is None else look(image, boxes=list(boxes[i]))
             seconds.append(time.perf_counter() - start)
-            points.append(np.array([hand.keypoints for hand in found], np.float32).reshape(-1, 21, 2))
-        return Answer(points, np.array(seconds))
+            keypoints.append(np.array([hand.keypoints for hand in found], np.float32).reshape(-1, 21, 2))
+        return Answer(keypoints, np.array(seconds))
 
 
 class MediaPipe:
@@ -119,28 +119,28 @@ def about_peer(python: str | None) -> tuple[dict, str]:
         return {}, str(error)
 
 
-def on_labels(engines: dict[str, Callable], pictures: list[scores.Labelled]) -> dict:
+def on_labels(engines: dict[str, Callable], examples: list[scores.Labelled]) -> dict:
     """Every engine on labelled pictures, ours with boxes given too."""
-    images = [picture.image for picture in pictures]
-    answers = {name: engine(images).points for name, engine in engines.items()}
-    given = np.concatenate(engines["ours"](images, [picture.boxes for picture in pictures]).points)
-    return scores.score(pictures, answers, {"ours": given})
+    images = [image.image for image in examples]
+    answers = {name: engine(images).keypoints for name, engine in engines.items()}
+    given = np.concatenate(engines["ours"](images, [image.boxes for image in examples]).keypoints)
+    return scores.score(examples, answers, {"ours": given})
 
 
 def on_turned(engines: dict[str, Callable]) -> dict:
     """`wild/val`, turned clockwise by each angle."""
-    pictures = scores.read(data.open("wild", "val"))
-    return {str(angle): on_labels(engines, [scores.turned(p, angle) for p in pictures]) for angle in ANGLES}
+    images = scores.read(data.open("wild", "val"))
+    return {str(angle): on_labels(engines, [scores.turned(p, angle) for p in images]) for angle in ANGLES}
 
 
 def on_drawn_boxes(engines: dict[str, Callable]) -> dict:
     """Hands found where people drew the boxes, on pictures that the detector has not learned from."""
-    pictures = [p for split in ("val", "test") for p in scenes.labelled(AslLetters(None, split, min_score=0.0))]
-    images = [picture.image for picture in pictures]
+    examples = [p for split in ("val", "test") for p in scenes.labelled(AslLetters(None, split, min_score=0.0))]
+    images = [image.image for image in examples]
     found = {
-        n: scores.in_drawn_boxes(pictures, engine(images).points, keypoints_to_box) for n, engine in engines.items()
+        n: scores.in_drawn_boxes(examples, engine(images).keypoints, keypoints_to_box) for n, engine in engines.items()
     }
-    return {"pictures": len(pictures), "hands": sum(len(p.boxes) for p in pictures), "found": found}
+    return {"pictures": len(examples), "hands": sum(len(p.boxes) for p in examples), "found": found}
 
 
 def on_empty(engines: dict[str, Callable]) -> dict:
@@ -153,9 +153,9 @@ def on_empty(engines: dict[str, Callable]) -> dict:
         "asl-letters/all": scenes.labelled(data.open("asl-letters", "all")),
     }
     result = {}
-    for name, pictures in sources.items():
-        images = [window.image for window in scenes.windows(pictures)]
-        seen = {n: [len(points) for points in engine(images).points] for n, engine in engines.items()}
+    for name, examples in sources.items():
+        images = [window.image for window in scenes.windows(examples)]
+        seen = {n: [len(keypoints) for keypoints in engine(images).keypoints] for n, engine in engines.items()}
         result[name] = {"windows": len(images), "hands": {n: sum(counts) for n, counts in seen.items()},
                         "windows_with_a_hand": {n: sum(map(bool, counts)) for n, counts in seen.items()}}  # fmt: skip
     return result
@@ -187,7 +187,7 @@ def speed(engines: dict[str, Callable], source: str, split: str, *, threads: int
             still, followed = engine(frames, hands=1), engine(frames, hands=1, clip=FRAMES)
             result["engines"][name] = {
                 "still": timing.milliseconds(still.seconds), "followed": timing.milliseconds(followed.seconds[later]),
-                "pictures_with_a_hand": round(float(np.mean([len(points) > 0 for points in still.points])), 4),
+                "pictures_with_a_hand": round(float(np.mean([len(keypoints) > 0 for keypoints in still.keypoints])), 4),
             }  # fmt: skip
     return result
 

@@ -5,7 +5,7 @@ nothing of this project.
     PYTHON benchmarks/peer_mediapipe.py REQUEST.npz ANSWER.npz --complexity 0 [--hands N] [--clip N]
 
 REQUEST.npz holds the pictures "000000", "000001", ..., each (H, W, 3) uint8 RGB. ANSWER.npz holds ``counts``
-(pictures,) hands of each picture, ``points`` (hands, 21, 2) float32 pixels with centres at whole numbers, and
+(pictures,) hands of each picture, ``keypoints`` (hands, 21, 2) float32 pixels with centres at whole numbers, and
 ``seconds`` (pictures,).
 """
 
@@ -43,8 +43,10 @@ def solution(complexity: int, hands: int, still: bool):
 def find(hands, image: np.ndarray) -> np.ndarray:
     """Key-points of every hand in a picture, (n, 21, 2). A part p of the width lies at p * width - 0.5."""
     found = hands.process(image).multi_hand_landmarks or []
-    points = np.array([[(mark.x, mark.y) for mark in hand.landmark] for hand in found], np.float64).reshape(-1, 21, 2)
-    return (points * image.shape[1::-1] - 0.5).astype(np.float32)
+    keypoints = np.array([[(mark.x, mark.y) for mark in hand.landmark] for hand in found], np.float64).reshape(
+        -1, 21, 2
+    )
+    return (keypoints * image.shape[1::-1] - 0.5).astype(np.float32)
 
 
 def main() -> int:
@@ -60,19 +62,19 @@ def main() -> int:
         print(json.dumps(about()))
         return 0
     answers, seconds = [], []
-    with np.load(chosen.request) as pictures:
-        names = sorted(pictures.files)
+    with np.load(chosen.request) as images:
+        names = sorted(images.files)
         hands = solution(chosen.complexity, chosen.hands, still=not chosen.clip)
         if names and not chosen.clip:
-            find(hands, pictures[names[0]])  # the first picture of all takes longer than any other
+            find(hands, images[names[0]])  # the first picture of all takes longer than any other
         for i, name in enumerate(names):
             if chosen.clip and i % chosen.clip == 0:
                 hands = solution(chosen.complexity, chosen.hands, still=False)
-            image = np.ascontiguousarray(pictures[name])
+            image = np.ascontiguousarray(images[name])
             start = time.perf_counter()
             answers.append(find(hands, image))
             seconds.append(time.perf_counter() - start)
-    np.savez(chosen.answer, counts=np.array([len(points) for points in answers]), seconds=np.array(seconds),
+    np.savez(chosen.answer, counts=np.array([len(keypoints) for keypoints in answers]), seconds=np.array(seconds),
              points=np.concatenate([np.zeros((0, 21, 2), np.float32), *answers]))  # fmt: skip
     return 0
 

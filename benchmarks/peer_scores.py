@@ -23,7 +23,7 @@ class Labelled:
     """A picture with the labels of its hands."""
 
     image: np.ndarray  # (H, W, 3) uint8
-    points: np.ndarray  # (n, 21, 2) float32 pixels
+    keypoints: np.ndarray  # (n, 21, 2) float32 pixels
     visible: np.ndarray  # (n, 21) bool
     group: str
     part: str | None = None
@@ -31,33 +31,33 @@ class Labelled:
     @property
     def boxes(self) -> np.ndarray:
         """(n, 4): tight boxes of the visible key-points."""
-        return skeleton.tight_box(self.points, self.visible)
+        return skeleton.tight_box(self.keypoints, self.visible)
 
 
 def read(samples) -> list[Labelled]:
     """The pictures of a data set with all their hands; hands without a visible key-point are left out."""
-    pictures = samples.pictures() if hasattr(samples, "pictures") else [[i] for i in range(len(samples))]
+    images = samples.images() if hasattr(samples, "images") else [[i] for i in range(len(samples))]
     parts, found = getattr(samples, "parts", None), []
-    for indices in pictures:
+    for indices in images:
         hands = [hand for hand in (samples[i] for i in indices) if hand.visible.any()]
         if hands:
-            points, visible = (np.stack([getattr(hand, k) for hand in hands]) for k in ("keypoints", "visible"))
+            keypoints, visible = (np.stack([getattr(hand, k) for hand in hands]) for k in ("keypoints", "visible"))
             part = parts[indices[0]] if parts else None
-            found.append(Labelled(hands[0].image, points, visible, hands[0].group, part))
+            found.append(Labelled(hands[0].image, keypoints, visible, hands[0].group, part))
     return found
 
 
-def turned(picture: Labelled, degrees: float) -> Labelled:
+def turned(image: Labelled, degrees: float) -> Labelled:
     """The picture turned clockwise with its key-points, on a canvas that holds all of it."""
-    flat = scenes.Picture(picture.image, picture.boxes, picture.group, "", outlines=picture.points)
+    flat = scenes.Picture(image.image, image.boxes, image.group, "", outlines=image.keypoints)
     new = detection.turn(flat, degrees)
-    return Labelled(new.image, new.outlines, picture.visible, picture.group, picture.part)
+    return Labelled(new.image, new.outlines, image.visible, image.group, image.part)
 
 
-def boxes_of(points: np.ndarray, image: np.ndarray, extent=skeleton.tight_box) -> np.ndarray:
+def boxes_of(keypoints: np.ndarray, image: np.ndarray, extent=skeleton.tight_box) -> np.ndarray:
     """Boxes (n, 4) of found key-points (n, 21, 2), cut off at the picture's edge, as labels are."""
     height, width = image.shape[:2]
-    return np.clip(extent(points).reshape(-1, 4), -0.5, np.array([width, height] * 2) - 0.5).astype(np.float32)
+    return np.clip(extent(keypoints).reshape(-1, 4), -0.5, np.array([width, height] * 2) - 0.5).astype(np.float32)
 
 
 def match(found: np.ndarray, true: np.ndarray) -> np.ndarray:
@@ -74,31 +74,31 @@ def match(found: np.ndarray, true: np.ndarray) -> np.ndarray:
     return index
 
 
-def matched(pictures: Sequence[Labelled], answers: Sequence[np.ndarray]) -> np.ndarray:
+def matched(images: Sequence[Labelled], answers: Sequence[np.ndarray]) -> np.ndarray:
     """Key-points of every labelled hand (hands, 21, 2), in the pictures' order; FAR away where it was not found."""
     rows = []
-    for picture, points in zip(pictures, answers, strict=True):
-        padded = np.concatenate([points.reshape(-1, 21, 2), np.full((1, 21, 2), FAR)])  # index -1: the last
-        rows.append(padded[match(boxes_of(points, picture.image), picture.boxes)])
+    for image, keypoints in zip(images, answers, strict=True):
+        padded = np.concatenate([keypoints.reshape(-1, 21, 2), np.full((1, 21, 2), FAR)])  # index -1: the last
+        rows.append(padded[match(boxes_of(keypoints, image.image), image.boxes)])
     return np.concatenate(rows)
 
 
-def score(pictures: Sequence[Labelled], engines: dict[str, Sequence[np.ndarray]], given: dict[str, np.ndarray]) -> dict:
+def score(images: Sequence[Labelled], engines: dict[str, Sequence[np.ndarray]], given: dict[str, np.ndarray]) -> dict:
     """Found and right, engine by engine.
 
     Args:
-        pictures: with their labels.
+        images: with their labels.
         engines: of each engine the key-points (n, 21, 2) that it found in each picture.
         given: of an engine that can be told where the hands are, their key-points (hands, 21, 2).
 
     Returns:
-        ``pictures``, ``hands``; ``engines``: of each ``found`` (part of the hands), ``end_to_end`` and, where given,
+        ``images``, ``hands``; ``engines``: of each ``found`` (part of the hands), ``end_to_end`` and, where given,
         ``box_given`` (PCK as fractions, see `SHOWN`; a hand not found is wrong in all its key-points); ``difference``:
         the first engine's PCK end to end minus each other's, with an interval over groups; ``parts`` where there are.
     """
-    target, visible = (np.concatenate([getattr(p, k) for p in pictures]) for k in ("points", "visible"))
-    groups, parts = (np.array([getattr(p, k) for p in pictures for _ in p.points]) for k in ("group", "part"))
-    points = {name: matched(pictures, answers) for name, answers in engines.items()}
+    target, visible = (np.concatenate([getattr(p, k) for p in images]) for k in ("keypoints", "visible"))
+    groups, parts = (np.array([getattr(p, k) for p in images for _ in p.keypoints]) for k in ("group", "part"))
+    keypoints = {name: matched(images, answers) for name, answers in engines.items()}
 
     def pck(predicted: np.ndarray, of: np.ndarray) -> dict:
         units = skeleton.unit_length(target[of], visible[of]), skeleton.box_side(target[of], visible[of])
@@ -108,19 +108,19 @@ def score(pictures: Sequence[Labelled], engines: dict[str, Sequence[np.ndarray]]
 
     def all_of(of: np.ndarray) -> dict:
         result = {}
-        for name, predicted in points.items():
+        for name, predicted in keypoints.items():
             found = (predicted[of, 0, 0] != FAR).mean()
             result[name] = {"found": round(float(found), 4), "end_to_end": pck(predicted, of)}
             if name in given:
                 result[name]["box_given"] = pck(given[name], of)
         return result
 
-    first, *others = points
+    first, *others = keypoints
     every = np.arange(len(target))
-    result = {"pictures": len(pictures), "hands": len(target), "engines": all_of(every)}
+    result = {"pictures": len(images), "hands": len(target), "engines": all_of(every)}
     if len(set(groups)) >= GROUPS:
         result["difference"] = {
-            name: difference(points[first], points[name], target, visible, groups) for name in others
+            name: difference(keypoints[first], keypoints[name], target, visible, groups) for name in others
         }
     if len(kinds := sorted({part for part in parts if part})) > 1:
         rows = {kind: np.flatnonzero(parts == kind) for kind in kinds}
@@ -137,8 +137,8 @@ def difference(ours: np.ndarray, theirs: np.ndarray, target: np.ndarray, visible
             for name, pair in kept.items()}  # fmt: skip
 
 
-def in_drawn_boxes(pictures: Sequence[scenes.Picture], answers: Sequence[np.ndarray], extent) -> float:
+def in_drawn_boxes(images: Sequence[scenes.Picture], answers: Sequence[np.ndarray], extent) -> float:
     """Part of the boxes drawn by people that a hand's `extent` (key-points to the box of the flesh) meets."""
-    met = [match(boxes_of(points, picture.image, extent), picture.boxes) >= 0
-           for picture, points in zip(pictures, answers, strict=True)]  # fmt: skip
+    met = [match(boxes_of(keypoints, image.image, extent), image.boxes) >= 0
+           for image, keypoints in zip(images, answers, strict=True)]  # fmt: skip
     return round(float(np.concatenate(met).mean()), 4)

@@ -19,8 +19,8 @@ PARTS = ("data", "augmentation", "forward", "backward", "optimiser")
 class Kept(Dataset):
     """Crops in memory, augmented one by one, as a plain loop does."""
 
-    def __init__(self, images, points, seen, size: int, settings: config.Config) -> None:
-        self.images, self.points, self.seen, self.size, self.settings = images, points, seen, size, settings
+    def __init__(self, images, keypoints, seen, size: int, settings: config.Config) -> None:
+        self.images, self.keypoints, self.seen, self.size, self.settings = images, keypoints, seen, size, settings
         self.augmenting = 0.0
 
     def __len__(self) -> int:
@@ -28,7 +28,7 @@ class Kept(Dataset):
 
     def __getitem__(self, i: int):
         one, start = slice(i, i + 1), time.perf_counter()
-        made = augment.batch(self.images[one], self.points[one], self.seen[one], size=self.size,
+        made = augment.batch(self.images[one], self.keypoints[one], self.seen[one], size=self.size,
                              rng=augment.Random(0, i), crop=self.settings.crop, how=self.settings.augment)  # fmt: skip
         self.augmenting += time.perf_counter() - start
         return tuple(m[0] for m in made)
@@ -52,11 +52,11 @@ class Loop:
         side, rng = crops.kept_side(size), torch.Generator().manual_seed(0)
         place = torch.device("cpu") if plain else device
         self.images = torch.randint(0, 255, (4 * batch, side, side, 4), dtype=torch.uint8, generator=rng).to(place)
-        self.points = (torch.rand(4 * batch, 21, 2, generator=rng) * side / 2 + side / 4).to(place)
+        self.keypoints = (torch.rand(4 * batch, 21, 2, generator=rng) * side / 2 + side / 4).to(place)
         self.seen = torch.ones(4 * batch, 21, dtype=torch.bool, device=place)
         self.step_number = 0
         if plain:
-            self.kept = Kept(self.images, self.points, self.seen, size, self.settings)
+            self.kept = Kept(self.images, self.keypoints, self.seen, size, self.settings)
             self.batches = iter(())
 
     def _mark(self, part: str) -> None:
@@ -68,10 +68,10 @@ class Loop:
     def _ours(self):
         rng = augment.Random(0, self.step_number, self.device)
         index = torch.randint(len(self.images), (self.batch,), generator=rng.small).to(self.device)
-        images, points, seen = self.images[index], self.points[index], self.seen[index]
+        images, keypoints, seen = self.images[index], self.keypoints[index], self.seen[index]
         self._mark("data")
-        inputs, targets, visible = augment.batch(images, points, seen, size=self.size, rng=rng, crop=self.settings.crop,
-                                                 how=self.settings.augment)  # fmt: skip
+        inputs, targets, visible = augment.batch(images, keypoints, seen, size=self.size, rng=rng,
+                                                 crop=self.settings.crop, how=self.settings.augment)  # fmt: skip
         inputs = inputs.contiguous(memory_format=self.form)
         self._mark("augmentation")
         return inputs, targets, visible
@@ -150,7 +150,7 @@ def rivals(device: torch.device, repeats: int) -> dict:
     halves, loss, tasks = devices.half_precision(device), PoseLoss(), {}
     size = config.load(table["config"]).crop.size
     inputs = torch.rand(BATCH, 3, size, size, device=device).contiguous(memory_format=torch.channels_last)
-    points = torch.rand(BATCH, 21, 2, device=device) * size
+    keypoints = torch.rand(BATCH, 21, 2, device=device) * size
     seen = torch.ones(BATCH, 21, dtype=torch.bool, device=device)
     for run in table["run"]:
         net = config.build(run_experiments.settings(table, run).network)
@@ -162,7 +162,7 @@ def rivals(device: torch.device, repeats: int) -> dict:
             with torch.autocast(device.type, torch.bfloat16, enabled=halves):
                 maps = net(inputs)
             optimiser.zero_grad(set_to_none=True)
-            loss(maps, points, seen)[0].backward()
+            loss(maps, keypoints, seen)[0].backward()
             optimiser.step()
 
         def predict(net=net) -> None:

@@ -97,13 +97,13 @@ def followed(repeats: int) -> dict[str, float]:
             "looks_per_frame": looks / number}  # fmt: skip
 
 
-def memory(pictures: int) -> dict[str, float]:
+def memory(images: int) -> dict[str, float]:
     """Megabytes at most of `predict` on a folder of so many pictures, over those on a tenth of them."""
     code = ("import sys, resource; from handpose.__main__ import main; main(sys.argv[1:]);"
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)")  # fmt: skip
     most, seconds = {}, {}
     image = SyntheticHands(split="test")[3].image
-    for number in (pictures // 10, pictures):
+    for number in (images // 10, images):
         with tempfile.TemporaryDirectory() as folder:
             for k in range(number):
                 cv2.imwrite(f"{folder}/{k:05}.jpg", image)
@@ -114,7 +114,7 @@ def memory(pictures: int) -> dict[str, float]:
             most[number] = int(done.stdout.split()[-1])
     few, many = most.values()
     per_few, per_many = seconds.values()
-    return {"pictures": pictures, "memory_over_a_tenth_of_them": many / few,
+    return {"pictures": images, "memory_over_a_tenth_of_them": many / few,
             "seconds_each_over_a_tenth": per_many / per_few}  # fmt: skip
 
 

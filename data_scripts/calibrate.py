@@ -31,7 +31,7 @@ RIGHT = 0.5
 SHARES = (0.05, 0.01)  # of pictures without a hand in which a hand may be seen, for the recalls that are compared
 
 
-def pictures(limit: int) -> list[tuple[str, bool, scenes.Picture]]:
+def images(limit: int) -> list[tuple[str, bool, scenes.Picture]]:
     """Name of the set, whether every hand in it is labelled, and picture; boxes are the detector's.
 
     At most `limit` of each set, spread evenly over it.
@@ -41,28 +41,28 @@ def pictures(limit: int) -> list[tuple[str, bool, scenes.Picture]]:
     part_b = [p for p, part in zip(labelled, hands.parts, strict=True) if part == "B"]
     cut_out, photos = scenes.labelled(data.open("wild", "val")), scenes.photographs(data.open("wild", "scenes-val"))
     windows = []
-    for picture in [*photos, *cut_out, *part_b]:  # one by one, so that a window knows its photograph
-        windows += [dataclasses.replace(window, group=picture.group) for window in scenes.windows([picture])]
+    for image in [*photos, *cut_out, *part_b]:  # one by one, so that a window knows its photograph
+        windows += [dataclasses.replace(window, group=image.group) for window in scenes.windows([image])]
     sets = {"wild/val": cut_out, "wild/scenes-val": photos, "hand-keypoints/val": labelled, "windows": windows}
     return [(name, name in COMPLETE, of[i]) for name, of in sets.items()
             for i in np.linspace(0, len(of) - 1, min(limit, len(of))).round().astype(int)]  # fmt: skip
 
 
 def look(hp: HandPose, limit: int) -> dict[str, np.ndarray]:
-    """Every detection: ``detected``, ``keypoints`` (mean scores), ``right``, ``set``, ``group``, ``picture``; and of
+    """Every detection: ``detected``, ``keypoints`` (mean scores), ``right``, ``set``, ``group``, ``image``; and of
     every picture ``names``, ``groups`` and ``hands`` (how many are labelled)."""
     rows, shown = [], []
-    for number, (name, every, picture) in enumerate(tqdm(pictures(limit), unit="picture")):
-        shown.append((name, picture.group, len(picture.boxes)))
-        true, taken = torch.from_numpy(box_to_keypoint_extent(picture.boxes)).reshape(-1, 4), set()
-        for hand in hp(picture.image):  # surest first, so that of two on one hand the second is the wrong one
+    for number, (name, every, image) in enumerate(tqdm(images(limit), unit="picture")):
+        shown.append((name, image.group, len(image.boxes)))
+        true, taken = torch.from_numpy(box_to_keypoint_extent(image.boxes)).reshape(-1, 4), set()
+        for hand in hp(image.image):  # surest first, so that of two on one hand the second is the wrong one
             own = torch.from_numpy(skeleton.tight_box(hand.keypoints))[None]
             overlap = iou(own, true)[0] if len(true) else torch.zeros(1)
             best, at = float(overlap.max()), int(overlap.argmax())
             if every or best >= KNOWN:
                 right = best >= RIGHT and at not in taken
                 taken |= {at} if right else set()
-                rows.append((hand.score, hand.scores.mean(), right, name, picture.group, number))
+                rows.append((hand.score, hand.scores.mean(), right, name, image.group, number))
     columns = [np.array(c) for c in zip(*rows, strict=True)]
     names = ("detected", "keypoints", "right", "set", "group", "picture")
     about = dict(zip(("names", "groups", "hands"), (np.array(c) for c in zip(*shown, strict=True)), strict=True))
@@ -120,7 +120,7 @@ def main() -> int:
     fitted = confidence.fit(said[fitting], found["keypoints"][fitting], found["right"][fitting])
     sure, right = fitted(said, found["keypoints"]), found["right"]
     floor = fitted.floor(THRESHOLD)
-    per_picture = {name: {label: round(float((found["set"] == name)[said >= least].sum()
+    per_image = {name: {label: round(float((found["set"] == name)[said >= least].sum()
                                              / (found["names"] == name).sum()), 3)
                           for label, least in (("at the floor", floor), ("of 0.5", 0.5))}
                    for name in dict.fromkeys(found["names"].tolist())}  # fmt: skip
@@ -131,7 +131,7 @@ def main() -> int:
         "weights_sha256": {k: hashlib.sha256(Path(v).read_bytes()).hexdigest() for k, v in chosen.items()},
         "pictures": {name: int((found["names"] == name).sum()) for name in dict.fromkeys(found["names"].tolist())},
         "detections": {"fitted": int(fitting.sum()), "tested": int(test.sum())},
-        "floor": round(floor, 4), "detections_per_picture": per_picture,
+        "floor": round(floor, 4), "detections_per_picture": per_image,
         "calibration": {"both": confidence.reliability(sure[test], right[test]),
                         "detector alone": confidence.reliability(said[test], right[test]),
                         "keypoints alone": confidence.reliability(

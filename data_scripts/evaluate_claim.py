@@ -46,7 +46,10 @@ def build(names: list[str], size: int, limit: int | None) -> dict[str, cases.Cas
 def share(predicted: np.ndarray, case: cases.Case, joints: np.ndarray) -> float | None:
     """PCK at 0.2 of s of the chosen joints (N, 21); None where there are none."""
     hands = case.hands
-    right = metrics.errors(predicted, hands.points) <= 0.2 * skeleton.unit_length(hands.points, hands.visible)[:, None]
+    right = (
+        metrics.errors(predicted, hands.keypoints)
+        <= 0.2 * skeleton.unit_length(hands.keypoints, hands.visible)[:, None]
+    )
     return float(right[joints].mean()) if joints.any() else None
 
 
@@ -76,7 +79,7 @@ def compare(table: dict, made: dict[str, cases.Case], kept: dict[tuple[str, int]
             for stage, k in STAGES.items():
                 both = [np.stack([kept[pair[m], s][name][k] for s in seeds]) for m in ("first", "second")]
                 entry["cases"][name][stage] = analysis.gain_apart(
-                    *both, hands.points, hands.visible, case.hard, case.easy, hands.groups
+                    *both, hands.keypoints, hands.visible, case.hard, case.easy, hands.groups
                 )
         found.append(entry)
     return found

@@ -25,8 +25,10 @@ MOVING = ("j", "z")  # they cannot be held: photographs of them show an i and a 
 
 
 def join(some: list[Signs]) -> Signs:
-    points, labels, persons = (np.concatenate([getattr(s, k) for s in some]) for k in ("points", "labels", "persons"))
-    return Signs(points, labels, persons, [name for s in some for name in s.ids])
+    keypoints, labels, persons = (
+        np.concatenate([getattr(s, k) for s in some]) for k in ("keypoints", "labels", "persons")
+    )
+    return Signs(keypoints, labels, persons, [name for s in some for name in s.ids])
 
 
 def errors(hp: HandPose) -> np.ndarray:
@@ -78,7 +80,7 @@ def material(hp: HandPose) -> tuple[Signs, Signs]:
     found.append(fingerspelling.find_signs(hp, chosen, fingerspelling.labelled_box, person=person, progress=True))
     exact.append(fingerspelling.with_labels([s for s in chosen if s.visible.all()], person=person))
     seen = join(found)
-    return seen[~np.isnan(seen.points).any((1, 2))], join(exact)
+    return seen[~np.isnan(seen.keypoints).any((1, 2))], join(exact)
 
 
 def learn(found: Signs, exact: Signs | None, wrong: np.ndarray | None, *, seed: int = 0, options: dict = OPTIONS):
@@ -89,14 +91,16 @@ def learn(found: Signs, exact: Signs | None, wrong: np.ndarray | None, *, seed: 
     torch.manual_seed(seed)
     net = gesturenet.GestureNet([str(name) for name in labels], **options)
     marks = None if exact is None else np.arange(len(signs)) >= len(found)
-    gesturenet.fit(net, signs.points, known, seed=seed, weights=1 / count[place], errors=wrong, exact=marks, **TRAINING)
+    gesturenet.fit(
+        net, signs.keypoints, known, seed=seed, weights=1 / count[place], errors=wrong, exact=marks, **TRAINING
+    )
     return net
 
 
 def read(net: gesturenet.GestureNet, signs: Signs) -> dict:
     """Its error on signs, those that move left out; alike signs count as one, whatever the classifier calls them."""
     signs = signs[~np.isin(signs.labels, MOVING)]
-    true = Signs(signs.points, fingerspelling.merged(signs.labels, ALIKE), signs.persons, signs.ids)
+    true = Signs(signs.keypoints, fingerspelling.merged(signs.labels, ALIKE), signs.persons, signs.ids)
     entry = fingerspelling.report(fingerspelling.merged(fingerspelling.read_signs(net, signs), ALIKE), true)
     return {k: entry[k] for k in ("wer", "interval", "signs")}
 
@@ -106,7 +110,7 @@ def before(found: Signs, seed: int = 0) -> gesturenet.GestureNet:
     found = found[np.char.startswith(found.persons, "massey")]
     torch.manual_seed(seed)
     net = gesturenet.GestureNet([str(name) for name in sorted(set(found.labels))])
-    gesturenet.fit(net, found.points, found.labels, seed=seed, steps=TRAINING["steps"])
+    gesturenet.fit(net, found.keypoints, found.labels, seed=seed, steps=TRAINING["steps"])
     return net
 
 

@@ -84,14 +84,14 @@ def same(first: np.ndarray, second: np.ndarray, allowed: float = 0.25) -> dict:
 def predict(work: Work) -> dict:
     """Photograph in, hands out, with the bundled weights: with and without the detector, and as on the processor."""
     samples = data.open(work.hands, "val")
-    pictures = [samples[i] for i in range(6)]
+    images = [samples[i] for i in range(6)]
     places = str(work.device), "cpu"
     here, there = (handpose.HandPose.from_pretrained(device=place, backend="torch") for place in places)
-    points = [np.stack([hp(p.image, [p.box])[0].keypoints for p in pictures]) for hp in (here, there)]
-    hands = [[len(hp(p.image)) for p in pictures] for hp in (here, there)]
+    keypoints = [np.stack([hp(p.image, [p.box])[0].keypoints for p in images]) for hp in (here, there)]
+    hands = [[len(hp(p.image)) for p in images] for hp in (here, there)]
     if hands[0] != hands[1]:
-        raise Failed(f"hands found in {len(pictures)} pictures: {hands[0]}, on the processor {hands[1]}")
-    return {"hands": hands[0], **same(*points)}
+        raise Failed(f"hands found in {len(images)} pictures: {hands[0]}, on the processor {hands[1]}")
+    return {"hands": hands[0], **same(*keypoints)}
 
 
 def bfloat16(work: Work) -> dict:

@@ -189,8 +189,8 @@ class Gpu:
         kept = {m: np.load(self.out / m / "predictions.npz") for m in METHODS}
         self.report["comparisons"] = [
             {"first": first, "second": second, "seeds": [0], "sets": {
-                test: metrics.paired(kept[first][test][None, -1], kept[second][test][None, -1], cut.points, cut.visible,
-                                     cut.groups) for test, cut in self.cuts.items()}}
+                test: metrics.paired(kept[first][test][None, -1], kept[second][test][None, -1], cut.keypoints,
+                                     cut.visible, cut.groups) for test, cut in self.cuts.items()}}
             for first, second in ((METHODS[0], METHODS[1]), (METHODS[0], METHODS[2]))
         ]  # fmt: skip
         return True

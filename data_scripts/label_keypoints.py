@@ -20,7 +20,7 @@ from labelling.window import HELP, Labelling, show
 from handpose import HandPose, files
 from handpose.apply.display import check_display
 from handpose.apply.listing import list_files
-from handpose.apply.photos import write_picture
+from handpose.apply.photos import write_image
 from handpose.data.readers import labelled, rwth
 from handpose.study.fingerspelling import in_turns
 
@@ -36,7 +36,7 @@ def write_frames(samples: rwth.Rwth, folder: Path, number: int) -> list[Path]:
         sample = samples[i]
         file = folder / (sample.id.replace("/", "-").replace(".mpg#", "-") + ".png")
         if not file.exists():
-            write_picture(file, sample.image)
+            write_image(file, sample.image)
         written.append(file)
     return written
 

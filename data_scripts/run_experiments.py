@@ -109,7 +109,7 @@ def execute(table: dict, run: dict, seed: int, out: Path, results: Path, device:
             cut = evaluate.crop_dataset(samples, size)
         else:
             cut = to_score(name, size)
-        kept |= {f"{name}|predicted": evaluate.predict(net, cut).astype(np.float32), f"{name}|points": cut.points,
+        kept |= {f"{name}|predicted": evaluate.predict(net, cut).astype(np.float32), f"{name}|points": cut.keypoints,
                  f"{name}|visible": cut.visible, f"{name}|groups": np.array(cut.groups)}  # fmt: skip
         if cut.occluded is not None:
             kept[f"{name}|occluded"] = cut.occluded
@@ -142,13 +142,13 @@ def compare(table: dict, out: Path, results: Path) -> None:
         first, second = ([np.load(kept[k][s]) for s in seeds] for k in kept)
         entry = {"first": pair["first"], "second": pair["second"], "seeds": seeds, "sets": {}}
         for name in [f"{table['validate']}/val", *table.get("elsewhere", [])]:
-            points, visible, groups = (first[0][f"{name}|{key}"] for key in ("points", "visible", "groups"))
+            keypoints, visible, groups = (first[0][f"{name}|{key}"] for key in ("points", "visible", "groups"))
             entry["sets"][name] = {}
             for stage, k in (("last", -1), ("stage1", 0)):
                 both = [np.stack([run[f"{name}|predicted"][k] for run in runs]) for runs in (first, second)]
-                entry["sets"][name][stage] = metrics.paired(*both, points, visible, groups)
+                entry["sets"][name][stage] = metrics.paired(*both, keypoints, visible, groups)
                 if (occluded := first[0].get(f"{name}|occluded")) is not None:
-                    hidden = analysis.hidden_gain(*both, points, visible, occluded, groups)
+                    hidden = analysis.hidden_gain(*both, keypoints, visible, occluded, groups)
                     entry["sets"][name][stage]["hidden"] = hidden
         found.append(entry)
     if found:

@@ -57,8 +57,8 @@ def load(seed: int, number: int) -> dict[str, list[scenes.Picture]]:
     photos = data.open("hand-keypoints", "train")
     letters = AslLetters(None, "train", min_score=0.0)
     found: dict[str, list] = {part: [] for part in "ABC"}
-    for part, picture in zip(photos.parts, scenes.labelled(photos), strict=True):
-        found[part].append(picture)
+    for part, image in zip(photos.parts, scenes.labelled(photos), strict=True):
+        found[part].append(image)
     found["asl-letters"] = scenes.labelled(letters)
     found["wild"] = scenes.photographs(data.open("wild", "scenes-train"))
     hands = data.open("wild", "train")
@@ -130,11 +130,11 @@ def train(arguments: argparse.Namespace) -> None:
 def losses(state: TrainState, sources: dict[str, list[scenes.Picture]]) -> BatchLoss:
     """One step's batch, prediction and loss; all pictures are held on the device."""
     device, size = state.device, detector.SIZE
-    pictures = [p for name in SHARES for p in sources[name]]
-    small = [detector.letterbox(p.image, size) for p in tqdm(pictures, desc="resizing", unit="picture")]
+    examples = [p for name in SHARES for p in sources[name]]
+    small = [detector.letterbox(p.image, size) for p in tqdm(examples, desc="resizing", unit="picture")]
     images = torch.from_numpy(np.stack([image for image, _ in small])).to(device)
     outlines = [torch.from_numpy((p.outlines + 0.5) * f - 0.5).float()
-                for p, (_, f) in zip(pictures, small, strict=True)]  # fmt: skip
+                for p, (_, f) in zip(examples, small, strict=True)]  # fmt: skip
     ends = np.cumsum([len(sources[name]) for name in SHARES])
     members = [[torch.arange(e - len(sources[name]), e)] for name, e in zip(SHARES, ends, strict=True)]
     sampler, loss = Sampler(members, list(SHARES.values())), detector.DetectionLoss(size).to(device)

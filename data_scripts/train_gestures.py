@@ -76,19 +76,19 @@ def rendered(_: argparse.Namespace) -> dict:
     net, size = pretrained.load()
     sets = {split: RenderedAlphabet(30, split) for split in ("train", "test")}
     kept = {split: [signs[i] for i in range(len(signs))] for split, signs in sets.items()}
-    points = {
+    keypoints = {
         "true": {split: fingerspelling.with_labels(signs) for split, signs in kept.items()},
         "estimated": {
             split: fingerspelling.look(net, fingerspelling.cut(signs, size)) for split, signs in kept.items()
         },
     }
     found = {}
-    for learned in points:
+    for learned in keypoints:
         for name, make in READERS.items():
-            reader = make(points[learned]["train"])
-            for shown in points:
-                test = points[shown]["test"]
-                entry = fingerspelling.report(reader(test.points), test)
+            reader = make(keypoints[learned]["train"])
+            for shown in keypoints:
+                test = keypoints[shown]["test"]
+                entry = fingerspelling.report(reader(test.keypoints), test)
                 entry.pop("persons")
                 found[f"{name}, learned from {learned}, reads {shown}"] = entry
                 print(f"  {name:16} learned from {learned:9} reads {shown:9} {entry['wer']:.3f}", flush=True)
@@ -136,8 +136,8 @@ def tuning(chosen: argparse.Namespace) -> dict:
     if chosen.pose is None:
         raise ValueError("tuning needs --pose W, the weights of a pose network that has never seen a Massey hand")
     start, size = pretrained.load(chosen.pose)
-    pictures = massey(size)
-    untuned = fingerspelling.look(start, pictures)
+    images = massey(size)
+    untuned = fingerspelling.look(start, images)
     readers, curve = compare(untuned), {}
     for number in FRAMES:
         read = np.empty_like(untuned.labels)
@@ -145,9 +145,9 @@ def tuning(chosen: argparse.Namespace) -> dict:
             signs = untuned
             if number:
                 weights = tuned(chosen.pose, hand, number, chosen.out / "gestures" / f"{hand}-{number}")
-                signs = fingerspelling.look(pretrained.load(weights)[0], pictures)
+                signs = fingerspelling.look(pretrained.load(weights)[0], images)
             out = signs.persons == hand
-            read[out] = READERS["gesturenet"](signs[~out])(signs.points[out])
+            read[out] = READERS["gesturenet"](signs[~out])(signs.keypoints[out])
         curve[str(number)] = fingerspelling.report(read, untuned, LOOK_ALIKES)
         print(f"  {number} labelled frames: {curve[str(number)]['wer']:.3f}", flush=True)
     return {"pose": chosen.pose.name, "readers": readers, "curve": curve, "tuning_steps": TUNING_STEPS}

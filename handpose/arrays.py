@@ -68,10 +68,10 @@ def nms(boxes: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarray:
     return np.asarray(kept, int).reshape(-1)
 
 
-def keypoints_to_box(points: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
+def keypoints_to_box(keypoints: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
     """The detector's box: the extent of key-points (..., 21, 2) plus a tenth of it a side; (..., 4) in their pixels,
     NaN where nothing is visible (..., 21)."""
-    box = skeleton.tight_box(points, visible)
+    box = skeleton.tight_box(keypoints, visible)
     extra = BODY * (box[..., 2:] - box[..., :2])
     return np.concatenate([box[..., :2] - extra, box[..., 2:] + extra], -1)
 
@@ -93,13 +93,13 @@ def overlap_of_two(first: np.ndarray, second: np.ndarray) -> float:
     return common / max(area - common, 1e-9)
 
 
-def normalise(points: np.ndarray, visible: np.ndarray | None = None, *, mirrored: bool = False) -> np.ndarray:
+def normalise(keypoints: np.ndarray, visible: np.ndarray | None = None, *, mirrored: bool = False) -> np.ndarray:
     """Key-points moved to the palm and divided by the paper's unit s (eq. (1); the paper does not say so).
 
     The palm is the middle between the wrist and the middle finger's knuckle.
 
     Args:
-        points: (..., 21, 2) pixels.
+        keypoints: (..., 21, 2) pixels.
         visible: (..., 21) bool; a joint without a label is put on the palm.
         mirrored: exchange left and right, as for a left hand where the letters were learned from right ones.
 
@@ -109,24 +109,24 @@ def normalise(points: np.ndarray, visible: np.ndarray | None = None, *, mirrored
     Raises:
         ValueError: not 21 points, a coordinate that is not finite, or all points in one place.
     """
-    points = np.asarray(points, np.float32)
-    if points.shape[-2:] != (skeleton.NUM_JOINTS, 2):
-        raise ValueError(f"points must be (..., 21, 2), got {points.shape}")
-    shown = np.ones(points.shape[:-1], bool) if visible is None else np.asarray(visible, bool)
-    if not np.isfinite(points[shown]).all():
+    keypoints = np.asarray(keypoints, np.float32)
+    if keypoints.shape[-2:] != (skeleton.NUM_JOINTS, 2):
+        raise ValueError(f"points must be (..., 21, 2), got {keypoints.shape}")
+    shown = np.ones(keypoints.shape[:-1], bool) if visible is None else np.asarray(visible, bool)
+    if not np.isfinite(keypoints[shown]).all():
         raise ValueError("a key-point is not finite")
-    unit = skeleton.unit_length(points, shown)
+    unit = skeleton.unit_length(keypoints, shown)
     if not (unit > 0).all():
         raise ValueError("all key-points of a hand lie in one place")
-    palm = (points[..., :1, :] + points[..., 9:10, :]) / 2
-    moved = np.where(shown[..., None], (points - palm) / unit[..., None, None], 0)
+    palm = (keypoints[..., :1, :] + keypoints[..., 9:10, :]) / 2
+    moved = np.where(shown[..., None], (keypoints - palm) / unit[..., None, None], 0)
     return (moved * (-1, 1) if mirrored else moved).astype(np.float32)
 
 
-def name(net, points: np.ndarray) -> tuple[str, float] | None:
+def name(net, keypoints: np.ndarray) -> tuple[str, float] | None:
     """The likeliest label of one hand (21, 2) in pixels, with its probability; None where `normalise` refuses it."""
     try:
-        normalised = normalise(points)
+        normalised = normalise(keypoints)
     except ValueError:
         return None
     (probabilities,) = run("gesture", net, normalised[None])

@@ -140,9 +140,9 @@ class DirectRegression(nn.Module):
         height, width = images.shape[-2] // STRIDE, images.shape[-1] // STRIDE
         output = self.head(self.encoder((images - 0.5) / 0.25)).float()
         # 0 is the middle of the crop and 1 half a side from it. The points may leave the crop, a little.
-        points = (1 + 1.2 * torch.tanh(output.view(-1, NUM_JOINTS, 2) / 1.2)) / 2
+        keypoints = (1 + 1.2 * torch.tanh(output.view(-1, NUM_JOINTS, 2) / 1.2)) / 2
         side = torch.tensor([width, height], device=output.device)
-        x, y = (points * side - 0.5)[..., None, None].unbind(2)  # (B, 21, 1, 1) each, in cells
+        x, y = (keypoints * side - 0.5)[..., None, None].unbind(2)  # (B, 21, 1, 1) each, in cells
         across = torch.arange(width, device=output.device)
         down = torch.arange(height, device=output.device)[:, None]
         spread = PAPER_SPREAD * max(height, width)

@@ -54,7 +54,7 @@ def check_angles(angles: Sequence[float] | np.ndarray, number: int) -> np.ndarra
 
 def square_around(
     box: np.ndarray,
-    points: np.ndarray | None = None,
+    keypoints: np.ndarray | None = None,
     *,
     noise: tuple[float, float] = (0.0, 0.0),
     margin: float = MARGIN,
@@ -62,11 +62,11 @@ def square_around(
     """The square to cut out: the box's centre, moved, and grown until it holds what it must.
 
     The paper moves the centre by noise and then changes the size "accordingly to contain all hand
-    keypoints"; that is what `noise` and `points` do. Without points, the square holds the box.
+    keypoints"; that is what `noise` and `keypoints` do. Without points, the square holds the box.
 
     Args:
         box: (4,) tight box.
-        points: (n, 2) visible key-points to hold, or None.
+        keypoints: (n, 2) visible key-points to hold, or None.
         noise: shift of the centre in pixels of the picture.
         margin: factor on the side.
 
@@ -75,9 +75,9 @@ def square_around(
     """
     box = np.asarray(box, np.float64)
     centre = (box[:2] + box[2:]) / 2 + noise
-    if points is None:
-        points = box.reshape(2, 2)
-    half = np.abs(np.asarray(points, np.float64) - centre).max() if len(points) else 0.5
+    if keypoints is None:
+        keypoints = box.reshape(2, 2)
+    half = np.abs(np.asarray(keypoints, np.float64) - centre).max() if len(keypoints) else 0.5
     return centre, float(max(2 * half * margin, 1.0))
 
 
@@ -140,8 +140,8 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int, *, outside: int | Non
         fx, fy = new[0] / part.shape[1], new[1] / part.shape[0]
         image = cv2.resize(part, new, interpolation=cv2.INTER_AREA)
         # picture = (small + 0.5) / f - 0.5 + origin
-        to_picture = np.array([[1 / fx, 0, 0.5 / fx - 0.5 + x0], [0, 1 / fy, 0.5 / fy - 0.5 + y0], [0, 0, 1]])
-        matrix = np.asarray(matrix, np.float64) @ to_picture
+        to_image = np.array([[1 / fx, 0, 0.5 / fx - 0.5 + x0], [0, 1 / fy, 0.5 / fy - 0.5 + y0], [0, 0, 1]])
+        matrix = np.asarray(matrix, np.float64) @ to_image
     border = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
     out = cv2.warpAffine(
         image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=outside or 0
@@ -156,7 +156,7 @@ class Crop:
     image: np.ndarray  # (size, size, C) uint8
     matrix: np.ndarray  # (2, 3), picture to crop
 
-    def to_picture(self, points: np.ndarray) -> np.ndarray:
+    def to_image(self, points: np.ndarray) -> np.ndarray:
         """Points of the crop (..., 2) in pixels of the picture."""
         return apply(invert(self.matrix), points)
 
@@ -176,29 +176,29 @@ def crop_box(image: np.ndarray, box: np.ndarray, size: int, *, margin: float = M
     return Crop(warp(image, matrix, size), matrix)
 
 
-def angle_of(points: np.ndarray) -> np.ndarray:
+def angle_of(keypoints: np.ndarray) -> np.ndarray:
     """How far hands (..., 21, 2) are turned from upright, (...,): radians clockwise, from -pi to pi.
 
     Upright, the base of the middle finger lies straight above the wrist.
     """
-    x, y = np.moveaxis(points[..., MIDDLE, :] - points[..., WRIST, :], -1, 0).astype(np.float64)
+    x, y = np.moveaxis(keypoints[..., MIDDLE, :] - keypoints[..., WRIST, :], -1, 0).astype(np.float64)
     return np.arctan2(x, -y)
 
 
-def upright_box(points: np.ndarray, box: np.ndarray | None = None) -> tuple[np.ndarray, float]:
+def upright_box(keypoints: np.ndarray, box: np.ndarray | None = None) -> tuple[np.ndarray, float]:
     """The tight box of a hand's key-points along the hand's own axes, for `crop_box`.
 
     Args:
-        points: (21, 2) pixels.
+        keypoints: (21, 2) pixels.
         box: (4,) in which the hand was looked for. The centre is then midway between its centre and the key-points':
             what is wrong with the one is seldom wrong with the other.
 
     Returns:
         Box (4,) float32, to be turned about its own centre by the angle, radians clockwise.
     """
-    angle = float(angle_of(points))
+    angle = float(angle_of(keypoints))
     turn = affine(np.zeros(2), 1, 1, rotation=-angle)  # about the origin
-    upright = skeleton.tight_box(apply(turn, points))
+    upright = skeleton.tight_box(apply(turn, keypoints))
     centre = apply(invert(turn), (upright[:2] + upright[2:]) / 2)
     if box is not None:
         centre = (centre + (box[:2] + box[2:]) / 2) / 2

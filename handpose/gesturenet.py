@@ -60,12 +60,12 @@ class GestureNet(nn.Module):
         last = nn.Linear(units, PRINTED if literal else len(labels))
         self.out = nn.Sequential(last, nn.ReLU(), nn.Dropout(0.2)) if literal else last  # row 5
 
-    def forward(self, points: Tensor) -> Tensor:
+    def forward(self, keypoints: Tensor) -> Tensor:
         """Normalised points (B, 21, 2) to logits (B, outputs)."""
         if self.spread:
-            points = points - points.mean(1, keepdim=True)
-            points = points / points.square().sum(2).mean(1).sqrt().clamp(min=1e-6)[:, None, None]
-        rows = points.transpose(1, 2)  # (B, 2, 21): x, then y
+            keypoints = keypoints - keypoints.mean(1, keepdim=True)
+            keypoints = keypoints / keypoints.square().sum(2).mean(1).sqrt().clamp(min=1e-6)[:, None, None]
+        rows = keypoints.transpose(1, 2)  # (B, 2, 21): x, then y
         return self.out(self.hidden(self.joints(rows[:, None] if self.literal else rows[:, :, None])))
 
 
@@ -86,32 +86,32 @@ class FullyConnected(nn.Module):
             nn.Linear(512, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, len(labels)),
         )  # fmt: skip
 
-    def forward(self, points: Tensor) -> Tensor:
+    def forward(self, keypoints: Tensor) -> Tensor:
         """Normalised points (B, 21, dimensions) to logits (B, labels)."""
-        return self.layers(points)
+        return self.layers(keypoints)
 
 
 class NearestNeighbour:
     """The label of the known hand whose normalised points are nearest: no network, nothing to train (Chapter 12).
 
     Args:
-        points: (N, 21, 2) normalised; their mirror images are kept as well.
+        keypoints: (N, 21, 2) normalised; their mirror images are kept as well.
         known: (N,) a label each.
     """
 
-    def __init__(self, points: np.ndarray, known: Sequence[str] | np.ndarray) -> None:
-        self.points = np.concatenate([points, points * (-1, 1)]).reshape(2 * len(points), -1)
+    def __init__(self, keypoints: np.ndarray, known: Sequence[str] | np.ndarray) -> None:
+        self.keypoints = np.concatenate([keypoints, keypoints * (-1, 1)]).reshape(2 * len(keypoints), -1)
         self.known = np.concatenate([known, known])
 
-    def __call__(self, points: np.ndarray) -> np.ndarray:
+    def __call__(self, keypoints: np.ndarray) -> np.ndarray:
         """(N, 21, 2) normalised points to (N,) labels."""
-        flat = np.asarray(points).reshape(len(points), -1)
-        apart = (flat**2).sum(1)[:, None] - 2 * flat @ self.points.T + (self.points**2).sum(1)  # squared
+        flat = np.asarray(keypoints).reshape(len(keypoints), -1)
+        apart = (flat**2).sum(1)[:, None] - 2 * flat @ self.keypoints.T + (self.keypoints**2).sum(1)  # squared
         return self.known[apart.argmin(1)]
 
 
 def fit(
-    net: GestureNet | FullyConnected, points: np.ndarray, known: Sequence[str] | np.ndarray, *, steps: int = 3000,
+    net: GestureNet | FullyConnected, keypoints: np.ndarray, known: Sequence[str] | np.ndarray, *, steps: int = 3000,
     batch: int = 64, rate: float = 2e-3, seed: int = 0, flip: float = 0.5, turn: float = TURN,
     weights: np.ndarray | None = None, errors: np.ndarray | None = None, exact: np.ndarray | None = None,
 ) -> list[float]:  # fmt: skip
@@ -122,7 +122,7 @@ def fit(
 
     Args:
         net: `GestureNet` or `FullyConnected`; its first weights are the caller's seed's.
-        points: (N, 21, 2) normalised.
+        keypoints: (N, 21, 2) normalised.
         known: (N,) a label each, all of them among the net's.
         turn: spread of the turns, degrees.
         weights: (N,) how often each hand is drawn beside the others; None draws all alike.
@@ -137,15 +137,15 @@ def fit(
         ValueError: no points, another number of labels, weights or marks, or a label that the net does not have.
     """
     for what, each in (("labels", known), ("weights", weights), ("marks", exact)):
-        if each is not None and (len(each) != len(points) or not len(points)):
-            raise ValueError(f"{len(points)} hands and {len(each)} {what}: there must be as many, and at least one")
+        if each is not None and (len(each) != len(keypoints) or not len(keypoints)):
+            raise ValueError(f"{len(keypoints)} hands and {len(each)} {what}: there must be as many, and at least one")
     if unknown := sorted(set(known) - set(net.labels)):
         raise ValueError(f"the network has no output for {unknown[0]!r}; it has {', '.join(net.labels)}")
     if errors is not None and (not len(errors) or errors.shape[1:] != (skeleton.NUM_JOINTS, 2)):
         raise ValueError(f"errors must be (M, 21, 2) with at least one hand, got {errors.shape}")
     rng = torch.Generator().manual_seed(seed)
     often, wrong, marked = (None if each is None else torch.tensor(each) for each in (weights, errors, exact))
-    all_points = torch.from_numpy(np.asarray(points, np.float32))
+    all_keypoints = torch.from_numpy(np.asarray(keypoints, np.float32))
     target = torch.tensor([net.labels.index(name) for name in known])
     optimiser = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps)
@@ -154,8 +154,8 @@ def fit(
     with torch.random.fork_rng(devices=[]), devices.one_thread():
         torch.manual_seed(seed)  # dropout
         for _ in range(steps):
-            index = _draw(len(all_points), batch, often, rng)
-            some = all_points[index]
+            index = _draw(len(all_keypoints), batch, often, rng)
+            some = all_keypoints[index]
             if wrong is not None:
                 some = misplaced(some, wrong.float(), True if marked is None else marked[index], rng)
             loss = nn.functional.cross_entropy(net(vary(some, rng, flip, turn)), target[index])
@@ -174,31 +174,31 @@ def _draw(number: int, batch: int, often: Tensor | None, rng: torch.Generator) -
     return torch.multinomial(often, batch, replacement=True, generator=rng)
 
 
-def misplaced(points: Tensor, errors: Tensor, chosen: Tensor | bool, rng: torch.Generator) -> Tensor:
+def misplaced(keypoints: Tensor, errors: Tensor, chosen: Tensor | bool, rng: torch.Generator) -> Tensor:
     """Hands (B, 21, 2) with one of `errors` (M, 21, 2; see `fit`) added where `chosen` (B,); half of them mirrored."""
-    side = (points.amax(1) - points.amin(1)).amax(1) * chosen  # (B,)
-    drawn = errors[torch.randint(len(errors), (len(points),), generator=rng)]
-    mirror = torch.where(torch.rand(len(points), generator=rng) < 0.5, -1.0, 1.0)
-    return points + side[:, None, None] * drawn * torch.stack([mirror, torch.ones_like(mirror)], 1)[:, None]
+    side = (keypoints.amax(1) - keypoints.amin(1)).amax(1) * chosen  # (B,)
+    drawn = errors[torch.randint(len(errors), (len(keypoints),), generator=rng)]
+    mirror = torch.where(torch.rand(len(keypoints), generator=rng) < 0.5, -1.0, 1.0)
+    return keypoints + side[:, None, None] * drawn * torch.stack([mirror, torch.ones_like(mirror)], 1)[:, None]
 
 
-def vary(points: Tensor, rng: torch.Generator, flip: float, turn: float = TURN) -> Tensor:
+def vary(keypoints: Tensor, rng: torch.Generator, flip: float, turn: float = TURN) -> Tensor:
     """Each hand (B, 21, 2) turned, stretched, shaken and perhaps mirrored."""
-    number = len(points)
+    number = len(keypoints)
     angle = torch.deg2rad(turn * torch.randn(number, generator=rng))
     cos, sin = angle.cos(), angle.sin()
     rotation = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)  # (B, 2, 2)
     stretch = 1 + STRETCH * torch.randn(number, 1, 2, generator=rng)
     mirror = torch.where(torch.rand(number, 1, generator=rng) < flip, -1.0, 1.0)
     stretch = stretch * torch.stack([mirror, torch.ones_like(mirror)], -1)
-    return (points * stretch) @ rotation.transpose(1, 2) + JITTER * torch.randn(points.shape, generator=rng)
+    return (keypoints * stretch) @ rotation.transpose(1, 2) + JITTER * torch.randn(keypoints.shape, generator=rng)
 
 
 @torch.inference_mode()
-def read(net: GestureNet | FullyConnected, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def read(net: GestureNet | FullyConnected, keypoints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Labels (N,) and the probabilities of all labels (N, labels) for normalised points (N, 21, 2)."""
     net.eval()
-    logits = net(torch.from_numpy(np.asarray(points, np.float32)))[:, : len(net.labels)]
+    logits = net(torch.from_numpy(np.asarray(keypoints, np.float32)))[:, : len(net.labels)]
     sure = logits.softmax(1).numpy()
     return np.array(net.labels)[sure.argmax(1)], sure
 

@@ -27,8 +27,8 @@ class Keypoints(nn.Module):
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Crops (B, S, S, 3) uint8 to points (B, 21, 2) in their pixels and scores (B, 21)."""
-        points, scores = scoremap.decode(self.net(pixels(crops))[-1])
-        return scoremap.to_pixels(points, STRIDE), scores
+        keypoints, scores = scoremap.decode(self.net(pixels(crops))[-1])
+        return scoremap.to_pixels(keypoints, STRIDE), scores
 
 
 _anchors = functools.cache(detector.anchors)
@@ -59,9 +59,9 @@ class Signs(nn.Module):
         super().__init__()
         self.net, self.labels = net, len(net.labels)  # type: ignore[arg-type]  # a module has any attribute
 
-    def forward(self, points: Tensor) -> tuple[Tensor]:
+    def forward(self, keypoints: Tensor) -> tuple[Tensor]:
         """Normalised points (B, 21, 2) to probabilities (B, labels)."""
-        return (self.net(points)[:, : self.labels].softmax(1),)
+        return (self.net(keypoints)[:, : self.labels].softmax(1),)
 
 
 def whole(kind: str, net: nn.Module, size: int = detector.SIZE) -> nn.Module:

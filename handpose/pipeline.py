@@ -175,12 +175,12 @@ class HandPose:
                 hand.gesture = arrays.name(self.networks["gesture"], hand.keypoints)
         return hands
 
-    def _photograph(self, picture: pictures.Picture, boxes: Boxes | None, **how) -> list[Hand]:
+    def _photograph(self, image: pictures.Picture, boxes: Boxes | None, **how) -> list[Hand]:
         """`__call__` on one that its decoder may have shrunk, in pixels of the photograph."""
-        if boxes is not None and picture.scale > 1:  # something that is no box is refused below
-            boxes = [(crop.check_box(box, *picture.size) + 0.5) / picture.scale - 0.5 if np.ndim(box) else box
+        if boxes is not None and image.scale > 1:  # something that is no box is refused below
+            boxes = [(crop.check_box(box, *image.size) + 0.5) / image.scale - 0.5 if np.ndim(box) else box
                      for box in boxes]  # fmt: skip
-        return [resized(hand, picture.scale) for hand in self(picture.image, boxes, **how)]
+        return [resized(hand, image.scale) for hand in self(image.image, boxes, **how)]
 
     def _given(self, image: np.ndarray, boxes: Boxes, angles: Sequence[float] | np.ndarray | None) -> list[Hand]:
         """A hand for every given box."""
@@ -191,9 +191,9 @@ class HandPose:
             angles = crop.check_angles(angles, len(checked))
         if not checked:
             return []
-        found = self._estimate(image, checked, angles)
-        points, scores = self._refined(image, checked, *found) if self.refine and angles is None else found
-        return [Hand(*hand, 1.0) for hand in zip(points, scores, checked, strict=True)]
+        found = self._predict(image, checked, angles)
+        keypoints, scores = self._refined(image, checked, *found) if self.refine and angles is None else found
+        return [Hand(*hand, 1.0) for hand in zip(keypoints, scores, checked, strict=True)]
 
     def _find(self, image: np.ndarray, tiles: bool, angles: Sequence[float] | np.ndarray | None) -> list[Hand]:
         """The hands that the detector finds, in the whole picture or, if there are none, in its quarters."""
@@ -214,34 +214,34 @@ class HandPose:
         if not len(found):
             return []
         boxes = list(arrays.box_to_keypoint_extent(found))
-        points, scores = self._estimate(image, boxes)
+        keypoints, scores = self._predict(image, boxes)
         if self.refine:
-            points, scores = self._refined(image, boxes, points, scores)
+            keypoints, scores = self._refined(image, boxes, keypoints, scores)
         sure = self.confidence(detected, scores.mean(1))
-        kept = [i for i in arrays.nms(skeleton.tight_box(points), sure, SAME_HAND) if sure[i] >= self.threshold]
-        return [Hand(points[i], scores[i], boxes[i], float(sure[i])) for i in kept]
+        kept = [i for i in arrays.nms(skeleton.tight_box(keypoints), sure, SAME_HAND) if sure[i] >= self.threshold]
+        return [Hand(keypoints[i], scores[i], boxes[i], float(sure[i])) for i in kept]
 
-    def _estimate(
+    def _predict(
         self, image: np.ndarray, boxes: Sequence[np.ndarray], angles: Sequence[float] | np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Key-points (n, 21, 2) in the picture's pixels and scores (n, 21), all hands in one batch."""
         angles = [0.0] * len(boxes) if angles is None else angles
         taken = [crop.crop_box(image, box, self.size, angle=angle) for box, angle in zip(boxes, angles, strict=True)]
-        points, scores = arrays.run("pose", self.networks["pose"], np.stack([t.image for t in taken]))
-        return np.stack([t.to_picture(p) for t, p in zip(taken, points, strict=True)]), scores
+        keypoints, scores = arrays.run("pose", self.networks["pose"], np.stack([t.image for t in taken]))
+        return np.stack([t.to_image(p) for t, p in zip(taken, keypoints, strict=True)]), scores
 
     def _refined(
-        self, image: np.ndarray, boxes: list[np.ndarray], points: np.ndarray, scores: np.ndarray
+        self, image: np.ndarray, boxes: list[np.ndarray], keypoints: np.ndarray, scores: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """What `_estimate` gave or, where a second pass on the upright hand is more confident, that."""
-        again = np.flatnonzero((abs(crop.angle_of(points)) > TURNED) | (scores.mean(1) < UNSURE))
+        """What `_predict` gave or, where a second pass on the upright hand is more confident, that."""
+        again = np.flatnonzero((abs(crop.angle_of(keypoints)) > TURNED) | (scores.mean(1) < UNSURE))
         if not len(again):
-            return points, scores
-        upright = [crop.upright_box(points[i], boxes[i]) for i in again]
-        new_points, new_scores = self._estimate(image, *zip(*upright, strict=True))
+            return keypoints, scores
+        upright = [crop.upright_box(keypoints[i], boxes[i]) for i in again]
+        new_keypoints, new_scores = self._predict(image, *zip(*upright, strict=True))
         better = new_scores.mean(1) > scores[again].mean(1)
-        points[again[better]], scores[again[better]] = new_points[better], new_scores[better]
-        return points, scores
+        keypoints[again[better]], scores[again[better]] = new_keypoints[better], new_scores[better]
+        return keypoints, scores
 
 
 def resized(hand: Hand, scale: float) -> Hand:

@@ -236,13 +236,13 @@ def predict_crops(net: nn.Module, crops: np.ndarray, *, batch: int = 32) -> tupl
     device = next(net.parameters()).device
     if training := net.training:
         net.eval()
-    points, scores = [], []
+    keypoints, scores = [], []
     for start in range(0, len(crops), batch):
         images = torch.from_numpy(crops[start : start + batch]).to(device).permute(0, 3, 1, 2).float() / 255
         maps = net(images)
         found, peaks = scoremap.decode(torch.cat(maps))  # all stages at once
-        points.append(scoremap.to_pixels(found, STRIDE).unflatten(0, (len(maps), -1)).cpu())
+        keypoints.append(scoremap.to_pixels(found, STRIDE).unflatten(0, (len(maps), -1)).cpu())
         scores.append(peaks.unflatten(0, (len(maps), -1)).cpu())
     if training:
         net.train()
-    return torch.cat(points, 1).numpy(), torch.cat(scores, 1).numpy()
+    return torch.cat(keypoints, 1).numpy(), torch.cat(scores, 1).numpy()

@@ -38,33 +38,33 @@ RHD_ORDER = (0,) + tuple(4 * f + k for f in range(5) for k in (4, 3, 2, 1))
 SCALE_FLOOR = 0.15
 
 
-def tight_box(points: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
+def tight_box(keypoints: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
     """The tight box (x0, y0, x1, y1) of the visible key-points, without any margin.
 
     Args:
-        points: (..., 21, 2) pixels.
+        keypoints: (..., 21, 2) pixels.
         visible: (..., 21) bool; all visible when None.
 
     Returns:
         (..., 4) float32; NaN where no key-point is visible.
     """
-    points = np.asarray(points, np.float32)
+    keypoints = np.asarray(keypoints, np.float32)
     if visible is None:
-        visible = np.ones(points.shape[:-1], bool)
+        visible = np.ones(keypoints.shape[:-1], bool)
     shown = np.asarray(visible, bool)[..., None]
-    low = np.where(shown, points, np.inf).min(-2)
-    high = np.where(shown, points, -np.inf).max(-2)
+    low = np.where(shown, keypoints, np.inf).min(-2)
+    high = np.where(shown, keypoints, -np.inf).max(-2)
     box = np.concatenate([low, high], -1).astype(np.float32)
     return np.where(np.isfinite(box), box, np.nan).astype(np.float32)
 
 
-def box_side(points: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
+def box_side(keypoints: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
     """Longer side of the key-points' tight box in pixels, shape (...,); NaN where nothing is visible."""
-    box = tight_box(points, visible)
+    box = tight_box(keypoints, visible)
     return np.maximum(box[..., 2] - box[..., 0], box[..., 3] - box[..., 1])
 
 
-def unit_length(points: np.ndarray, visible: np.ndarray | None = None, floor: float = SCALE_FLOOR) -> np.ndarray:
+def unit_length(keypoints: np.ndarray, visible: np.ndarray | None = None, floor: float = SCALE_FLOOR) -> np.ndarray:
     """The paper's unit of length s (eq. 1): the index finger's proximal bone, MCP to PIP, in pixels.
 
     The bone shrinks to nothing when the finger points at the camera, so s is never taken below
@@ -72,16 +72,16 @@ def unit_length(points: np.ndarray, visible: np.ndarray | None = None, floor: fl
     visible its coordinates mean nothing, and the floor alone is the scale.
 
     Args:
-        points: (..., 21, 2) pixels.
+        keypoints: (..., 21, 2) pixels.
         visible: (..., 21) bool; all visible when None.
         floor: part of the box's longer side; 0 gives the paper's bare definition.
 
     Returns:
         (...,) float32, pixels.
     """
-    points = np.asarray(points, np.float32)
-    bone = np.linalg.norm(points[..., INDEX_PIP, :] - points[..., INDEX_MCP, :], axis=-1)
+    keypoints = np.asarray(keypoints, np.float32)
+    bone = np.linalg.norm(keypoints[..., INDEX_PIP, :] - keypoints[..., INDEX_MCP, :], axis=-1)
     if visible is not None:
         visible = np.asarray(visible, bool)
         bone = np.where(visible[..., INDEX_MCP] & visible[..., INDEX_PIP], bone, 0)
-    return np.maximum(bone, floor * box_side(points, visible)).astype(np.float32)
+    return np.maximum(bone, floor * box_side(keypoints, visible)).astype(np.float32)

@@ -26,10 +26,10 @@ def own_cache(tmp_path_factory):
     os.environ["HANDPOSE_BACKEND"] = "torch"
 
 
-def label_line(points: np.ndarray, visible: np.ndarray, size: int) -> str:
+def label_line(keypoints: np.ndarray, visible: np.ndarray, size: int) -> str:
     """A YOLO-pose line as in the Hand Keypoints set."""
     numbers = [0, 0.5, 0.5, 0.5, 0.5]
-    for (x, y), v in zip(points, visible, strict=True):
+    for (x, y), v in zip(keypoints, visible, strict=True):
         numbers += [(x + 0.5) / size, (y + 0.5) / size, 2] if v else [0, 0, 0]
     return " ".join(f"{n:g}" for n in numbers)
 

@@ -73,12 +73,12 @@ def test_they_train_like_the_network_and_come_back_from_a_file(kind, tmp_path):
     torch.manual_seed(0)
     network = config.Network(kind=kind, width=0.125, stages=3)
     net = config.build(network)
-    images, points = torch.rand(4, 3, 64, 64), torch.rand(4, 21, 2) * 50 + 5
+    images, keypoints = torch.rand(4, 3, 64, 64), torch.rand(4, 21, 2) * 50 + 5
     optimiser, loss = torch.optim.Adam(net.parameters(), lr=3e-3), losses.PoseLoss()
     course = []
     for _ in range(12):
         maps = net(images)
-        total, _ = loss(maps, points, torch.ones(4, 21, dtype=torch.bool))
+        total, _ = loss(maps, keypoints, torch.ones(4, 21, dtype=torch.bool))
         optimiser.zero_grad()
         total.backward()
         optimiser.step()
@@ -99,11 +99,11 @@ def test_regression_regresses():
         net.head[-1].weight.zero_()
         net.head[-1].bias.copy_((1.2 * torch.atanh(wanted / 1.2)).repeat(21))
         (maps,) = net(torch.rand(1, 3, 128, 128))
-    points = ((wanted + 1) * 64 - 0.5).expand(1, 21, 2)
-    assert torch.allclose(scoremap.to_pixels(scoremap.decode(maps)[0], 8), points, atol=0.2)  # a fortieth of a cell
+    keypoints = ((wanted + 1) * 64 - 0.5).expand(1, 21, 2)
+    assert torch.allclose(scoremap.to_pixels(scoremap.decode(maps)[0], 8), keypoints, atol=0.2)  # a fortieth of a cell
 
     def cross_entropy(shift):
-        target = points + torch.tensor([shift, 0.0])
+        target = keypoints + torch.tensor([shift, 0.0])
         return losses.PoseLoss(alpha=1.0)([maps], target, torch.ones(1, 21, dtype=torch.bool))[1]["cross_entropy"]
 
     rise = [float(cross_entropy(s) - cross_entropy(0.0)) for s in (8.0, 16.0)]
@@ -112,10 +112,10 @@ def test_regression_regresses():
 
 def test_only_the_last_stage_when_told_so():
     net = ConvolutionalPoseMachine(width=0.125)
-    points, seen = torch.rand(2, 21, 2) * 60, torch.ones(2, 21, dtype=torch.bool)
+    keypoints, seen = torch.rand(2, 21, 2) * 60, torch.ones(2, 21, dtype=torch.bool)
     for every in (True, False):
         maps = [m.detach().requires_grad_() for m in net(torch.rand(2, 3, 64, 64))]
-        total, parts = losses.PoseLoss(every_stage=every)(maps, points, seen)
+        total, parts = losses.PoseLoss(every_stage=every)(maps, keypoints, seen)
         total.backward()
         assert [m.grad is not None for m in maps] == [every, every, True]
         assert total.item() == pytest.approx(sum(parts[f"stage{k}"].item() for k in ((1, 2, 3) if every else (3,))))

@@ -18,29 +18,29 @@ def test_corners_by_hand():
 @pytest.mark.parametrize("rotation", [0, 0.4, -2])
 @pytest.mark.parametrize("flip", [False, True])
 def test_inverse(rotation, flip):
-    points = rng_points()
+    keypoints = rng_points()
     matrix = crop.affine((90, 110), 77, 128, rotation=rotation, flip=flip)
-    assert np.allclose(crop.apply(crop.invert(matrix), crop.apply(matrix, points)), points, atol=1e-3)
+    assert np.allclose(crop.apply(crop.invert(matrix), crop.apply(matrix, keypoints)), keypoints, atol=1e-3)
     assert np.allclose(crop.apply(matrix, [[90, 110]]), 63.5)  # the centre stays the centre
 
 
 def test_flip_mirrors_and_keeps_indices():
-    points, size = rng_points(), 128
-    plain = crop.apply(crop.affine((90, 110), 100, size), points)
-    flipped = crop.apply(crop.affine((90, 110), 100, size, flip=True), points)
+    keypoints, size = rng_points(), 128
+    plain = crop.apply(crop.affine((90, 110), 100, size), keypoints)
+    flipped = crop.apply(crop.affine((90, 110), 100, size, flip=True), keypoints)
     assert np.allclose(flipped[:, 0], size - 1 - plain[:, 0], atol=1e-3) and np.allclose(
         flipped[:, 1], plain[:, 1], atol=1e-4
     )
 
 
 def test_square_grows_to_hold_every_keypoint():
-    points = rng_points()
-    box = np.concatenate([points.min(0), points.max(0)])
-    _, plain = crop.square_around(box, points)
-    assert plain == pytest.approx(1.25 * max(np.ptp(points, axis=0)), rel=1e-5)
+    keypoints = rng_points()
+    box = np.concatenate([keypoints.min(0), keypoints.max(0)])
+    _, plain = crop.square_around(box, keypoints)
+    assert plain == pytest.approx(1.25 * max(np.ptp(keypoints, axis=0)), rel=1e-5)
     for noise in ((0, 0), (12, -7), (-40, 3)):
-        centre, side = crop.square_around(box, points, noise=noise)
-        assert np.abs(points - centre).max() <= side / 2 / 1.25 + 1e-6
+        centre, side = crop.square_around(box, keypoints, noise=noise)
+        assert np.abs(keypoints - centre).max() <= side / 2 / 1.25 + 1e-6
         assert side >= plain - 1e-6
 
 
@@ -87,32 +87,32 @@ def test_bad_boxes(box):
 def test_degenerate_box_gives_a_crop():
     """All key-points in one place: a side of one pixel, not a division by zero."""
     taken = crop.crop_box(np.zeros((50, 50, 3), np.uint8), np.array([20, 20, 20, 20.0]), 64)
-    assert taken.image.shape == (64, 64, 3) and np.isfinite(taken.to_picture(np.zeros((21, 2)))).all()
+    assert taken.image.shape == (64, 64, 3) and np.isfinite(taken.to_image(np.zeros((21, 2)))).all()
 
 
 @pytest.mark.parametrize("degrees", [0, 30, -90, 170])
 def test_upright_box(degrees):
     """A turned hand's box along its axes is the upright one, about the turned centre; and its crop is upright."""
-    points = rng_points()
-    points[[0, 9]] = [[100, 140], [100, 90]]  # wrist, and straight above it the base of the middle finger
-    assert crop.angle_of(points) == pytest.approx(0, abs=1e-6)
+    keypoints = rng_points()
+    keypoints[[0, 9]] = [[100, 140], [100, 90]]  # wrist, and straight above it the base of the middle finger
+    assert crop.angle_of(keypoints) == pytest.approx(0, abs=1e-6)
     turn = crop.affine((80, 120), 64, 64, rotation=np.deg2rad(degrees))
-    box, angle = crop.upright_box(crop.apply(turn, points))
+    box, angle = crop.upright_box(crop.apply(turn, keypoints))
     assert np.rad2deg(angle) == pytest.approx(degrees, abs=0.01)
-    tight = np.concatenate([points.min(0), points.max(0)])
+    tight = np.concatenate([keypoints.min(0), keypoints.max(0)])
     assert np.allclose(box[2:] - box[:2], tight[2:] - tight[:2], atol=0.01)
     centre = (tight[:2] + tight[2:]) / 2
     assert np.allclose((box[:2] + box[2:]) / 2, crop.apply(turn, centre), atol=0.01)
     taken = crop.crop_box(np.zeros((200, 200, 3), np.uint8), box, 64, angle=angle)
     plain = crop.crop_box(np.zeros((200, 200, 3), np.uint8), tight, 64)
-    shown, expected = crop.apply(taken.matrix, crop.apply(turn, points)), crop.apply(plain.matrix, points)
+    shown, expected = crop.apply(taken.matrix, crop.apply(turn, keypoints)), crop.apply(plain.matrix, keypoints)
     assert np.allclose(shown, expected, atol=0.02)
-    assert np.allclose(taken.to_picture(shown), crop.apply(turn, points), atol=0.01)
+    assert np.allclose(taken.to_image(shown), crop.apply(turn, keypoints), atol=0.01)
 
 
 def test_upright_box_lies_between_the_key_points_and_the_box():
-    points = rng_points()
-    own, angle = crop.upright_box(points)
-    moved, same = crop.upright_box(points, own + [10, -6, 10, -6])
+    keypoints = rng_points()
+    own, angle = crop.upright_box(keypoints)
+    moved, same = crop.upright_box(keypoints, own + [10, -6, 10, -6])
     assert np.allclose(moved, own + [5, -3, 5, -3], atol=0.01) and angle == same
     assert np.isfinite(crop.upright_box(np.full((21, 2), 7.0))[0]).all()  # a hand without a direction

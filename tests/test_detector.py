@@ -34,11 +34,11 @@ def test_an_anchor_stands_where_its_cell_looks():
     """A bright spot moves the logits of the anchors around it, and of no anchor far away on the finest map."""
     torch.manual_seed(0)
     net, default = handpose.HandDecNet().eval(), detector.anchors()
-    picture = torch.full((1, 3, 256, 256), 0.5)
-    spot = picture.clone()
+    image = torch.full((1, 3, 256, 256), 0.5)
+    spot = image.clone()
     spot[..., 176:180, 56:60] = 1.0  # y, x
     with torch.inference_mode():
-        change = (net(spot)[0] - net(picture)[0]).abs()[0, : 32 * 32 * 6]
+        change = (net(spot)[0] - net(image)[0]).abs()[0, : 32 * 32 * 6]
     centre = (default[: 32 * 32 * 6, :2] + default[: 32 * 32 * 6, 2:]) / 2
     distance = (centre - torch.tensor([58.0, 178.0])).norm(dim=1)
     assert change[distance < 6].max() > 0 and change[distance > 70].max() == 0
@@ -130,9 +130,9 @@ def test_boxes_come_back_in_the_pixels_of_the_picture(height, width):
 
 
 def test_body_box_and_back():
-    points = np.random.default_rng(0).uniform(0, 100, (5, 21, 2)).astype(np.float32)
-    body = detector.keypoints_to_box(points)
-    tight = np.concatenate([points.min(1), points.max(1)], 1)
+    keypoints = np.random.default_rng(0).uniform(0, 100, (5, 21, 2)).astype(np.float32)
+    body = detector.keypoints_to_box(keypoints)
+    tight = np.concatenate([keypoints.min(1), keypoints.max(1)], 1)
     assert np.allclose(body[:, 2] - body[:, 0], 1.2 * (tight[:, 2] - tight[:, 0]), atol=1e-3)
     assert np.allclose(detector.box_to_keypoint_extent(body), tight, atol=1e-3)
 
@@ -206,8 +206,8 @@ def test_boxes_follow_the_pixels_through_augmentation(rotation):
     how = config.Augment(scale=0.6, stretch=0.25, flip=0.5, rotation=rotation)
     out, moved = scenes.batch(images, corners, augment.Random(0, 1), how)
     kept = 0
-    for picture, box in zip(out, moved, strict=True):
-        white = (picture[0] > 0.5).nonzero()
+    for turned, box in zip(out, moved, strict=True):
+        white = (turned[0] > 0.5).nonzero()
         if not len(box):
             continue
         kept += 1
@@ -219,8 +219,8 @@ def test_boxes_follow_the_pixels_through_augmentation(rotation):
 def test_outlines_have_the_extent_of_the_box():
     hand = handpose.data.SyntheticHands(seed=0, size=128)[3]
     box = detector.keypoints_to_box(hand.keypoints, hand.visible)
-    points = scenes.outline(hand.keypoints, hand.visible)
-    assert np.allclose(np.concatenate([points.min(0), points.max(0)]), box, atol=1e-3)
+    keypoints = scenes.outline(hand.keypoints, hand.visible)
+    assert np.allclose(np.concatenate([keypoints.min(0), keypoints.max(0)]), box, atol=1e-3)
     round_one = scenes.ellipses(box[None])[0]
     assert np.allclose(np.concatenate([round_one.min(0), round_one.max(0)]), box, atol=1e-3)
 
@@ -231,8 +231,8 @@ def test_a_turned_picture_has_the_boxes_of_its_turned_hands(degrees):
     image[20:50, 30:90] = 255
     corners = np.array([[29.5, 19.5], [89.5, 19.5], [29.5, 49.5], [89.5, 49.5]], np.float32)
     outline = np.concatenate([corners, np.repeat(corners[:1], 17, 0)])[None]
-    picture = scenes.Picture(image, np.array([[29.5, 19.5, 89.5, 49.5]], np.float32), "a", "b", outline)
-    turned = detection.turn(picture, degrees)
+    scene = scenes.Picture(image, np.array([[29.5, 19.5, 89.5, 49.5]], np.float32), "a", "b", outline)
+    turned = detection.turn(scene, degrees)
     white = np.argwhere(turned.image[..., 0] > 127)[:, ::-1]
     assert np.allclose(np.concatenate([white.min(0) - 0.5, white.max(0) + 0.5]), turned.boxes[0], atol=1.1)
 
@@ -240,18 +240,18 @@ def test_a_turned_picture_has_the_boxes_of_its_turned_hands(degrees):
 def test_recall_counts_hands_by_confidence_and_by_size():
     image = np.zeros((100, 100, 3), np.uint8)
     true = np.array([[10, 10, 20, 20], [40, 40, 80, 80], [0, 60, 30, 90]], np.float32)
-    pictures = [scenes.Picture(image, true, "a", "b"), scenes.Picture(image, np.zeros((0, 4), np.float32), "a", "c")]
+    images = [scenes.Picture(image, true, "a", "b"), scenes.Picture(image, np.zeros((0, 4), np.float32), "a", "c")]
     found = [(true + np.float32(0.5), np.array([0.9, 0.4, 0.8], np.float32)), (true[:1], np.array([0.99], np.float32))]
-    assert detection.recall(found, pictures, 0.5) == pytest.approx(2 / 3, abs=1e-4)
-    sizes = detection.recall_by_size(found, pictures, 0.5)
+    assert detection.recall(found, images, 0.5) == pytest.approx(2 / 3, abs=1e-4)
+    sizes = detection.recall_by_size(found, images, 0.5)
     assert {k: (v["hands"], v["recall50"]) for k, v in sizes.items()} == {"0.1-0.2": (1, 1.0), "0.3-0.5": (2, 0.5)}
 
 
 def test_windows_show_no_labelled_hand():
     image = np.zeros((100, 300, 3), np.uint8)
     image[20:80, 20:80] = 255
-    picture = scenes.Picture(image, np.array([[20, 20, 80, 80]], np.float32), "a", "b")
-    (window,) = scenes.windows([picture, scenes.Picture(image, np.zeros((0, 4), np.float32), "a", "c")])
+    scene = scenes.Picture(image, np.array([[20, 20, 80, 80]], np.float32), "a", "b")
+    (window,) = scenes.windows([scene, scenes.Picture(image, np.zeros((0, 4), np.float32), "a", "c")])
     assert window.boxes.shape == (0, 4) and window.image.max() == 0
 
 

@@ -64,10 +64,10 @@ def test_curves_by_hand_rise_and_pass_through_the_summary():
     assert [found["pck_bone"][i] for i in (0, 21, 50)] == [1 / 21, 7 / 21, 16 / 21]  # up to 0, 6.3 and 15 px
     assert [found["pck_box"][i] for i in (0, 3, 10, 50)] == [1 / 21, 7 / 21, 1, 1]  # up to 0, 6, 20 and 100 px
     predicted = target + np.random.default_rng(0).normal(0, 8, target.shape)
-    found, points = metrics.curves(predicted, target, visible), metrics.summarise(predicted, target, visible)
+    found, keypoints = metrics.curves(predicted, target, visible), metrics.summarise(predicted, target, visible)
     for unit in ("pck_bone", "pck_box"):
         assert (np.diff(found[unit]) >= 0).all()
-        for t, value in points[unit].items():
+        for t, value in keypoints[unit].items():
             assert found[unit][found["thresholds"].index(float(t))] == value
 
 

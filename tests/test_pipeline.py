@@ -258,9 +258,9 @@ def test_a_jpeg_without_end_marker_warns(hp, hand, tmp_path):
 @pytest.mark.parametrize("shape", [(10, 10_000), (10_000, 10), (8, 8), (3000, 2000)])
 def test_odd_shapes(hp, shape):
     rng = np.random.default_rng(0)
-    picture = cv2.resize(rng.integers(0, 255, (9, 9, 3), dtype=np.uint8), shape[::-1])
+    image = cv2.resize(rng.integers(0, 255, (9, 9, 3), dtype=np.uint8), shape[::-1])
     everything = handpose.HandPose(hp.net, hp.size, hp.detector, threshold=0.0)
-    hands = everything(picture)
+    hands = everything(image)
     assert len(hands) > 0 and all(np.isfinite(h.keypoints).all() and np.isfinite(h.box).all() for h in hands)
 
 
@@ -358,8 +358,8 @@ def test_unknown_device():
 def test_evaluation_predicts_what_the_pipeline_predicts(hp):
     hands, once = SyntheticHands(split="val", length=4), handpose.HandPose(hp.net, hp.size, refine=False)
     predicted = evaluate.predict(hp.net, evaluate.crop_dataset(hands, hp.size))[-1]
-    for i, points in enumerate(predicted):
-        assert np.allclose(points, once(hands[i].image, boxes=[hands[i].box])[0].keypoints, atol=0.02)
+    for i, keypoints in enumerate(predicted):
+        assert np.allclose(keypoints, once(hands[i].image, boxes=[hands[i].box])[0].keypoints, atol=0.02)
 
 
 def test_perfect_maps_score_nearly_one():
@@ -376,8 +376,10 @@ def test_perfect_maps_score_nearly_one():
         def forward(self, images):
             rows = slice(self.at, self.at + len(images))
             self.at += len(images)
-            points = np.stack([crop.apply(m, p) for m, p in zip(data.matrices[rows], data.points[rows], strict=True)])
-            cells = scoremap.to_cells(torch.from_numpy(points))
+            keypoints = np.stack(
+                [crop.apply(m, p) for m, p in zip(data.matrices[rows], data.keypoints[rows], strict=True)]
+            )
+            cells = scoremap.to_cells(torch.from_numpy(keypoints))
             maps = scoremap.encode(cells, torch.from_numpy(data.visible[rows]), 16, scoremap.sigma_in_cells(16))
             return [torch.logit(maps.double(), eps=1e-12).float()]
 

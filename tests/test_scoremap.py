@@ -10,24 +10,24 @@ from handpose import scoremap
 def test_round_trip_within_a_tenth_of_a_cell(cells):
     """Anywhere in the map, its borders included, from the score map itself and from its logit."""
     g = torch.Generator().manual_seed(cells)
-    points = torch.rand(40, 21, 2, generator=g) * cells - 0.5
-    points[0] = -0.5
-    points[1] = cells - 0.5
+    keypoints = torch.rand(40, 21, 2, generator=g) * cells - 0.5
+    keypoints[0] = -0.5
+    keypoints[1] = cells - 0.5
     visible = torch.ones(40, 21, dtype=torch.bool)
-    maps = scoremap.encode(points, visible, cells, scoremap.sigma_in_cells(cells))
+    maps = scoremap.encode(keypoints, visible, cells, scoremap.sigma_in_cells(cells))
     logits = torch.logit(maps.double(), eps=1e-12).float()
     for decoded, scores in (scoremap.decode(logits), scoremap.decode_maps(maps)):
-        assert (decoded - points).abs().max() < 0.1
+        assert (decoded - keypoints).abs().max() < 0.1
         assert scores.shape == (40, 21)
 
 
 @pytest.mark.parametrize("sigma", [0.7, 1.33, 2.65, 5.0])
 def test_round_trip_at_all_widths(sigma):
     g = torch.Generator().manual_seed(0)
-    points = torch.rand(20, 21, 2, generator=g) * 32 - 0.5
-    maps = scoremap.encode(points, torch.ones(20, 21, dtype=torch.bool), 32, sigma)
+    keypoints = torch.rand(20, 21, 2, generator=g) * 32 - 0.5
+    maps = scoremap.encode(keypoints, torch.ones(20, 21, dtype=torch.bool), 32, sigma)
     decoded, _ = scoremap.decode(torch.logit(maps.double(), eps=1e-12).float())
-    assert (decoded - points).abs().max() < 0.1
+    assert (decoded - keypoints).abs().max() < 0.1
 
 
 def test_paper_numbers():
@@ -43,19 +43,19 @@ def test_paper_numbers():
 
 
 def test_rectangular_map():
-    points = torch.tensor([[[6.25, 2.5]]]).repeat(1, 21, 1)
-    maps = scoremap.encode(points, torch.ones(1, 21, dtype=torch.bool), (5, 9), 1.0)
+    keypoints = torch.tensor([[[6.25, 2.5]]]).repeat(1, 21, 1)
+    maps = scoremap.encode(keypoints, torch.ones(1, 21, dtype=torch.bool), (5, 9), 1.0)
     assert maps.shape == (1, 21, 5, 9)
-    assert torch.allclose(scoremap.decode_maps(maps)[0], points, atol=0.05)
+    assert torch.allclose(scoremap.decode_maps(maps)[0], keypoints, atol=0.05)
 
 
 def test_invisible_and_outside():
-    points = torch.zeros(1, 21, 2)
-    points[0, 0] = float("nan")
-    points[0, 1] = -100.0
+    keypoints = torch.zeros(1, 21, 2)
+    keypoints[0, 0] = float("nan")
+    keypoints[0, 1] = -100.0
     visible = torch.ones(1, 21, dtype=torch.bool)
     visible[0, 0] = False
-    maps = scoremap.encode(points, visible, 16, 1.3)
+    maps = scoremap.encode(keypoints, visible, 16, 1.3)
     assert torch.isfinite(maps).all() and (maps[0, 0] == 0).all() and maps[0, 1].max() < 1e-6 and maps[0, 2].max() == 1
 
 
@@ -65,8 +65,8 @@ def test_flat_map_decodes_to_a_cell():
         (scoremap.decode, 0.0, 0.5),  # logits that happen to lie in [0, 1] are logits
         (scoremap.decode, -3.0, 0.0474),
     ):
-        points, scores = decode(torch.full((1, 21, 8, 8), flat))
-        assert torch.isfinite(points).all() and (points >= -0.5).all() and (points <= 7.5).all()
+        keypoints, scores = decode(torch.full((1, 21, 8, 8), flat))
+        assert torch.isfinite(keypoints).all() and (keypoints >= -0.5).all() and (keypoints <= 7.5).all()
         assert torch.allclose(scores, torch.full((1, 21), score), atol=1e-4)
 
 

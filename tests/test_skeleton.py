@@ -17,18 +17,18 @@ def test_order_is_openpose():
 
 
 def test_box_and_unit_length_by_hand():
-    points = np.zeros((21, 2), np.float32)
-    points[:, 0] = np.arange(21) * 10  # a row of joints, 200 px wide
+    keypoints = np.zeros((21, 2), np.float32)
+    keypoints[:, 0] = np.arange(21) * 10  # a row of joints, 200 px wide
     visible = np.ones(21, bool)
-    assert skeleton.tight_box(points).tolist() == [0, 0, 200, 0]
-    assert skeleton.box_side(points) == 200
-    assert skeleton.unit_length(points, floor=0) == 10  # index MCP to PIP
-    assert skeleton.unit_length(points) == pytest.approx(30)  # the floor: 0.15 of 200
+    assert skeleton.tight_box(keypoints).tolist() == [0, 0, 200, 0]
+    assert skeleton.box_side(keypoints) == 200
+    assert skeleton.unit_length(keypoints, floor=0) == 10  # index MCP to PIP
+    assert skeleton.unit_length(keypoints) == pytest.approx(30)  # the floor: 0.15 of 200
     visible[20] = False
-    assert skeleton.box_side(points, visible) == 190
+    assert skeleton.box_side(keypoints, visible) == 190
     visible[6] = False
-    assert skeleton.unit_length(points, visible, floor=0) == 0  # the bone has no meaning without its joint
-    assert np.isnan(skeleton.tight_box(points, np.zeros(21, bool))).all()
+    assert skeleton.unit_length(keypoints, visible, floor=0) == 0  # the bone has no meaning without its joint
+    assert np.isnan(skeleton.tight_box(keypoints, np.zeros(21, bool))).all()
 
 
 # The joint orders of two data sets, checked against the anatomy of hands that are laid out by their descriptions.
@@ -51,24 +51,24 @@ def named_hands(words):
     hands = []
     for _ in range(30):
         identity = random_identity(rng)
-        points = joints(random_pose(rng, identity)[0], identity)
+        keypoints = joints(random_pose(rng, identity)[0], identity)
         along = {"base": 0, "mcp": 0, "third": 1, "pip": 1, "second": 2, "dip": 2, "tip": 3}
         row = []
         for word in words:
             if word in ("palm", "wrist"):
-                row.append(points[0])
+                row.append(keypoints[0])
             else:
                 finger, joint = word.split()
-                row.append(points[skeleton.FINGER_JOINTS[finger][along[joint]]])
+                row.append(keypoints[skeleton.FINGER_JOINTS[finger][along[joint]]])
         hands.append(row)
     return np.array(hands)
 
 
-def is_a_hand(points):
+def is_a_hand(keypoints):
     """Whether (N, 21, 3) points have a hand's anatomy in the canonical order."""
-    fingers = points[:, 1:].reshape(-1, 5, 4, 3)
+    fingers = keypoints[:, 1:].reshape(-1, 5, 4, 3)
     bones = np.linalg.norm(np.diff(fingers, axis=2), axis=3)
-    base = np.linalg.norm(fingers[:, :, 0] - points[:, :1], axis=2)
+    base = np.linalg.norm(fingers[:, :, 0] - keypoints[:, :1], axis=2)
     thumb_first = (base[:, 0] < base[:, 1:].min(1)).all()  # the thumb's base is nearest the wrist
     proximal_longest = (bones[:, 1:, 0] > bones[:, 1:, 1:].max(2)).all()  # the bone at the palm is the longest
     bases = fingers[:, :, 0]
@@ -93,5 +93,5 @@ def test_orders_of_other_sets_give_a_hand(order, words):
 
 def test_rhd_order_on_real_labels(real_data):
     annotations = json.loads((real_data / "format-samples" / "rhd" / "test_rhd.json").read_text())["annotations"]
-    points = np.array([annotation["joint_cam"] for annotation in annotations])
-    assert is_a_hand(points[:, list(skeleton.RHD_ORDER)]) and not is_a_hand(points)
+    keypoints = np.array([annotation["joint_cam"] for annotation in annotations])
+    assert is_a_hand(keypoints[:, list(skeleton.RHD_ORDER)]) and not is_a_hand(keypoints)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LINES, FUNCTION, ENTRIES = 250, 60, 20  # of a module, of a function, at the root: .binder must lie there
+LINES, FUNCTION, ENTRIES = 250, 60, 20  # of a module, of a function, at the root of the repository
 
 #: The paper, one module an idea, and what loads and writes for it.
 PAPER = {

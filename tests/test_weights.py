@@ -37,9 +37,9 @@ def test_the_detector_s_record_holds_on_composed_scenes():
     """On the first hundred of the record's scenes, all of whose hands are of the test stream."""
     net, _ = pretrained.load(kind=HandDecNet)
     composed = scenes.Scenes(0, "test", 100)
-    pictures = [composed[i] for i in range(100)]
-    found = detector.detect(net, [p.image for p in pictures], threshold=detection.LOWEST)
-    scores = detection.average_precision(found, [p.boxes for p in pictures])
+    images = [composed[i] for i in range(100)]
+    found = detector.detect(net, [p.image for p in images], threshold=detection.LOWEST)
+    scores = detection.average_precision(found, [p.boxes for p in images])
     record = publish.published("handdecnet")[pretrained.DETECTOR]["precision"]["scenes/test"]["first_hundred"]
     assert abs(scores["ap50"] - record["ap50"]) < 0.005
 
@@ -59,7 +59,7 @@ def test_the_reader_s_record_holds_on_rendered_letters_it_can_know():
     alphabet = RenderedAlphabet(6, "test", size=48)
     alike = [i for i, name in enumerate(GERMAN_ALPHABET) if name in ("B", "C", "I", "L", "R", "U", "V", "W", "Y")]
     signs = fingerspelling.with_labels([alphabet[30 * p + i] for p in range(6) for i in alike])
-    found, _ = gesturenet.read(net, signs.points)
+    found, _ = gesturenet.read(net, signs.keypoints)
     assert (found == fingerspelling.merged(np.char.lower(signs.labels), fingerspelling.ALIKE)).mean() > 0.6
 
 

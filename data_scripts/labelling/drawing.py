@@ -15,7 +15,7 @@ SKETCH = [(30, 60), (20, 52), (13, 45), (8, 39), (3, 33)]
 SKETCH += [(21 + 8 * f, 36 - k * bone) for f, bone in enumerate((9, 10, 9, 7)) for k in range(4)]
 
 
-def picture(view: View, state: State, title: str, note: str, help: str) -> np.ndarray:
+def image(view: View, state: State, title: str, note: str, help: str) -> np.ndarray:
     """What the window shows, (h, w, 3) uint8 BGR: the photo with the hand, and text below it.
 
     Args:
@@ -28,7 +28,7 @@ def picture(view: View, state: State, title: str, note: str, help: str) -> np.nd
     shown = cv2.copyMakeBorder(view.draw(), 0, BAR, 0, 0, cv2.BORDER_CONSTANT, value=GREY)
     photo = shown[:-BAR]
     draw_hand(photo, view, state)
-    guess = "" if state.taken or not any(state.points) else "a guess of the network: put it right, then n"
+    guess = "" if state.taken or not any(state.keypoints) else "a guess of the network: put it right, then n"
     for row, (line, colour) in enumerate([(title, WHITE), (name_joint(state), YELLOW), (note or guess, WHITE)]):
         write(shown, line, photo.shape[0] + 18 + 20 * row, colour)
     corner = np.array([shown.shape[1] - 60, len(photo)])
@@ -45,7 +45,7 @@ def picture(view: View, state: State, title: str, note: str, help: str) -> np.nd
 def draw_hand(photo: np.ndarray, view: View, state: State) -> None:
     """Draw bones and joints into the photo on the screen, with a ring around the joint to be set."""
     # OpenCV takes sixteenths of a pixel here: the last argument, 4, is their number's logarithm.
-    at = [p and (view.to_screen(p) * 16).round().astype(int).tolist() for p in state.points]
+    at = [p and (view.to_screen(p) * 16).round().astype(int).tolist() for p in state.keypoints]
     for a, b in BONES:
         if at[a] and at[b]:
             cv2.line(photo, at[a], at[b], BGR[b], 1, cv2.LINE_AA, 4)

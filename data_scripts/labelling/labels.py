@@ -19,14 +19,14 @@ DONE = NUM_JOINTS  # in place of the joint to be set: there is none left
 class State(NamedTuple):
     """A photo's labels at one moment."""
 
-    points: tuple  # 21 times (x, y) in pixels of the photo, or None
+    keypoints: tuple  # 21 times (x, y) in pixels of the photo, or None
     joint: int  # to be set next, or DONE
     taken: bool  # by a person: a prediction that nobody has taken as right is not saved
 
     @property
     def unset(self) -> bool:
         """Whether the joint to be set next has no place yet."""
-        return self.joint < DONE and self.points[self.joint] is None
+        return self.joint < DONE and self.keypoints[self.joint] is None
 
 
 class History:
@@ -111,12 +111,12 @@ class Photos:
         image = read_image(path)
         known = self.file.get(path, image.shape[1::-1])
         if path not in self.histories:
-            points = known or [None] * NUM_JOINTS
+            keypoints = known or [None] * NUM_JOINTS
             if not known and self.predict and (found := self.predict(image)) is not None:
                 inside = ((found >= -0.5) & (found <= np.array(image.shape[1::-1]) - 0.5)).all(1)
-                points = [tuple(p) if good else None for p, good in zip(found.tolist(), inside, strict=True)]
-            first = points.index(None) if None in points else DONE
-            self.histories[path] = History(State(tuple(points), first, bool(known)))
+                keypoints = [tuple(p) if good else None for p, good in zip(found.tolist(), inside, strict=True)]
+            first = keypoints.index(None) if None in keypoints else DONE
+            self.histories[path] = History(State(tuple(keypoints), first, bool(known)))
         self.path, self.image, self.history = path, image, self.histories[path]
 
     def change(self, new: bool = True, **what) -> None:
@@ -140,7 +140,7 @@ class Photos:
         """Write the label file if something has changed. Raises OutputError when the disk does not take it."""
         if self.unsaved:
             state, (height, width) = self.history.present, self.image.shape[:2]
-            self.file.put(self.path, (width, height), state.points if state.taken else None)
+            self.file.put(self.path, (width, height), state.keypoints if state.taken else None)
             self.file.save()
             self.unsaved = 0
 

@@ -50,8 +50,8 @@ class Mouse:
 
     def _press(self, at: tuple, left: bool) -> None:
         labelling = self.labelling
-        points, joint, _ = labelling.state
-        far = [np.inf if p is None else np.hypot(*(labelling.view.to_screen(p) - at)) for p in points]
+        keypoints, joint, _ = labelling.state
+        far = [np.inf if p is None else np.hypot(*(labelling.view.to_screen(p) - at)) for p in keypoints]
         near, labelling.note = int(np.argmin(far)) if min(far) <= GRAB else None, ""
         if not np.allclose(labelling.view.nearest(at), labelling.view.to_photo(at)):
             labelling.note = "that is outside the photo"

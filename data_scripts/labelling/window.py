@@ -61,11 +61,11 @@ class Labelling:
         """The open photo's labels."""
         return self.photos.history.present
 
-    def picture(self) -> np.ndarray:
+    def image(self) -> np.ndarray:
         """What the window shows, (h, w, 3) uint8 BGR."""
         path = self.photos.path
         title = f"{self.photos.index + 1}/{len(self.photos.paths)}  {path.parent.name}/{path.name}"
-        return drawing.picture(self.view, self.state, title, self.note, HELP if self.help else "")
+        return drawing.image(self.view, self.state, title, self.note, HELP if self.help else "")
 
     def resize(self, window: tuple[int, int]) -> None:
         """Let `picture()` have another width and height."""
@@ -121,8 +121,8 @@ class Labelling:
 
     def put(self, joint: int, at: tuple | None, new: bool = True) -> None:
         """Set a joint to where the cursor is; None: it is not visible."""
-        points, place = self.state.points, None if at is None else tuple(self.view.nearest(at).tolist())
-        self.change(new, points=(*points[:joint], place, *points[joint + 1 :]), taken=True)
+        keypoints, place = self.state.keypoints, None if at is None else tuple(self.view.nearest(at).tolist())
+        self.change(new, keypoints=(*keypoints[:joint], place, *keypoints[joint + 1 :]), taken=True)
 
     def _undo_or_redo(self, key: str) -> None:
         if self.photos.undo() if key == "u" else self.photos.redo():
@@ -134,7 +134,7 @@ class Labelling:
         """No place for the joint (x), or for any (c)."""
         joint = self.state.joint
         if key == "c":
-            self.change(points=(None,) * NUM_JOINTS, joint=0, taken=True)
+            self.change(keypoints=(None,) * NUM_JOINTS, joint=0, taken=True)
         elif joint < DONE:
             self.put(joint, None)
             self.change(False, joint=joint + 1)
@@ -182,7 +182,7 @@ def show(labelling: Labelling, max_side: int | None = None) -> None:
         changed, size = True, labelling.window
         while not labelling.done:
             if changed:
-                cv2.imshow(title, labelling.picture())
+                cv2.imshow(title, labelling.image())
             code = cv2.waitKeyEx(20)
             if not is_open(title):
                 labelling.key(ord("q"))

@@ -33,7 +33,7 @@ def draw(out: Path, settings: dict, task: tuple) -> None:
     sequence = stereo_sequence(settings["seed"], task[0], settings["number"])
     for file in paths(out, task):
         if not file.exists():
-            image = sequence.picture(task[1], file.stem.rsplit("_", 1)[0])
+            image = sequence.image(task[1], file.stem.rsplit("_", 1)[0])
             write(file, encoded(".png", image, cv2.IMWRITE_PNG_COMPRESSION, 3))
 
 

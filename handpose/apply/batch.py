@@ -49,22 +49,22 @@ class Batch:
             except ValueError as error:
                 yield name, error
 
-    def photo(self, path: Path, picture: pictures.Picture) -> None:
+    def photo(self, path: Path, image: pictures.Picture) -> None:
         """Raises a ValueError for a picture that cannot be used or drawn."""
-        for note in picture.notes:
+        for note in image.notes:
             tqdm.write(f"{path}: {note}", file=sys.stderr)
-        hands = self.hp(picture, self.boxes)
-        width, height = picture.size
+        hands = self.hp(image, self.boxes)
+        width, height = image.size
         self.images.append({"path": str(path), "width": width, "height": height,
                             "hands": [photos.as_json(hand) for hand in hands]})  # fmt: skip
-        if picture.further:
-            what = "pages or frames" if picture.further > 1 else "page or frame"
-            self.left_out.append((path, f"{picture.further} {what} behind the first"))
+        if image.further:
+            what = "pages or frames" if image.further > 1 else "page or frame"
+            self.left_out.append((path, f"{image.further} {what} behind the first"))
         if path in self.targets:
             from handpose.book import figures  # here: Matplotlib takes a moment
 
-            small = [resized(hand, 1 / picture.scale) for hand in hands]
-            photos.write_picture(self.targets[path], figures.draw_hands(picture.image, small))
+            small = [resized(hand, 1 / image.scale) for hand in hands]
+            photos.write_image(self.targets[path], figures.draw_hands(image.image, small))
         if self.print_hands:
             photos.print_hands(path, hands)
 

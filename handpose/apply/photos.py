@@ -30,7 +30,7 @@ def as_json(hand: Hand) -> dict:
             "box": box.round(2).tolist(), "score": round(hand.score, 4), "gesture": gesture}  # fmt: skip
 
 
-def write_picture(path: Path, image: np.ndarray) -> None:
+def write_image(path: Path, image: np.ndarray) -> None:
     """Write a picture (H, W, 3) uint8 RGB in the form that its name asks for."""
     _, code = cv2.imencode(path.suffix.lower(), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     with files.writing(path) as unfinished:

@@ -85,7 +85,7 @@ def explore(
     for values in itertools.product(*axes.values()):
         arguments = dict(zip(axes, values, strict=True))
         figure = draw(**arguments)
-        frames.append((_picture(figure, quality), alt(**arguments)))
+        frames.append((_image(figure, quality), alt(**arguments)))
         width = int(figure.get_figwidth() * 100)
         plt.close(figure)
     at = 0
@@ -118,7 +118,7 @@ class Explorer:
 
         wide = {"width": "100%", "max_width": "760px", "overflow": "hidden"}
         # Not wider than on the page, and low enough for a projector to show the sliders too.
-        picture = ipywidgets.Image(format="png", layout={"max_height": "55vh", "object_fit": "contain"})
+        image = ipywidgets.Image(format="png", layout={"max_height": "55vh", "object_fit": "contain"})
         sliders = {
             name: ipywidgets.SelectionSlider(
                 options=[(self.form(v), v) for v in values], index=self.positions[name], description=self.labels[name],
@@ -130,14 +130,14 @@ class Explorer:
         def show(_=None) -> None:
             with _DRAWING:
                 figure = self.draw(**{name: slider.value for name, slider in sliders.items()})
-                picture.layout.max_width = f"{figure.get_figwidth() * 100:.0f}px"
-                picture.value = _png(figure, 160)
+                image.layout.max_width = f"{figure.get_figwidth() * 100:.0f}px"
+                image.value = _png(figure, 160)
                 plt.close(figure)
 
         for slider in sliders.values():
             slider.observe(show, "value")
         show()
-        return ipywidgets.VBox([*sliders.values(), picture])
+        return ipywidgets.VBox([*sliders.values(), image])
 
     def _repr_mimebundle_(self, **_: object) -> dict:
         bundle = {"text/plain": "an explorer: sliders over pictures", "text/html": self.data}
@@ -161,7 +161,7 @@ def _png(figure: Figure, dpi: int) -> bytes:
     return buffer.getvalue()
 
 
-def _picture(figure: Figure, quality: int) -> str:
+def _image(figure: Figure, quality: int) -> str:
     """A figure as a data URI, with more pixels than it is shown with."""
     pixels = cv2.imdecode(np.frombuffer(_png(figure, 160), np.uint8), cv2.IMREAD_UNCHANGED)  # with alpha
     assert pixels is not None  # Matplotlib wrote it just now

@@ -44,24 +44,24 @@ def style() -> None:
     })  # fmt: skip
 
 
-def new(columns: int = 1, *, rows: int = 1, height: float = 2.6, width: float = 7.0, pictures: bool = False):
-    """A figure and its axes (always an array); `pictures` hides ticks and frames."""
+def new(columns: int = 1, *, rows: int = 1, height: float = 2.6, width: float = 7.0, images: bool = False):
+    """A figure and its axes (always an array); `images` hides ticks and frames."""
     fig, axes = plt.subplots(rows, columns, figsize=(width, height * rows), squeeze=False)
-    if pictures:
+    if images:
         for ax in axes.flat:
             ax.set_axis_off()
     return fig, axes.ravel()
 
 
 def plot_hand(
-    ax: Axes, image: np.ndarray | None, points: np.ndarray, visible: np.ndarray | None = None, *,
+    ax: Axes, image: np.ndarray | None, keypoints: np.ndarray, visible: np.ndarray | None = None, *,
     occluded: np.ndarray | None = None, size: float = 4, line: float = 1.8, alpha: float = 1.0,
 ) -> None:  # fmt: skip
     """A picture (or nothing) with the hand's bones and joints over it.
 
     Args:
         image: (H, W, 3) uint8, or None.
-        points: (21, 2) pixels.
+        keypoints: (21, 2) pixels.
         visible: (21,) bool; bones with an invisible end are left out.
         occluded: (21,) bool; these joints are drawn as white rings.
     """
@@ -70,14 +70,14 @@ def plot_hand(
     visible = np.ones(NUM_JOINTS, bool) if visible is None else visible
     for a, b in BONES:
         if visible[a] and visible[b]:
-            ax.plot(*points[[a, b]].T, color=JOINT_COLOURS[b], linewidth=line, alpha=alpha, solid_capstyle="round")
+            ax.plot(*keypoints[[a, b]].T, color=JOINT_COLOURS[b], linewidth=line, alpha=alpha, solid_capstyle="round")
     shown = np.flatnonzero(visible)
-    ax.scatter(points[shown, 0], points[shown, 1], s=size**2, c=[JOINT_COLOURS[j] for j in shown],
+    ax.scatter(keypoints[shown, 0], keypoints[shown, 1], s=size**2, c=[JOINT_COLOURS[j] for j in shown],
                edgecolors="white", linewidths=0.6, zorder=3, alpha=alpha)  # fmt: skip
     if occluded is not None:
         hidden = np.flatnonzero(occluded & visible)
-        ax.scatter(points[hidden, 0], points[hidden, 1], s=(size + 1) ** 2, facecolor="white", linewidth=1.8, zorder=4,
-                   edgecolor=[JOINT_COLOURS[j] for j in hidden])  # fmt: skip
+        ax.scatter(keypoints[hidden, 0], keypoints[hidden, 1], s=(size + 1) ** 2, facecolor="white", linewidth=1.8,
+                   zorder=4, edgecolor=[JOINT_COLOURS[j] for j in hidden])  # fmt: skip
     ax.set_aspect("equal")
     ax.set_axis_off()
 

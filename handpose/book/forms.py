@@ -25,9 +25,9 @@ def labelling_window(folder: Path, samples: Sequence[Sample]) -> Path:
     """Pictures, and the file that ``data_scripts/label_keypoints.py`` writes; returns that file."""
     labels = LabelFile(folder / "labels.json")
     for i, sample in enumerate(samples):
-        place = _picture(folder / "photos" / f"{i:03}.png", sample)
-        points = [p if v else None for p, v in zip(sample.keypoints.tolist(), sample.visible, strict=True)]
-        labels.put(place.resolve(), sample.image.shape[1::-1], points)
+        place = _image(folder / "photos" / f"{i:03}.png", sample)
+        keypoints = [p if v else None for p, v in zip(sample.keypoints.tolist(), sample.visible, strict=True)]
+        labels.put(place.resolve(), sample.image.shape[1::-1], keypoints)
     labels.save()
     return labels.file
 
@@ -36,7 +36,7 @@ def cvat(folder: Path, samples: Sequence[Sample]) -> Path:
     """An unpacked COCO export of CVAT, whose skeleton was drawn from the little finger on; returns its folder."""
     images, annotations = _coco(samples, "{:03}.png", LITTLE_FIRST, first=1)
     for i, sample in enumerate(samples):
-        _picture(folder / "images" / "default" / f"{i:03}.png", sample)
+        _image(folder / "images" / "default" / f"{i:03}.png", sample)
     names = [NAMES[j] for j in LITTLE_FIRST]
     boxes = [{"id": len(samples) + 1, "image_id": 1, "category_id": 2, "bbox": [1, 2, 30, 40], "iscrowd": 0}]
     content = {"images": images, "annotations": annotations + boxes,
@@ -49,7 +49,7 @@ def label_studio(folder: Path, samples: Sequence[Sample]) -> Path:
     """A COCO export of Label Studio on Windows: names with a prefix and backslashes, no sizes; returns its file."""
     images, annotations = _coco(samples, "images\\8f3a-{:03}.png", range(NUM_JOINTS), first=0)
     for i, (sample, image) in enumerate(zip(samples, images, strict=True)):
-        _picture(folder / "images" / f"8f3a-{i:03}.png", sample)
+        _image(folder / "images" / f"8f3a-{i:03}.png", sample)
         del image["width"], image["height"]
     categories = [{"id": 1, "name": "hand", "keypoints": list(NAMES)}]
     return _json(folder / "result.json", {"images": images, "annotations": annotations, "categories": categories})
@@ -58,7 +58,7 @@ def label_studio(folder: Path, samples: Sequence[Sample]) -> Path:
 def yolo_pose(folder: Path, samples: Sequence[Sample]) -> Path:
     """A YOLO-pose folder with one part; returns its ``data.yaml``."""
     for i, sample in enumerate(samples):
-        _picture(folder / "images" / "train" / f"{i:03}.png", sample)
+        _image(folder / "images" / "train" / f"{i:03}.png", sample)
         # Parts of the size are counted from the picture's edge, half a pixel before the centre of the first pixel.
         parts = (np.nan_to_num(sample.keypoints) + 0.5) / sample.image.shape[1::-1]
         rows = np.column_stack([parts, 2 * sample.visible]) * sample.visible[:, None]
@@ -87,7 +87,7 @@ def _coco(samples: Sequence[Sample], name: str, order: Sequence[int], first: int
     return images, annotations
 
 
-def _picture(file: Path, sample: Sample) -> Path:
+def _image(file: Path, sample: Sample) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(sample.image).save(file)
     return file

@@ -181,11 +181,11 @@ def each(work: "Batch", found: "Listing", window: "Window | None", several: bool
     status, names = 0, [name for name, _ in found.files]
     try:
         with stopped_by_ctrl_c(), contextlib.closing(ahead(work.read(names))) as ready:
-            for name, picture in tqdm(ready, total=len(names), disable=not several, unit="file"):
+            for name, image in tqdm(ready, total=len(names), disable=not several, unit="file"):
                 try:
-                    if isinstance(picture, ValueError):
-                        raise picture
-                    work.video(name, window) if picture is None else work.photo(name, picture)
+                    if isinstance(image, ValueError):
+                        raise image
+                    work.video(name, window) if image is None else work.photo(name, image)
                 except ValueError as error:  # DataError included
                     shown = capture.without_password(name)
                     known = any(text in str(error) for text in (shown, "standard input", "--camera"))

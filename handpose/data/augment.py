@@ -80,7 +80,7 @@ class Random:
 
 
 def geometry(
-    points: Tensor, visible: Tensor, size: int, rng: Random, crop: Crop, how: Augment
+    keypoints: Tensor, visible: Tensor, size: int, rng: Random, crop: Crop, how: Augment
 ) -> tuple[Tensor, Tensor]:
     """Draw the affine map of each sample, from its kept crop to the network's input.
 
@@ -88,16 +88,16 @@ def geometry(
     every visible key-point, then the margin and the change of scale; last the flip.
 
     Args:
-        points: (B, 21, 2) pixels of the kept crop.
+        keypoints: (B, 21, 2) pixels of the kept crop.
         visible: (B, 21) bool, at least one a sample.
         size: pixels of the network's input.
 
     Returns:
         Linear part (B, 2, 2) and offset (B, 2): input = linear @ kept + offset.
     """
-    B = len(points)
+    B = len(keypoints)
     shown = visible[..., None]
-    middle = (points.masked_fill(~shown, math.inf).amin(1) + points.masked_fill(~shown, -math.inf).amax(1)) / 2
+    middle = (keypoints.masked_fill(~shown, math.inf).amin(1) + keypoints.masked_fill(~shown, -math.inf).amax(1)) / 2
     angle = torch.deg2rad(rng.normal(how.rotation, B))
     if how.turn:  # asked first, so that the numbers of configurations without it stay what they were
         angle = torch.where(rng.chance(how.turn, B), rng.uniform(-math.pi, math.pi, B), angle)
@@ -106,7 +106,7 @@ def geometry(
     turn = torch.stack([cos, -sin, sin, cos], -1).view(B, 2, 2)
     shape = torch.diag_embed(torch.stack([stretch, 1 / stretch], -1)) @ turn
 
-    moved = (points - middle[:, None]) @ shape.transpose(1, 2)  # about the middle of the box
+    moved = (keypoints - middle[:, None]) @ shape.transpose(1, 2)  # about the middle of the box
     low, high = moved.masked_fill(~shown, math.inf).amin(1), moved.masked_fill(~shown, -math.inf).amax(1)
     centre = (low + high) / 2
     side = MARGIN * (high - low).amax(-1).clamp(min=4)
@@ -140,7 +140,7 @@ def sample(images: Tensor, linear: Tensor, offset: Tensor, size: int) -> Tensor:
 
 def batch(
     images: Tensor,
-    points: Tensor,
+    keypoints: Tensor,
     visible: Tensor,
     *,
     size: int,
@@ -153,7 +153,7 @@ def batch(
 
     Args:
         images: (B, S, S, 4) uint8, RGB and mask.
-        points, visible: (B, 21, 2) pixels of the kept crop, (B, 21).
+        keypoints, visible: (B, 21, 2) pixels of the kept crop, (B, 21).
         size: pixels of the network's input.
         backgrounds: (M, S, S, 3) uint8 to put masked hands on.
 
@@ -162,11 +162,11 @@ def batch(
         inside the input.
     """
     B = len(images)
-    linear, offset = geometry(points, visible, size, rng, crop, how)
+    linear, offset = geometry(keypoints, visible, size, rng, crop, how)
     out = sample(images.permute(0, 3, 1, 2).float().contiguous(), linear, offset, size) / 255
     out, mask = out[:, :3], out[:, 3:]
-    points = points @ linear.transpose(1, 2) + offset[:, None]
-    visible = visible & ((points >= -0.5) & (points <= size - 0.5)).all(-1)
+    keypoints = keypoints @ linear.transpose(1, 2) + offset[:, None]
+    visible = visible & ((keypoints >= -0.5) & (keypoints <= size - 0.5)).all(-1)
 
     if how.background and backgrounds is not None and len(backgrounds):
         # The scenery is turned and scaled on its own, by up to a factor of 2.
@@ -180,7 +180,7 @@ def batch(
         mask = torch.where(rng.chance(how.background, B)[:, None, None, None], mask, 1.0)
         out = torch.lerp(scenery, out, mask)
 
-    return colours(out, rng, how), points, visible
+    return colours(out, rng, how), keypoints, visible
 
 
 def colours(images: Tensor, rng: Random, how: Augment) -> Tensor:

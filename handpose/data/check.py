@@ -28,7 +28,7 @@ def free_space(folder: Path) -> tuple[Path, int]:
     return there, shutil.disk_usage(there).free
 
 
-def picture_size(path: Path) -> tuple[int, int]:
+def image_size(path: Path) -> tuple[int, int]:
     """Width and height in pixels, from a JPEG's or PNG's header alone; its end is looked for too.
 
     That finds files that are empty, cut off or no pictures, a thousand times as fast as decoding them.
@@ -86,13 +86,13 @@ def check_set(name: str, folder: Path) -> str:
     Raises:
         DataError: naming the first file, in the order of names, that is broken, or what the reader says.
     """
-    entry, pictures = catalogue.find(name), 0
+    entry, images = catalogue.find(name), 0
     for place, below, names in os.walk(folder):
         below[:] = sorted(name for name in below if name != "archives" and not name.startswith("."))
         for file in sorted(names):
             if file.lower().endswith(PICTURES) and not file.startswith("."):
-                picture_size(Path(place, file))
-                pictures += 1
+                image_size(Path(place, file))
+                images += 1
     found = []
     # "all" holds all the others but those with a name of their own, such as "evaluation".
     apart = [split for split in entry.splits if split not in ("train", "val", "test") and "-" not in split]
@@ -107,4 +107,4 @@ def check_set(name: str, folder: Path) -> str:
         except ImportError:
             found = ["this version has no reader of that name, so only the pictures' headers were checked"]
             break
-    return f"{name}: {pictures:,} picture files; {', '.join(found) or 'no splits'}"
+    return f"{name}: {images:,} picture files; {', '.join(found) or 'no splits'}"

@@ -93,34 +93,34 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
     return _at_full_size(pictures.decode(data, name), name)
 
 
-def _at_full_size(picture: pictures.Picture, name: str) -> np.ndarray:
+def _at_full_size(image: pictures.Picture, name: str) -> np.ndarray:
     """The pixels themselves: labels are given in pixels of the photograph, so one that was shrunk will not do."""
-    if picture.scale > 1:
-        raise DataError(f"{name}: {picture.size[0]}x{picture.size[1]} pixels are too many; shrink it first")
-    picture.warn(name)
-    return picture.image
+    if image.scale > 1:
+        raise DataError(f"{name}: {image.size[0]}x{image.size[1]} pixels are too many; shrink it first")
+    image.warn(name)
+    return image.image
 
 
-def make_sample(image: np.ndarray, points: np.ndarray, labelled: np.ndarray, **known) -> Sample:
+def make_sample(image: np.ndarray, keypoints: np.ndarray, labelled: np.ndarray, **known) -> Sample:
     """A Sample from a picture and its labels; `visible` and `box` follow from them.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        points: (21, 2) pixels of the picture, canonical order.
+        keypoints: (21, 2) pixels of the picture, canonical order.
         labelled: (21,) bool: the joints that have a label.
         known: further fields of `Sample`.
     """
-    points = np.asarray(points, np.float32)
+    keypoints = np.asarray(keypoints, np.float32)
     height, width = image.shape[:2]
-    x, y = points[:, 0], points[:, 1]
+    x, y = keypoints[:, 0], keypoints[:, 1]
     with np.errstate(invalid="ignore"):
         inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     visible = np.asarray(labelled, bool) & inside
     return Sample(
         image=image,
-        keypoints=points,
+        keypoints=keypoints,
         visible=visible,
-        box=skeleton.tight_box(points, visible).astype(np.float32),
+        box=skeleton.tight_box(keypoints, visible).astype(np.float32),
         **known,
     )
 

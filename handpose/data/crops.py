@@ -35,14 +35,14 @@ class Crops:
 
     name: str
     images: Tensor  # (N, S, S, 4) uint8: RGB and a mask, 255 everywhere where the source has none
-    points: Tensor  # (N, 21, 2) float32, pixels of the kept crop
+    keypoints: Tensor  # (N, 21, 2) float32, pixels of the kept crop
     visible: Tensor  # (N, 21) bool
     masked: bool  # whether the source has masks
     parts: Tensor  # (N,) int64: which part of the source, for balanced sampling
     ids: list[str]
     digest: str | None = None  # what `fingerprint` found: it reads everything, and some runs share their crops
     #: Of what was read from files, `division.picture_key` and `division.label_key` of each hand.
-    pictures: list[str] = field(default_factory=list)
+    image_keys: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -50,18 +50,18 @@ class Crops:
 
     def to(self, device: torch.device | str) -> "Crops":
         """The same crops on a device."""
-        tensors = {k: getattr(self, k).to(device) for k in ("images", "points", "visible", "parts")}
+        tensors = {k: getattr(self, k).to(device) for k in ("images", "keypoints", "visible", "parts")}
         return dataclasses.replace(self, **tensors)
 
     def digests(self) -> dict[str, str]:
         """Keys of all "labels" and "pictures" that were read from files, the same on every machine."""
-        return {"labels": division.combined(self.labels), "pictures": division.combined(self.pictures)}
+        return {"labels": division.combined(self.labels), "pictures": division.combined(self.image_keys)}
 
     def fingerprint(self) -> str:
         """SHA-256 over pictures and labels: two runs with the same value saw the same data."""
         if self.digest is None:
             digest = hashlib.sha256()
-            for tensor in (self.images, self.points, self.visible):
+            for tensor in (self.images, self.keypoints, self.visible):
                 digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
             self.digest = digest.hexdigest()
         return self.digest
@@ -87,7 +87,7 @@ def load_crops(name: str, samples, size: int, *, progress: bool = True) -> Crops
 
     number, used, masked = len(samples), 0, False
     images = np.empty((number, side, side, 4), np.uint8)
-    points, visible = np.zeros((number, 21, 2), np.float32), np.zeros((number, 21), bool)
+    keypoints, visible = np.zeros((number, 21, 2), np.float32), np.zeros((number, 21), bool)
     part_names, parts, ids, keys = list(getattr(samples, "parts", [])), [], [], []
     kinds = sorted(set(part_names)) or [None]
     apart = key is not None or getattr(samples, "IN_MEMORY", False)  # a reader of files may not stand several processes
@@ -95,18 +95,18 @@ def load_crops(name: str, samples, size: int, *, progress: bool = True) -> Crops
     for i, row in enumerate(tqdm(rows, total=number, desc=f"cutting {name}", disable=not progress, unit="hand")):
         if row is None:
             continue
-        images[used], points[used], visible[used], has_mask, identifier, *both = row
+        images[used], keypoints[used], visible[used], has_mask, identifier, *both = row
         masked = masked or has_mask
         parts.append(kinds.index(part_names[i] if part_names else None))
         ids.append(identifier)
         keys.append(both)
         used += 1
-    result = Crops(name, torch.from_numpy(images[:used]), torch.from_numpy(points[:used]),
+    result = Crops(name, torch.from_numpy(images[:used]), torch.from_numpy(keypoints[:used]),
                    torch.from_numpy(visible[:used]), masked, torch.tensor(parts), ids)  # fmt: skip
     if file:
         _keep(file, result)
     else:
-        result.pictures, result.labels = [k for k, _ in keys], [k for _, k in keys]
+        result.image_keys, result.labels = [k for k, _ in keys], [k for _, k in keys]
     return result
 
 
@@ -122,8 +122,8 @@ def _kept(file: Path, name: str, side: int) -> Crops | None:
                  ((len(ids), 21), torch.bool), ((len(ids),), torch.int64)]  # fmt: skip
         if [(tuple(a.shape), a.dtype) for a in arrays] != forms:
             raise ValueError("other arrays than ours are in it")
-        images, points, visible, parts = arrays
-        return Crops(name, images, points, visible, masked, parts, ids)
+        images, keypoints, visible, parts = arrays
+        return Crops(name, images, keypoints, visible, masked, parts, ids)
     except Exception as error:  # another user's, cut short, of an older version: a damaged file can raise anything
         print(f"note: {file} cannot be used ({one_line(error)}); its hands are drawn anew", file=sys.stderr)
         return None
@@ -148,14 +148,14 @@ def _cut(samples, side: int, i: int) -> tuple | None:
     image[..., :3] = crop.warp(sample.image, matrix, side)
     if sample.mask is not None:
         image[..., 3] = crop.warp(sample.mask[..., None], matrix, side, outside=0)[..., 0]
-    keys = division.picture_key(sample.image), division.label_key(sample)
+    keys = division.image_key(sample.image), division.label_key(sample)
     return image, crop.apply(matrix, sample.keypoints), sample.visible, sample.mask is not None, sample.id, *keys
 
 
 def _keep(file: Path, crops: Crops) -> None:
     try:
         with files.writing(file) as unfinished, open(unfinished, "wb") as stream:
-            np.savez(stream, images=crops.images.numpy(), points=crops.points.numpy(), visible=crops.visible.numpy(),
+            np.savez(stream, images=crops.images.numpy(), points=crops.keypoints.numpy(), visible=crops.visible.numpy(),
                      parts=crops.parts.numpy(), masked=crops.masked, ids=np.array(crops.ids))  # fmt: skip
     except (files.OutputError, OSError) as error:  # a full or read-only disk costs time next time, nothing else
         print(f"note: drawn hands are not kept on disk ({error})", file=sys.stderr)

@@ -20,7 +20,7 @@ ENOUGH = 5  # groups, to be divided by group; with fewer, whole photos are divid
 ROWS = 64  # of a picture that are looked at to know it again
 
 
-def picture_key(image: np.ndarray) -> str:
+def image_key(image: np.ndarray) -> str:
     """What a picture (H, W, 3) uint8 is known by, wherever it lies and however it is called: 24 hexadecimal digits."""
     rows = np.ascontiguousarray(image[:: max(1, len(image) // ROWS)])
     return hashlib.blake2b(rows.data, digest_size=12, person=str(image.shape[:2]).encode()[:16]).hexdigest()
@@ -50,7 +50,7 @@ class Part:
 
     samples: Any
     indices: list[int] = None  # type: ignore[assignment]  # `__post_init__` fills it
-    pictures: dict[int, str] = field(default_factory=dict)  # of those read, `picture_key` by their place in this part
+    image_keys: dict[int, str] = field(default_factory=dict)  # of those read, `picture_key` by their place in this part
     labels: dict[int, str] = field(default_factory=dict)  # likewise `label_key`
 
     def __post_init__(self) -> None:
@@ -65,14 +65,14 @@ class Part:
 
     def __getitem__(self, index: int) -> Sample:
         sample = self.samples[self.indices[index]]
-        if index not in self.pictures:
-            self.pictures[index], self.labels[index] = picture_key(sample.image), label_key(sample)
+        if index not in self.image_keys:
+            self.image_keys[index], self.labels[index] = image_key(sample.image), label_key(sample)
         return sample
 
     def digests(self) -> dict[str, str]:
         """Keys of all that was read: "labels" and "pictures"."""
         return {"labels": combined([self.labels[i] for i in sorted(self.labels)]),
-                "pictures": combined([self.pictures[i] for i in sorted(self.pictures)])}  # fmt: skip
+                "pictures": combined([self.image_keys[i] for i in sorted(self.image_keys)])}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def divide(samples, fraction: float | None = None, *, name: str = "", wrap: Call
     for i in wrap(list(range(len(samples)))):
         sample = samples[i]
         groups.append(sample.group)
-        photos.append(picture_key(sample.image))
+        photos.append(image_key(sample.image))
         ids.append(sample.id)
     units, by = _together(groups, photos), "group"
     if len(set(units)) < ENOUGH:

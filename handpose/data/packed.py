@@ -60,35 +60,35 @@ def write(
         sample = sets[name][split][i]
         if not sample.visible.any():
             continue
-        image, mask, points = _small(sample, side)
+        image, mask, keypoints = _small(sample, side)
         blob.append(cv2.imencode(".webp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), how)[1].reshape(-1))
         blob.append(np.zeros(0, np.uint8) if mask is None else cv2.imencode(".webp", mask, how)[1].reshape(-1))
         part = getattr(sets[name][split], "parts", None)
-        rows.append((points, sample.visible, name, split, part[i] if part else "", sample.group, sample.id,
+        rows.append((keypoints, sample.visible, name, split, part[i] if part else "", sample.group, sample.id,
                      sample.shape or ""))  # fmt: skip
     if not rows:
         raise ValueError(f"{', '.join(sets)}: no hand with a visible key-point; there is nothing to pack")
-    all_points, visible, names, *words = zip(*rows, strict=True)
+    all_keypoints, visible, names, *words = zip(*rows, strict=True)
     columns: dict[str, Any] = dict(zip(WORDS, map(np.array, words), strict=True))
     offsets = np.cumsum([0, *(len(code) for code in blob)])  # picture, mask, picture, mask, ...
     with files.writing(file) as unfinished, open(unfinished, "wb") as stream:
         np.savez_compressed(stream, name=np.array(names), blob=np.concatenate(blob), offsets=offsets,
-                            points=np.stack(all_points), visible=np.stack(visible), **columns)  # fmt: skip
+                            points=np.stack(all_keypoints), visible=np.stack(visible), **columns)  # fmt: skip
     return len(rows)
 
 
 def _small(sample: Sample, side: int | None) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Picture, mask and key-points of the part that is kept, shrunk to `side` where it is larger."""
     x0, y0, x1, y1 = window(sample.box, *sample.image.shape[1::-1])
-    image, points = sample.image[y0:y1, x0:x1], sample.keypoints - np.array([x0, y0], np.float32)
+    image, keypoints = sample.image[y0:y1, x0:x1], sample.keypoints - np.array([x0, y0], np.float32)
     mask = None if sample.mask is None else sample.mask[y0:y1, x0:x1]
     if side and max(image.shape[:2]) > side:
         factor = side / max(image.shape[:2])
         size = [max(1, round(n * factor)) for n in image.shape[1::-1]]
-        points = (points + 0.5) * np.float32(np.divide(size, image.shape[1::-1])) - 0.5
+        keypoints = (keypoints + 0.5) * np.float32(np.divide(size, image.shape[1::-1])) - 0.5
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         mask = None if mask is None else cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
-    return image, mask, points.astype(np.float32)
+    return image, mask, keypoints.astype(np.float32)
 
 
 class Packed:

@@ -52,14 +52,14 @@ def ellipses(boxes: np.ndarray) -> np.ndarray:
     return (middle[:, None] + half[:, None] * circle).astype(np.float32)
 
 
-def outline(points: np.ndarray, visible: np.ndarray) -> np.ndarray:
+def outline(keypoints: np.ndarray, visible: np.ndarray) -> np.ndarray:
     """The visible key-points of (21, 2), in pixels, moved outwards until their extent is the body box; (21, 2).
 
     Those that are not visible lie on one of these.
     """
-    points = np.where(visible[:, None], points, points[visible][0])
-    middle = (points.min(0) + points.max(0)) / 2
-    return (middle + (1 + 2 * BODY) * (points - middle)).astype(np.float32)
+    keypoints = np.where(visible[:, None], keypoints, keypoints[visible][0])
+    middle = (keypoints.min(0) + keypoints.max(0)) / 2
+    return (middle + (1 + 2 * BODY) * (keypoints - middle)).astype(np.float32)
 
 
 class Scenes:
@@ -105,20 +105,20 @@ class Scenes:
             mask = layer[..., 3] > 0.5
             placed = [(b, m & ~mask) for b, m in placed] + [(box, mask)]
         boxes = np.array([b for b, _ in placed], np.float32).reshape(-1, 4)
-        picture = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+        pixels = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
         if rng.random() < 0.5:
             quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 95))]
-            decoded = cv2.imdecode(cv2.imencode(".jpg", picture, quality)[1], cv2.IMREAD_COLOR)
+            decoded = cv2.imdecode(cv2.imencode(".jpg", pixels, quality)[1], cv2.IMREAD_COLOR)
             assert decoded is not None  # it was encoded just now
-            picture = decoded
-        return Picture(picture, boxes, f"scene-{index // 25}", f"scene-{self.split}-{self.seed}-{index:06d}")
+            pixels = decoded
+        return Picture(pixels, boxes, f"scene-{index // 25}", f"scene-{self.split}-{self.seed}-{index:06d}")
 
     def _cut_out(self, rng: np.random.Generator, side: float) -> tuple[np.ndarray, np.ndarray]:
         """A hand whose body box is about `side` pixels: (S, S, 4) float32 RGB and alpha, and its box."""
         pool = self.pools[rng.integers(len(self.pools))]
         k = int(rng.integers(len(pool)))
-        points, seen = pool.points[k].numpy(), pool.visible[k].numpy()
-        own = keypoints_to_box(points, seen)
+        keypoints, seen = pool.keypoints[k].numpy(), pool.visible[k].numpy()
+        own = keypoints_to_box(keypoints, seen)
         scale = max(own[2:] - own[:2]) / side
         half = (own[2:] - own[:2]) / scale / 2
         # The whole box within the picture, mostly; now and then up to a third of it leaves.
@@ -129,13 +129,13 @@ class Scenes:
         matrix[:, 2] += centre - (self.size - 1) / 2
         rgba = crop.warp(pool.images[k].numpy(), matrix, self.size, outside=0).astype(np.float32) / 255
         rgba[..., :3] *= np.float32(rng.uniform(0.7, 1.25))
-        box = keypoints_to_box(crop.apply(matrix, points), seen)
+        box = keypoints_to_box(crop.apply(matrix, keypoints), seen)
         return rgba, np.clip(box, -0.5, self.size - 0.5)
 
 
 def labelled(samples) -> list[Picture]:
     """Samples as pictures with one box each: hand-drawn where the source has such, else the body box."""
-    pictures = []
+    images = []
     for i in range(len(samples)):
         sample, outlines = samples[i], None
         if hasattr(samples, "boxes"):
@@ -145,30 +145,30 @@ def labelled(samples) -> list[Picture]:
             outlines = outline(sample.keypoints, sample.visible)[None]
         else:
             continue
-        pictures.append(Picture(sample.image, _clipped(boxes, sample.image), sample.group, sample.id, outlines))
-    return pictures
+        images.append(Picture(sample.image, _clipped(boxes, sample.image), sample.group, sample.id, outlines))
+    return images
 
 
 def photographs(samples: Wild) -> list[Picture]:
     """Whole photographs with all their hands."""
-    pictures = []
-    for indices in samples.pictures():
+    images = []
+    for indices in samples.images():
         hands = [samples[i] for i in indices]
         hands = [hand for hand in hands if hand.visible.any()]
         boxes = np.stack([keypoints_to_box(hand.keypoints, hand.visible) for hand in hands])
         outlines = np.stack([outline(hand.keypoints, hand.visible) for hand in hands])
         image, first = hands[0].image, hands[0]
-        pictures.append(Picture(image, _clipped(boxes, image), first.group, first.id.partition("#")[0], outlines))
-    return pictures
+        images.append(Picture(image, _clipped(boxes, image), first.group, first.id.partition("#")[0], outlines))
+    return images
 
 
 def _clipped(boxes: np.ndarray, image: np.ndarray) -> np.ndarray:
     return np.clip(boxes, -0.5, np.array(image.shape[1::-1] * 2) - 0.5).astype(np.float32)
 
 
-def windows(pictures: Sequence[Picture], *, limit: int = 400, size: int = SIZE, seed: int = 0) -> list[Picture]:
+def windows(images: Sequence[Picture], *, limit: int = 400, size: int = SIZE, seed: int = 0) -> list[Picture]:
     """Windows of photographs beside the labelled hand: pictures without a hand (but for second, unlabelled ones)."""
-    with_hands = [p for p in pictures if len(p.boxes)]
+    with_hands = [p for p in images if len(p.boxes)]
     kept = crops.backgrounds(with_hands, round(size / crops.OVERSAMPLE), limit=limit, seed=seed)
     none = np.zeros((0, 4), np.float32)
     return [Picture(w.numpy(), none, f"window-{i}", f"window-{i:04d}") for i, w in enumerate(kept)]
@@ -209,9 +209,9 @@ def batch(
     short = torch.arange(B, device=images.device), rng.index(2, B)
     ends[short] = torch.where(rng.chance(0.4, B), rng.uniform(0.55, 0.95, B) * size, ends[short]).round()
     moved = []
-    for points, turn, shift, end in zip(outlines, linear, offset, ends, strict=True):
-        points = points.to(turn) @ turn.T + shift
-        b = torch.cat([points.amin(1), points.amax(1)], 1)
+    for keypoints, turn, shift, end in zip(outlines, linear, offset, ends, strict=True):
+        keypoints = keypoints.to(turn) @ turn.T + shift
+        b = torch.cat([keypoints.amin(1), keypoints.amax(1)], 1)
         inside = torch.minimum(b.clamp(min=-0.5), (end - 0.5).repeat(2))
         area = [(x[:, 2:] - x[:, :2]).clamp(min=0).prod(-1) for x in (inside, b)]
         moved.append(inside[area[0] > area[1] / 3])

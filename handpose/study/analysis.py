@@ -47,7 +47,7 @@ def attention_distance(
 
 
 def joint_dependency(
-    weights: Tensor, points: Tensor, visible: Tensor, size: int | tuple[int, int], *, window: int = 3
+    weights: Tensor, keypoints: Tensor, visible: Tensor, size: int | tuple[int, int], *, window: int = 3
 ) -> tuple[Tensor, Tensor]:
     """How much the cell at joint i reads from the cells around joint j, for each hand.
 
@@ -55,7 +55,7 @@ def joint_dependency(
 
     Args:
         weights: (B, H, L, L).
-        points: (B, 21, 2) in cells; one that lies off the map counts at its border.
+        keypoints: (B, 21, 2) in cells; one that lies off the map counts at its border.
         visible: (B, 21) bool.
         size: cells of the map, (h, w) or one number for both.
         window: side in cells of the square around joint j, odd; at the border it is cut off.
@@ -70,7 +70,7 @@ def joint_dependency(
     height, width = _sides(size, weights)
     if window % 2 == 0:
         raise ValueError(f"window is {window}; it must be odd, so that it has a middle")
-    cells = torch.where(visible[..., None], points, 0).round().long().to(weights.device)
+    cells = torch.where(visible[..., None], keypoints, 0).round().long().to(weights.device)
     x, y = cells[..., 0].clamp(0, width - 1), cells[..., 1].clamp(0, height - 1)  # (B, J)
     token = (y * width + x)[:, None, :, None].expand(-1, weights.shape[1], -1, weights.shape[-1])
     rows = weights.gather(2, token)  # (B, H, L, L) -> (B, H, J, L): what the joints' cells read
@@ -123,13 +123,13 @@ def knock_out(net: nn.Module, heads: Sequence[int]) -> Iterator[None]:
 
 
 def cover(
-    image: np.ndarray, points: np.ndarray, joints: Sequence[int], *, radius: float, fill: str = "mean", seed: int = 0
+    image: np.ndarray, keypoints: np.ndarray, joints: Sequence[int], *, radius: float, fill: str = "mean", seed: int = 0
 ) -> np.ndarray:
     """The picture with a band over some joints, such as those of a finger.
 
     Args:
         image: (s, s, 3) uint8.
-        points: (21, 2) in its pixels.
+        keypoints: (21, 2) in its pixels.
         joints: covered in this order: discs on the joints and bands between one and the next.
         radius: half the band's width, pixels.
         fill: "mean", the mean colour of a ring as wide as the band around it, or "noise", uniform noise.
@@ -145,7 +145,7 @@ def cover(
 
     def band(half: float) -> np.ndarray:
         drawn = np.zeros(image.shape[:2], np.uint8)
-        line = np.round(np.asarray(points, np.float64)[list(joints)]).astype(np.int32)
+        line = np.round(np.asarray(keypoints, np.float64)[list(joints)]).astype(np.int32)
         cv2.polylines(drawn, [line], False, 1, max(1, round(2 * half)))
         for place in line.tolist():
             cv2.circle(drawn, place, max(1, round(half)), 1, -1)

@@ -36,7 +36,7 @@ class Case:
     def fingerprint(self) -> str:
         """SHA-256 over pictures, labels, and what is hard and easy."""
         digest = hashlib.sha256()
-        for array in (self.hands.images, self.hands.points, self.hands.visible, self.hard, self.easy):
+        for array in (self.hands.images, self.hands.keypoints, self.hands.visible, self.hard, self.easy):
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
@@ -61,7 +61,7 @@ def crossed(samples, size: int, limit: int | None = None) -> Case:
     The wrist is neither. Arguments as in `handpose.train.evaluate.crop_dataset`.
     """
     hands = evaluate.crop_dataset(samples, size, limit=limit)
-    crosses = crossing(hands.points)  # (N, 5)
+    crosses = crossing(hands.keypoints)  # (N, 5)
     hard = np.zeros_like(hands.visible)
     hard[:, FINGERS] = crosses[:, :, None]
     easy = ~hard
@@ -69,24 +69,24 @@ def crossed(samples, size: int, limit: int | None = None) -> Case:
     return Case(hands, hard & hands.visible, easy & hands.visible, _kinds(hands, "as it is"))
 
 
-def crossing(points: np.ndarray) -> np.ndarray:
+def crossing(keypoints: np.ndarray) -> np.ndarray:
     """Which fingers cross another one: a bone from knuckle to tip meets a bone of the other.
 
     Args:
-        points: (N, 21, 2).
+        keypoints: (N, 21, 2).
 
     Returns:
         (N, 5) bool, thumb first.
     """
-    start, end = points[:, FINGERS[:, :-1]], points[:, FINGERS[:, 1:]]  # (N, 5, 3, 2)
-    start, end = (p.reshape(len(points), 15, 2).astype(np.float64) for p in (start, end))
+    start, end = keypoints[:, FINGERS[:, :-1]], keypoints[:, FINGERS[:, 1:]]  # (N, 5, 3, 2)
+    start, end = (p.reshape(len(keypoints), 15, 2).astype(np.float64) for p in (start, end))
     a, b, c, d = start[:, :, None], end[:, :, None], start[:, None], end[:, None]
 
     def turns(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> np.ndarray:  # on which side of pq does r lie
         return np.sign((q - p)[..., 0] * (r - p)[..., 1] - (q - p)[..., 1] * (r - p)[..., 0])
 
     meet = (turns(a, b, c) * turns(a, b, d) < 0) & (turns(c, d, a) * turns(c, d, b) < 0)  # (N, 15, 15)
-    fingers = meet.reshape(len(points), 5, 3, 5, 3).any((2, 4))
+    fingers = meet.reshape(len(keypoints), 5, 3, 5, 3).any((2, 4))
     return (fingers & ~np.eye(5, dtype=bool)).any(2)
 
 
@@ -101,11 +101,11 @@ def turned(samples, size: int, limit: int | None = None) -> Case:
     for angle in ANGLES:
         rows = []
         for hand in hands:  # its own key-points as outlines: they are turned with the picture
-            picture = scenes.Picture(hand.image, hand.box[None], hand.group, hand.id, hand.keypoints[None])
-            picture = turn(picture, angle)
-            assert picture.outlines is not None
-            rows.append(dataclasses.replace(hand, image=picture.image, keypoints=picture.outlines[0].astype(np.float32),
-                                            box=picture.boxes[0], mask=None))  # fmt: skip
+            image = scenes.Picture(hand.image, hand.box[None], hand.group, hand.id, hand.keypoints[None])
+            image = turn(image, angle)
+            assert image.outlines is not None
+            rows.append(dataclasses.replace(hand, image=image.image, keypoints=image.outlines[0].astype(np.float32),
+                                            box=image.boxes[0], mask=None))  # fmt: skip
         sets.append(evaluate.crop_dataset(rows, size))
         kinds += [f"{angle} degrees"] * len(sets[-1].ids)
     together, kinds = _joined(sets), np.array(kinds)

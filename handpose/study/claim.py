@@ -107,7 +107,7 @@ def newest(results: Path) -> Table:
     return first
 
 
-def points(entry: Mapping) -> str:
+def keypoints(entry: Mapping) -> str:
     """A difference in points of PCK with its interval, for a sentence."""
     low, high = entry["interval"]
     return f"{100 * entry['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})".replace("-", "−")
@@ -116,7 +116,7 @@ def points(entry: Mapping) -> str:
 def answer(table: Table) -> list[str]:
     """Three sentences: what is gained over nothing, how convolutions compare, and how far that goes."""
     first, last = (table.verdict(HELD_OUT, stage) for stage in STAGES)
-    gains = [points(table.difference("none", stage=stage)) for stage in STAGES]
+    gains = [keypoints(table.difference("none", stage=stage)) for stage in STAGES]
     says = WORDS[first] if first == last else f"at stage 1 {WORDS[first]}; at the last stage {WORDS[last]}"
     provisional = "" if set(table.controls) == set(CONTROLS) else ", provisionally, for one control is missing"
     one = f"""After {table.steps:,} steps, over {len(table.seeds)} seeds, attention adds {gains[0]} points to nothing
@@ -127,8 +127,8 @@ in its place at stage 1, and {gains[1]} at the last stage; by the rule{provision
     sides = [means[verdict.side(entry)] for entry in rivals]
     two = "From" if set(sides) == {means["open"]} else "Beside"
     two += f""" convolutions with the same {"operations" if control == "conv-ops" else "parameters"} it is
-{sides[0]} at stage 1, {points(rivals[0])}, {"or" if sides[0] == sides[1] else f"and {sides[1]}"} at the last stage,
-{points(rivals[1])}."""
+{sides[0]} at stage 1, {keypoints(rivals[0])}, {"or" if sides[0] == sides[1] else f"and {sides[1]}"} at the last stage,
+{keypoints(rivals[1])}."""
     found = {name: [table.verdict(name, stage) for stage in STAGES] for name in table.sets if name != HELD_OUT}
     differ = {name: pair for name, pair in found.items() if name in PRIMARY and pair != [first, last]}
     three = "These are verdicts on the held-out blocks, "

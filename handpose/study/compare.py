@@ -122,13 +122,13 @@ def compare(files: Sequence[Path], source: str | None = None, split: str | None 
             if size not in cut:
                 cut[size] = evaluate.crop_dataset(samples, size, progress=True)
             rows.append(evaluate.predict(net, cut[size])[-1])
-            found = metrics.summarise(rows[-1], cut[size].points, cut[size].visible)
+            found = metrics.summarise(rows[-1], cut[size].keypoints, cut[size].visible)
             scores.setdefault(name, {})[str(run.record["seed"])] = found
         predicted[name] = np.stack(rows)
     hands = next(iter(cut.values()))
     pairs = [
         {"first": a, "second": b, "seeds": [len(predicted[a]), len(predicted[b])]}
-        | metrics.paired(predicted[a], predicted[b], hands.points, hands.visible, hands.groups)
+        | metrics.paired(predicted[a], predicted[b], hands.keypoints, hands.visible, hands.groups)
         for a, b in combinations(groups, 2)
     ]
     return {"data": source, "split": split, "images": len(hands.ids), "scores": scores, "comparisons": pairs}

@@ -58,8 +58,8 @@ class QuickScores:
     def __call__(self, net: detector.HandDecNet) -> dict:
         """Recalls, by set, and the threshold that they were measured with."""
 
-        def find(pictures: list[scenes.Picture]) -> Found:
-            return detector.detect(net, [p.image for p in pictures], threshold=LOWEST)
+        def find(images: list[scenes.Picture]) -> Found:
+            return detector.detect(net, [p.image for p in images], threshold=LOWEST)
 
         alarms = np.sort(np.concatenate([scores for _, scores in find(self.windows)]))[::-1]
         allowed = round(0.05 * len(self.windows))
@@ -73,11 +73,11 @@ class QuickScores:
         return result
 
 
-def recall(found: Found, pictures: Sequence[scenes.Picture], threshold: float) -> float:
+def recall(found: Found, images: Sequence[scenes.Picture], threshold: float) -> float:
     """Part of the hands that a box of at least this confidence meets with IoU 0.5, rounded to four digits."""
     met = []
-    for (boxes, scores), picture in zip(found, pictures, strict=True):
-        overlap = detector.iou(torch.from_numpy(boxes[scores >= threshold]), torch.from_numpy(picture.boxes))
+    for (boxes, scores), image in zip(found, images, strict=True):
+        overlap = detector.iou(torch.from_numpy(boxes[scores >= threshold]), torch.from_numpy(image.boxes))
         met += (overlap >= 0.5).any(0).tolist()
     return round(float(np.mean(met)), 4)
 
@@ -86,13 +86,13 @@ SIZES = (0.0, 0.1, 0.2, 0.3, 0.5, np.inf)  # longer side of a hand's box over th
 TURNS = (0, 30, 60, 90, 135, 180)  # degrees
 
 
-def recall_by_size(found: Found, pictures: Sequence[scenes.Picture], threshold: float) -> dict[str, dict]:
+def recall_by_size(found: Found, images: Sequence[scenes.Picture], threshold: float) -> dict[str, dict]:
     """`recall` of the hands of each size that there are: ``{"0.1-0.2": {"hands", "recall50"}, ...}``."""
     result = {}
     for low, high in itertools.pairwise(SIZES):
         of = [
             dataclasses.replace(p, boxes=p.boxes[(low <= sizes) & (sizes < high)])
-            for p in pictures
+            for p in images
             for sizes in [(p.boxes[:, 2:] - p.boxes[:, :2]).max(1, initial=0) / max(p.image.shape[:2])]
         ]
         if hands := sum(len(p.boxes) for p in of):
@@ -101,55 +101,55 @@ def recall_by_size(found: Found, pictures: Sequence[scenes.Picture], threshold: 
     return result
 
 
-def turn(picture: scenes.Picture, degrees: float) -> scenes.Picture:
+def turn(scene: scenes.Picture, degrees: float) -> scenes.Picture:
     """The picture turned clockwise on a canvas that holds all of it; its boxes are those of the turned outlines."""
-    height, width = picture.image.shape[:2]
+    height, width = scene.image.shape[:2]
     cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     new = np.ceil(np.array([width * abs(cos) + height * abs(sin), width * abs(sin) + height * abs(cos)]) - 1e-6)
     linear = np.array([[cos, -sin], [sin, cos]])
     matrix = np.column_stack([linear, (new - 1) / 2 - linear @ [(width - 1) / 2, (height - 1) / 2]])
-    image = cv2.warpAffine(picture.image, matrix, new.astype(int).tolist(), borderMode=cv2.BORDER_REPLICATE)
-    assert picture.outlines is not None  # `__post_init__` fills them
-    outlines = crop.apply(matrix, picture.outlines)
+    image = cv2.warpAffine(scene.image, matrix, new.astype(int).tolist(), borderMode=cv2.BORDER_REPLICATE)
+    assert scene.outlines is not None  # `__post_init__` fills them
+    outlines = crop.apply(matrix, scene.outlines)
     boxes = np.concatenate([outlines.min(1), outlines.max(1)], -1)
-    return dataclasses.replace(picture, image=image, boxes=boxes.astype(np.float32), outlines=outlines)
+    return dataclasses.replace(scene, image=image, boxes=boxes.astype(np.float32), outlines=outlines)
 
 
 def score_everywhere(net: detector.HandDecNet) -> dict:
     """Everything that the record of a detector holds beyond its training; needs the photographs."""
 
-    def find(pictures: Sequence[scenes.Picture]) -> Found:
-        return detector.detect(net, [p.image for p in pictures], threshold=LOWEST)
+    def find(images: Sequence[scenes.Picture]) -> Found:
+        return detector.detect(net, [p.image for p in images], threshold=LOWEST)
 
     result: dict = {"threshold": THRESHOLD, "precision": {}, "one_labelled": {}, "turned": {}, "sizes": {}, "empty": {},
                     "pck": {}}  # fmt: skip
     letters = {split: scenes.labelled(AslLetters(None, split, min_score=0.0)) for split in ("val", "test")}
     composed = scenes.Scenes(0, "test", 500)
     whole = scenes.photographs(data.open("wild", "scenes-val"))
-    for name, pictures in (
+    for name, images in (
         ("asl-letters/test", letters["test"]),
         ("wild/scenes-val", whole),
         ("scenes/test", [composed[i] for i in range(500)]),
     ):
-        found = find(pictures)
-        scores = with_interval(found, [p.boxes for p in pictures], [p.group for p in pictures])
-        scores["first_hundred"] = {"ap50": average_precision(found[:100], [p.boxes for p in pictures[:100]])["ap50"]}
-        result["precision"][name] = {"pictures": len(pictures), "hands": sum(len(p.boxes) for p in pictures)} | scores
+        found = find(images)
+        scores = with_interval(found, [p.boxes for p in images], [p.group for p in images])
+        scores["first_hundred"] = {"ap50": average_precision(found[:100], [p.boxes for p in images[:100]])["ap50"]}
+        result["precision"][name] = {"pictures": len(images), "hands": sum(len(p.boxes) for p in images)} | scores
 
     result["sizes"]["wild/scenes-val"] = recall_by_size(find(whole), whole, THRESHOLD)
     hands = scenes.labelled(data.open("wild", "val"))
     for angle in TURNS:
-        turned = [turn(picture, angle) for picture in hands]
+        turned = [turn(image, angle) for image in hands]
         result["turned"][str(angle)] = recall(find(turned), turned, THRESHOLD)
 
     photos = data.open("hand-keypoints", "val")
-    pictures, parts = scenes.labelled(photos), np.array(photos.parts)
-    found = find(pictures)
+    images, parts = scenes.labelled(photos), np.array(photos.parts)
+    found = find(images)
     for part in "ABC":
         of = np.flatnonzero(parts == part)
-        result["one_labelled"][part] = best([found[i] for i in of], [pictures[i].boxes for i in of])
+        result["one_labelled"][part] = best([found[i] for i in of], [images[i].boxes for i in of])
 
-    part_b = [p for p, part in zip(pictures, parts, strict=True) if part == "B"]
+    part_b = [p for p, part in zip(images, parts, strict=True) if part == "B"]
     drawn = scenes.Scenes(7, "test", 200, hands=0)
     for name, empty in (
         ("hand-keypoints part B", scenes.windows(part_b, limit=len(part_b))),

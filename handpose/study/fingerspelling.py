@@ -29,7 +29,7 @@ Reader = Callable[[np.ndarray], np.ndarray]  # normalised points (N, 21, 2) to l
 class Signs:
     """Signs as a reader gets them (Chapter 10)."""
 
-    points: np.ndarray  # (N, 21, 2) normalised
+    keypoints: np.ndarray  # (N, 21, 2) normalised
     labels: np.ndarray  # (N,) str
     persons: np.ndarray  # (N,) str
     ids: list[str]
@@ -40,7 +40,7 @@ class Signs:
     def __getitem__(self, chosen: np.ndarray) -> "Signs":
         """Those of a mask or of a list of indices."""
         index = np.arange(len(self))[chosen]
-        return Signs(self.points[index], self.labels[index], self.persons[index], [self.ids[i] for i in index])
+        return Signs(self.keypoints[index], self.labels[index], self.persons[index], [self.ids[i] for i in index])
 
 
 def labelled_box(sample: Sample) -> np.ndarray:
@@ -101,11 +101,11 @@ def cut(
     return Pictures(list(taken), np.array(labels), np.array(persons), list(ids))
 
 
-def look(net: nn.Module, pictures: Pictures) -> Signs:
+def look(net: nn.Module, images: Pictures) -> Signs:
     """Signs as a frozen pose network sees them."""
-    points, _ = predict_crops(net, np.stack([t.image for t in pictures.taken]))
-    points = np.stack([t.to_picture(p) for t, p in zip(pictures.taken, points[-1], strict=True)])
-    return Signs(gesturenet.normalise(points), pictures.labels, pictures.persons, pictures.ids)
+    keypoints, _ = predict_crops(net, np.stack([t.image for t in images.taken]))
+    keypoints = np.stack([t.to_image(p) for t, p in zip(images.taken, keypoints[-1], strict=True)])
+    return Signs(gesturenet.normalise(keypoints), images.labels, images.persons, images.ids)
 
 
 def find_signs(
@@ -118,18 +118,18 @@ def find_signs(
         sample = samples[i]
         hands = hp(sample.image, boxes=None if box is None else [box(sample)])
         try:
-            points = gesturenet.normalise(hands[0].keypoints)
+            keypoints = gesturenet.normalise(hands[0].keypoints)
         except (IndexError, ValueError):
-            points = np.full((skeleton.NUM_JOINTS, 2), np.nan, np.float32)
-        rows.append((points, sample.shape, person(sample), sample.id))
+            keypoints = np.full((skeleton.NUM_JOINTS, 2), np.nan, np.float32)
+        rows.append((keypoints, sample.shape, person(sample), sample.id))
     stacked, labels, persons, ids = zip(*rows, strict=True)
     return Signs(np.stack(stacked), np.array(labels), np.array(persons), list(ids))
 
 
 def read_signs(net: gesturenet.GestureNet | gesturenet.FullyConnected, signs: Signs) -> np.ndarray:
     """What is read of each sign, (N,) labels; "" where no hand was found."""
-    read, _ = gesturenet.read(net, np.nan_to_num(signs.points))
-    return np.where(np.isnan(signs.points).any((1, 2)), "", read)
+    read, _ = gesturenet.read(net, np.nan_to_num(signs.keypoints))
+    return np.where(np.isnan(signs.keypoints).any((1, 2)), "", read)
 
 
 def with_labels(samples, *, person: Callable[[Sample], str] = lambda sample: sample.group) -> Signs:
@@ -147,15 +147,15 @@ def network_reader(kind: type = gesturenet.GestureNet, *, seed: int = 0, steps: 
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             net = kind(sorted(set(known.labels)), **options)
-        gesturenet.fit(net, known.points, known.labels, steps=steps, seed=seed)
-        return lambda points: gesturenet.read(net, points)[0]
+        gesturenet.fit(net, known.keypoints, known.labels, steps=steps, seed=seed)
+        return lambda keypoints: gesturenet.read(net, keypoints)[0]
 
     return make
 
 
 def neighbour_reader(known: Signs) -> Reader:
     """The humble maker of readers."""
-    return gesturenet.NearestNeighbour(known.points, known.labels)
+    return gesturenet.NearestNeighbour(known.keypoints, known.labels)
 
 
 def leave_one_out(signs: Signs, make: Callable[[Signs], Reader], tested: Signs | None = None) -> np.ndarray:
@@ -175,7 +175,7 @@ def leave_one_out(signs: Signs, make: Callable[[Signs], Reader], tested: Signs |
     found = np.empty(len(tested), dtype=signs.labels.dtype)
     for person in persons:
         out = tested.persons == person
-        found[out] = make(signs[signs.persons != person])(tested.points[out])
+        found[out] = make(signs[signs.persons != person])(tested.keypoints[out])
     return found
 
 
@@ -183,7 +183,7 @@ def random_split(signs: Signs, make: Callable[[Signs], Reader], share: float, se
     """What the paper's words allow: a random part of all pictures is read; (n,) read labels and (n,) true ones."""
     order = np.random.default_rng(seed).permutation(len(signs))
     number = round(share * len(signs))
-    return make(signs[order[number:]])(signs.points[order[:number]]), signs.labels[order[:number]]
+    return make(signs[order[number:]])(signs.keypoints[order[:number]]), signs.labels[order[:number]]
 
 
 def in_turns(order: Sequence[int], labels: Sequence[str]) -> list[int]:
@@ -245,6 +245,6 @@ def score_rwth(
         raise DataError(f"letters of rwth are read on val or paper-val, not on {split!r}")
     sets = [Rwth(path, part) for part in (learned, split)]
     known, tested = (look(net, cut(s, size, detected_box(detector), progress=True)) for s in sets)
-    found = network_reader(steps=steps, seed=seed)(known)(tested.points)
+    found = network_reader(steps=steps, seed=seed)(known)(tested.keypoints)
     skipped = dict(entry for s in sets for entry in s.skipped)
     return {"learned_from": len(known), "skipped": sorted(skipped)} | report(found, tested)

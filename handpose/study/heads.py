@@ -33,18 +33,18 @@ def look(net: nn.Module, hands: CroppedDataset) -> tuple[Tensor, Tensor, Tensor]
     if not recorded:
         raise ValueError("this network has no attention block, so there is no head to look at")
     blocks = sum(isinstance(m, attention.SelfAttention2d) for m in net.modules())
-    pairs = zip(hands.matrices, hands.points, strict=True)
+    pairs = zip(hands.matrices, hands.keypoints, strict=True)
     inside = np.stack([crop.apply(m, p) for m, p in pairs])
     return torch.cat(recorded[::blocks]), scoremap.to_cells(torch.from_numpy(inside)), torch.from_numpy(hands.visible)
 
 
 def readings(
-    weights: Tensor, points: Tensor, visible: Tensor, size: int, *, others: int = 5, window: int = 3
+    weights: Tensor, keypoints: Tensor, visible: Tensor, size: int, *, others: int = 5, window: int = 3
 ) -> tuple[Tensor, Tensor]:
     """`analysis.joint_dependency` of each head, and the same with the weights of other hands.
 
     Args:
-        weights, points, visible, size, window: as there.
+        weights, keypoints, visible, size, window: as there.
         others: how many other hands are averaged for the baseline.
 
     Returns:
@@ -56,14 +56,14 @@ def readings(
     """
     if not 1 <= others < len(weights):
         raise ValueError(f"{others} other hands are asked for, of {len(weights)} in all")
-    own, _ = analysis.joint_dependency(weights, points, visible, size, window=window)
+    own, _ = analysis.joint_dependency(weights, keypoints, visible, size, window=window)
     strange = torch.zeros_like(own)
     for k in range(1, others + 1):
-        strange += analysis.joint_dependency(weights.roll(k, 0), points, visible, size, window=window)[0] / others
+        strange += analysis.joint_dependency(weights.roll(k, 0), keypoints, visible, size, window=window)[0] / others
     return own, strange
 
 
-def shares(weights: Tensor, points: Tensor, visible: Tensor, size: int) -> Tensor:
+def shares(weights: Tensor, keypoints: Tensor, visible: Tensor, size: int) -> Tensor:
     """What decides where a head reads: shares of the variance of its weights at the joints' cells.
 
     Every weight is the sum of a mean for its cell of the crop, of what the asking joint changes in that, of what the
@@ -71,7 +71,7 @@ def shares(weights: Tensor, points: Tensor, visible: Tensor, size: int) -> Tenso
     their variances add up. Hands with a joint out of sight are left out.
 
     Args:
-        weights, points, visible, size: as in `analysis.joint_dependency`.
+        weights, keypoints, visible, size: as in `analysis.joint_dependency`.
 
     Returns:
         (H, 4), in the order of `PARTS`; each row sums to 1.
@@ -82,15 +82,15 @@ def shares(weights: Tensor, points: Tensor, visible: Tensor, size: int) -> Tenso
     keep = visible.all(1)
     if keep.sum() < 2:
         raise ValueError("at least two hands with all joints visible are needed")
-    cells = points[keep].round().long().clamp(0, size - 1)
+    cells = keypoints[keep].round().long().clamp(0, size - 1)
     token = (cells[..., 1] * size + cells[..., 0])[:, None, :, None]  # (B, 1, J, 1)
     chosen = weights[keep]
     rows = chosen.gather(2, token.expand(-1, chosen.shape[1], -1, chosen.shape[-1])).double()  # (B, H, J, L)
     rows = rows - rows.mean(3, keepdim=True)
     place = rows.mean((0, 2), keepdim=True)
     joint = rows.mean(0, keepdim=True) - place
-    picture = rows.mean(2, keepdim=True) - place
-    parts = [place, joint, picture, rows - place - joint - picture]
+    image = rows.mean(2, keepdim=True) - place
+    parts = [place, joint, image, rows - place - joint - image]
     variance = torch.stack([p.expand_as(rows).square().mean((0, 2, 3)) for p in parts], 1)  # (H, 4)
     return variance / variance.sum(1, keepdim=True)
 
@@ -102,11 +102,11 @@ def lost_without(net: nn.Module, hands: CroppedDataset, *, repeats: int = 1000) 
         For each of `GROUPS`, and "all": one {"difference", "interval"} a head, fractions; intervals over the groups of
         the hands, None for too few of them.
     """
-    reach = 0.2 * skeleton.unit_length(hands.points, hands.visible)[:, None]
+    reach = 0.2 * skeleton.unit_length(hands.keypoints, hands.visible)[:, None]
     heads = next(m for m in net.modules() if isinstance(m, attention.SelfAttention2d)).heads
 
     def right() -> np.ndarray:  # (N, 21) correct and visible
-        return (metrics.errors(evaluate.predict(net, hands)[-1], hands.points) <= reach) & hands.visible
+        return (metrics.errors(evaluate.predict(net, hands)[-1], hands.keypoints) <= reach) & hands.visible
 
     whole = right()
     found: dict[str, list] = {name: [] for name in (*GROUPS, "all")}

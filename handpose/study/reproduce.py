@@ -165,7 +165,7 @@ def table2(
             predicted[method].append(evaluate.predict(net, cut)[-1])
     assert cut is not None  # there is at least one seed
     first, second = (np.stack(predicted[method]) for method in ("msahp", "cpm"))
-    pairs = metrics.paired(first, second, cut.points, cut.visible, cut.groups)
+    pairs = metrics.paired(first, second, cut.keypoints, cut.visible, cut.groups)
     print_table(["PCK of s", *(f"{t:g}" for t in paper.TABLE2_THRESHOLDS)], rows_of_table2(found, pairs))
     print(f"{len(cut.ids)} pictures of {source}, {splits[1]}; {seeds} seed(s); 95 % intervals over groups. "
           "The printed 99.05% is read as 89.05%.")  # fmt: skip

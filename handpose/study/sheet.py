@@ -19,7 +19,7 @@ def draw(samples: Sequence[Sample], number: int, title: str) -> Figure:
     """A figure of so many of the samples, first to last at equal steps; it is closed, so that no notebook shows it."""
     chosen = np.linspace(0, len(samples) - 1, number).round().astype(int)
     rows = -(-number // COLUMNS)
-    fig, axes = figures.new(COLUMNS, rows=rows, height=2.6, width=2.5 * COLUMNS, pictures=True)
+    fig, axes = figures.new(COLUMNS, rows=rows, height=2.6, width=2.5 * COLUMNS, images=True)
     for ax, i in zip(axes, chosen.tolist(), strict=False):
         draw_sample(ax, samples[i])
     fig.suptitle(title, fontsize=11)
@@ -37,11 +37,11 @@ def draw_sample(ax: Axes, sample: Sample) -> None:
     if sample.mask is not None:
         mask = crop.warp(sample.mask[..., None], taken.matrix, TILE, outside=0)[..., 0]
         ax.contour(mask, levels=[127], colors="white", linewidths=0.8)
-    points = crop.apply(taken.matrix, sample.keypoints)
+    keypoints = crop.apply(taken.matrix, sample.keypoints)
     hidden = np.zeros(21, bool) if sample.occluded is None else sample.occluded
     if sample.visible.any():
-        figures.plot_hand(ax, None, points, sample.visible, size=2.5, line=1.2, alpha=0.45)
-        figures.plot_hand(ax, None, points, sample.visible & ~hidden, size=3.5, line=1.6)
+        figures.plot_hand(ax, None, keypoints, sample.visible, size=2.5, line=1.2, alpha=0.45)
+        figures.plot_hand(ax, None, keypoints, sample.visible & ~hidden, size=3.5, line=1.6)
     ax.set(xlim=(-0.5, TILE - 0.5), ylim=(TILE - 0.5, -0.5))
     ax.set_axis_off()
     ax.set_title("  ".join(filter(None, (sample.id[-28:], sample.hand, sample.shape))), fontsize=7)

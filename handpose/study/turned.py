@@ -26,19 +26,19 @@ def score(net: nn.Module, size: int, samples, angles: tuple[int, ...] = ANGLES) 
     hands = [hand for hand in hands if hand.visible.all()]
     result: dict[str, dict] = {}
     for angle in angles:
-        pictures, points = [], []
+        images, keypoints = [], []
         for hand in hands:
             # Its own key-points as outlines: they are turned with the picture.
-            as_picture = scenes.Picture(hand.image, hand.box[None], hand.group, hand.id, hand.keypoints[None])
-            pictures.append(turned := turn(as_picture, angle))
+            as_image = scenes.Picture(hand.image, hand.box[None], hand.group, hand.id, hand.keypoints[None])
+            images.append(turned := turn(as_image, angle))
             assert turned.outlines is not None
-            points.append(turned.outlines[0])
-        target, visible = np.stack(points), np.ones((len(points), 21), bool)
+            keypoints.append(turned.outlines[0])
+        target, visible = np.stack(keypoints), np.ones((len(keypoints), 21), bool)
         bone, side = skeleton.unit_length(target, visible), skeleton.box_side(target, visible)
         result[str(angle)] = {}
         for name, refine in (("one pass", False), ("refined", True)):
             hp = HandPose(net, size, refine=refine)
-            found = np.stack([hp(p.image, boxes=p.boxes)[0].keypoints for p in pictures])
+            found = np.stack([hp(p.image, boxes=p.boxes)[0].keypoints for p in images])
             result[str(angle)][name] = {
                 "pck_bone_0.2": float(metrics.pck(found, target, visible, bone, [0.2])[0]),
                 "pck_box_0.1": float(metrics.pck(found, target, visible, side, [0.1])[0]),

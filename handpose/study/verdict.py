@@ -62,17 +62,17 @@ def spread(entries: Sequence[Mapping]) -> tuple[float, float]:
         choices of pictures; both as fractions.
     """
     runs = {tuple(scores) for entry in entries for scores in entry["runs"]}  # a method's runs count once
-    pictures = []
+    images = []
     for entry in entries:
         low, high = entry["interval"]
         resampled = sum(np.var(scores) / len(scores) for scores in entry["runs"])
-        pictures.append(((high - low) / (2 * 1.96)) ** 2 - resampled)
+        images.append(((high - low) / (2 * 1.96)) ** 2 - resampled)
     seeds = np.mean([np.var(scores, ddof=1) for scores in sorted(runs)])
-    return float(np.sqrt(seeds)), float(np.sqrt(max(0.0, np.mean(pictures))))
+    return float(np.sqrt(seeds)), float(np.sqrt(max(0.0, np.mean(images))))
 
 
 def chances(
-    difference: float, runs: int, seeds: float, pictures: float, *, repeats: int = 4000, seed: int = 0
+    difference: float, runs: int, seeds: float, images: float, *, repeats: int = 4000, seed: int = 0
 ) -> dict[str, float]:
     """How often a true difference ends on each side, by simulation (Chapter 9).
 
@@ -86,23 +86,23 @@ def chances(
     rng = np.random.default_rng(seed)
     ours, theirs = rng.normal(0, seeds, (2, repeats, runs))
     ours = ours + difference
-    middle = ours.mean(1) - theirs.mean(1) + rng.normal(0, pictures, repeats)
-    half = 1.96 * np.sqrt(pictures**2 + (ours.var(1) + theirs.var(1)) / runs)
+    middle = ours.mean(1) - theirs.mean(1) + rng.normal(0, images, repeats)
+    half = 1.96 * np.sqrt(images**2 + (ours.var(1) + theirs.var(1)) / runs)
     ends = zip(middle - half, middle + half, ours, theirs, strict=True)
     found = [side({"interval": (low, high), "runs": (a, b)}) for low, high, a, b in ends]
     return {name: found.count(name) / repeats for name in SIDES} | {"interval": float((middle > half).mean())}
 
 
-def smallest_seen(runs: int, seeds: float, pictures: float, *, by: str = "above", power: float = 0.8) -> float:
+def smallest_seen(runs: int, seeds: float, images: float, *, by: str = "above", power: float = 0.8) -> float:
     """The smallest true difference that ends as `by` with this probability, to a tenth of a point.
 
     Args:
-        runs, seeds, pictures: as for `chances`. by: one of its keys that grows with the difference.
+        runs, seeds, images: as for `chances`. by: one of its keys that grows with the difference.
 
     Raises:
         ValueError: none up to twenty points does.
     """
     for tenths in range(1, 201):
-        if chances(tenths / 1000, runs, seeds, pictures, repeats=2000)[by] >= power:
+        if chances(tenths / 1000, runs, seeds, images, repeats=2000)[by] >= power:
             return tenths / 1000
     raise ValueError(f"no difference up to 20 points is found with {runs} runs")

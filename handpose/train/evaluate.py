@@ -22,7 +22,7 @@ class CroppedDataset:
 
     images: np.ndarray  # (N, s, s, 3) uint8
     matrices: np.ndarray  # (N, 2, 3) picture to crop
-    points: np.ndarray  # (N, 21, 2) labels in the picture's pixels
+    keypoints: np.ndarray  # (N, 21, 2) labels in the picture's pixels
     visible: np.ndarray  # (N, 21) bool
     occluded: np.ndarray | None  # (N, 21) bool, where the source knows
     groups: list[str]
@@ -60,18 +60,18 @@ def crop_dataset(samples, size: int, *, limit: int | None = None, progress: bool
             parts.append(names[int(i)] if names else "")
     if not rows:
         raise ValueError("no sample of this set has two visible key-points apart; there is nothing to score")
-    images, matrices, points, visible, occluded, groups, ids = zip(*rows, strict=True)
+    images, matrices, keypoints, visible, occluded, groups, ids = zip(*rows, strict=True)
     known = all(o is not None for o in occluded)
-    return CroppedDataset(np.stack(images), np.stack(matrices), np.stack(points), np.stack(visible),
+    return CroppedDataset(np.stack(images), np.stack(matrices), np.stack(keypoints), np.stack(visible),
                np.stack(occluded) if known else None, list(groups), parts if names else None, list(ids),
                left_out, getattr(samples, "grouping", None))  # fmt: skip
 
 
 def predict(net: nn.Module, data: CroppedDataset) -> np.ndarray:
     """Predicted key-points in the picture's pixels, (stages, N, 21, 2)."""
-    points, _ = predict_crops(net, data.images)
+    keypoints, _ = predict_crops(net, data.images)
     back = np.stack([crop.invert(m) for m in data.matrices])  # (N, 2, 3)
-    return np.einsum("nij,snkj->snki", back[:, :, :2], points) + back[:, None, :, 2]
+    return np.einsum("nij,snkj->snki", back[:, :, :2], keypoints) + back[:, None, :, 2]
 
 
 def evaluate(net: nn.Module, data: CroppedDataset, *, intervals: bool = True) -> dict:
@@ -86,18 +86,18 @@ def evaluate(net: nn.Module, data: CroppedDataset, *, intervals: bool = True) ->
 
     def summary(stage: int, chosen: np.ndarray | slice) -> dict:
         hidden = None if data.occluded is None else data.occluded[chosen]
-        return metrics.summarise(predicted[stage][chosen], data.points[chosen], data.visible[chosen], hidden)
+        return metrics.summarise(predicted[stage][chosen], data.keypoints[chosen], data.visible[chosen], hidden)
 
     first = summary(0, slice(None))
     result: dict[str, Any] = {
         "images": len(data.ids),
         "left_out": data.left_out,
         "metrics": summary(-1, slice(None)),
-        "curves": metrics.curves(predicted[-1], data.points, data.visible),
+        "curves": metrics.curves(predicted[-1], data.keypoints, data.visible),
         "metrics_stage1": {k: first[k] for k in ("pck_bone", "pck_box", "auc_30px", "epe_mean_px", "epe_median_px")},
     }
     if intervals:
-        result["intervals"] = metrics.intervals(predicted[-1], data.points, data.visible, data.groups)
+        result["intervals"] = metrics.intervals(predicted[-1], data.keypoints, data.visible, data.groups)
         result["groups"] = {"number": len(set(data.groups)), "kind": data.grouping}
     if data.parts:
         parts = np.array(data.parts)
@@ -107,6 +107,9 @@ def evaluate(net: nn.Module, data: CroppedDataset, *, intervals: bool = True) ->
             result["parts"][part] = {"images": len(chosen), **summary(-1, chosen)}
             if intervals:
                 result["parts"][part]["intervals"] = metrics.intervals(
-                    predicted[-1][chosen], data.points[chosen], data.visible[chosen], [data.groups[i] for i in chosen]
+                    predicted[-1][chosen],
+                    data.keypoints[chosen],
+                    data.visible[chosen],
+                    [data.groups[i] for i in chosen],
                 )
     return result

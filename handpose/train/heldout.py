@@ -90,7 +90,7 @@ class HeldOut:
     def digests(self) -> dict[str, dict[str, str]]:
         """By which a run that is resumed knows what it is scored on again; rendered hands need no such thing."""
         return {f"{name} (scored)": part.digests() for name, part in self.parts.items()
-                if part.pictures and not getattr(part.samples, "cache_key", None)}  # fmt: skip
+                if part.image_keys and not getattr(part.samples, "cache_key", None)}  # fmt: skip
 
     def shared(self, sets: Sequence[crops.Crops]) -> dict[str, int]:
         """How many pictures of each set, by their content, are also trained on; sets that share none are left out.
@@ -101,10 +101,10 @@ class HeldOut:
         Raises:
             TrainingError: the validation set is trained on: one picture of a set without splits, or half of any.
         """
-        trained, found = {key for c in sets for key in c.pictures}, {}
-        guarded = {key for c, strict in zip(sets, self.strict, strict=True) if strict for key in c.pictures}
+        trained, found = {key for c in sets for key in c.image_keys}, {}
+        guarded = {key for c, strict in zip(sets, self.strict, strict=True) if strict for key in c.image_keys}
         for number, (name, part) in enumerate(self.parts.items()):
-            scored = set(part.pictures.values())
+            scored = set(part.image_keys.values())
             if not (both := len(scored & trained)):
                 continue
             said = f"{name}: {both} of the {len(scored)} pictures that it is scored on are also trained on"
@@ -190,7 +190,7 @@ def unseen(samples, split: str, weights: str | os.PathLike | None, *, progress: 
     keys, ids = [], []
     for i in tqdm(range(len(samples)), desc="comparing", disable=not progress, unit="hand", leave=False):
         sample = samples[i]
-        keys.append(division.picture_key(sample.image)[: pretrained.KEY])
+        keys.append(division.image_key(sample.image)[: pretrained.KEY])
         ids.append(sample.id)
     trained = [name for name, key in zip(ids, keys, strict=True) if key in known]
     if trained and split in ("train", "all"):

@@ -181,7 +181,7 @@ def _read(plan: Plan, opened: list, held_out: HeldOut, kept: dict[str, crops.Cro
     if held_out.divided:
         about["division"] = held_out.divided.about()
     about["trained_on"] = {key for source, c in zip(plan.sources, sets, strict=True)
-                           if source.partition(":")[0] in OWN for key in c.pictures}  # fmt: skip
+                           if source.partition(":")[0] in OWN for key in c.images}  # fmt: skip
     if shared := held_out.shared(sets):
         about["also_trained_on"] = shared
     return sets, about, {name: c.digests() for name, c in zip(names, sets, strict=True)} | held_out.digests()
@@ -191,7 +191,7 @@ def _batch_loss(plan: Plan, state: TrainState, kept: list[crops.Crops], scenery:
     """One step's batch, prediction and loss, of crops that are held on the device."""
     config, device = plan.config, state.device
     images, keypoints, visible = (
-        torch.cat([getattr(c, k) for c in kept]).to(device) for k in ("images", "points", "visible")
+        torch.cat([getattr(c, k) for c in kept]).to(device) for k in ("images", "keypoints", "visible")
     )
     sampler, loss = Sampler.of_crops(kept, config.balance), PoseLoss(**dataclasses.asdict(config.loss))
     net, use_bfloat16, part = (

@@ -75,7 +75,7 @@ def counted(monkeypatch):
     class Eyes:
         confidence = Confidence(0, 1, 0, alone=(-11, 20))
 
-        def __call__(self, picture, boxes=None, **_):
+        def __call__(self, image, boxes=None, **_):
             counts.append(sum(each() is not None for each in alive))
             return [
                 Hand(np.ones((21, 2), np.float32), np.ones(21, np.float32), np.array((1, 1, 9, 9), np.float32), 0.9)

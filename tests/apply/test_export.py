@@ -52,11 +52,11 @@ def test_key_points_are_those_of_pytorch(sessions, hands, batch):
     noise = g.integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
     drawn = [crop.crop_box(h.image, h.box + g.normal(0, 4, 4).astype(np.float32), size).image for h in hands]
     for crops in (noise, np.stack([drawn[i % len(drawn)] for i in range(batch)])):
-        (points, scores), (other, sure) = (arrays.run("pose", n, crops) for n in (net, sessions["pose"]))
+        (keypoints, scores), (other, sure) = (arrays.run("pose", n, crops) for n in (net, sessions["pose"]))
         every, peaks = predict_crops(net, crops)  # as training and evaluation decode them
-        assert np.allclose(points, every[-1], atol=1e-3) and np.allclose(scores, peaks[-1], atol=1e-5)
-        assert points.shape == other.shape and np.abs(scores - sure).max() < 1e-4
-        assert np.abs(points - other).max() < 0.05  # pixels of the crop
+        assert np.allclose(keypoints, every[-1], atol=1e-3) and np.allclose(scores, peaks[-1], atol=1e-5)
+        assert keypoints.shape == other.shape and np.abs(scores - sure).max() < 1e-4
+        assert np.abs(keypoints - other).max() < 0.05  # pixels of the crop
 
 
 @pytest.mark.parametrize("batch", [1, 3])
@@ -65,9 +65,9 @@ def test_the_detector_is_that_of_pytorch(sessions, hands, batch):
     images = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
     for first, second in zip(*(arrays.run("detector", n, images) for n in (net, sessions["detector"])), strict=True):
         assert first.shape == second.shape and np.allclose(first, second, rtol=1e-4, atol=1e-3)
-    pictures = [np.concatenate([a.image, b.image[:, ::-1]], 1) for a, b in zip(hands, hands[1:], strict=False)]
-    found, again = (detector.detect(n, pictures, threshold=0.3) for n in (net, sessions["detector"]))
-    assert sum(len(boxes) for boxes, _ in found) > len(pictures)
+    pairs = [np.concatenate([a.image, b.image[:, ::-1]], 1) for a, b in zip(hands, hands[1:], strict=False)]
+    found, again = (detector.detect(n, pairs, threshold=0.3) for n in (net, sessions["detector"]))
+    assert sum(len(boxes) for boxes, _ in found) > len(pairs)
     for (boxes, sure), (other, also) in zip(found, again, strict=True):
         assert (
             boxes.shape == other.shape and np.allclose(boxes, other, atol=0.01) and np.allclose(sure, also, atol=1e-4)
@@ -76,19 +76,21 @@ def test_the_detector_is_that_of_pytorch(sessions, hands, batch):
 
 def test_letters_are_those_of_pytorch(sessions):
     reader, _ = pretrained.load(kind=GestureNet)
-    points = np.random.default_rng(0).normal(size=(40, 21, 2)).astype(np.float32)
+    keypoints = np.random.default_rng(0).normal(size=(40, 21, 2)).astype(np.float32)
     assert sessions["gesture"].labels == reader.labels
-    (first,), (second,) = (arrays.run("gesture", n, points) for n in (reader, sessions["gesture"]))
-    assert np.allclose(first, second, atol=1e-4) and np.allclose(first, gesturenet.read(reader, points)[1], atol=1e-5)
+    (first,), (second,) = (arrays.run("gesture", n, keypoints) for n in (reader, sessions["gesture"]))
+    assert np.allclose(first, second, atol=1e-4) and np.allclose(
+        first, gesturenet.read(reader, keypoints)[1], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("refine", [False, True])
 def test_the_pipeline_gives_the_same_hands(both, hands, refine):
-    pictures, number = [*(h.image for h in hands), np.concatenate([hands[3].image, hands[3].image[:, ::-1]], 1)], 0
-    for picture in pictures:
+    images, number = [*(h.image for h in hands), np.concatenate([hands[3].image, hands[3].image[:, ::-1]], 1)], 0
+    for image in images:
         for hp in both:
             hp.refine = refine
-        found, again = (hp(picture) for hp in both)
+        found, again = (hp(image) for hp in both)
         assert len(found) == len(again)
         number += len(found)
         for a, b in zip(found, again, strict=True):
@@ -100,7 +102,7 @@ def test_the_pipeline_gives_the_same_hands(both, hands, refine):
             assert np.allclose(a.box, b.box, atol=0.01)
             assert abs(a.score - b.score) < 1e-3 and np.allclose(a.scores, b.scores, atol=0.01)
             assert a.gesture[0] == b.gesture[0] and abs(a.gesture[1] - b.gesture[1]) < 0.01
-    assert number >= len(pictures)
+    assert number >= len(images)
     assert both[1](np.full((90, 120, 3), 99, np.uint8)) == []
     given = [hp(hands[0].image, boxes=[hands[0].box])[0].keypoints for hp in both]
     assert np.allclose(*given, atol=0.05)
@@ -154,10 +156,10 @@ def test_other_networks(net):
     session = onnxruntime.InferenceSession(raw, providers=["CPUExecutionProvider"])
     for batch in (1, 3):
         given = example[:batch].numpy()
-        (points, scores), (other, also) = arrays.run("pose", net, given), session.run(None, {"crops": given})
+        (keypoints, scores), (other, also) = arrays.run("pose", net, given), session.run(None, {"crops": given})
         assert np.allclose(scores, also, atol=1e-4)
         # The maps of untrained networks are nearly flat in places, and rounding moves a peak there.
-        assert points.shape == other.shape and np.median(np.abs(points - other)) < 0.01
+        assert keypoints.shape == other.shape and np.median(np.abs(keypoints - other)) < 0.01
 
 
 def forged(raw: bytes, **changes) -> bytes:

@@ -57,8 +57,8 @@ def runs(hp: HandPose) -> str:
 def test_the_default_is_onnx_runtime_with_the_key_points_of_pytorch(cache, image):
     fast, slow = HandPose.from_pretrained(refine=False), HandPose.from_pretrained(backend="torch", refine=False)
     assert runs(fast) == "onnx" and runs(slow) == "torch"
-    for picture in (image, np.concatenate([image, image[:, ::-1]], 1)):
-        found, again = fast(picture), slow(picture)
+    for shown in (image, np.concatenate([image, image[:, ::-1]], 1)):
+        found, again = fast(shown), slow(shown)
         assert len(found) == len(again) > 0
         for a, b in zip(found, again, strict=True):
             assert np.abs(a.keypoints - b.keypoints).max() < 0.05 and np.abs(a.scores - b.scores).max() < 1e-3

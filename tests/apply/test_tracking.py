@@ -25,9 +25,9 @@ class Eyes:
         self.angles, self.tiles, self.confidence = [], [], Confidence(0, 1, 0, alone=(-11, 20))  # 0.27 at 0.5
 
     def hand(self, place, box=None, sure=1.0):
-        points = (SHAPE * place[2] + place[:2]).astype(np.float32)
-        box = skeleton.tight_box(points) if box is None else np.asarray(box, np.float32)
-        return Hand(points, np.full(21, self.score, np.float32), box, sure)
+        keypoints = (SHAPE * place[2] + place[:2]).astype(np.float32)
+        box = skeleton.tight_box(keypoints) if box is None else np.asarray(box, np.float32)
+        return Hand(keypoints, np.full(21, self.score, np.float32), box, sure)
 
     def __call__(self, image, boxes=None, *, angles=None, tiles=None):
         if boxes is None:
@@ -183,9 +183,9 @@ def test_the_real_thing_follows_leaves_cuts_and_returns():
     wall = cv2.GaussianBlur(np.random.default_rng(0).integers(90, 160, (256, 384, 3), np.uint8), (0, 0), 9)
 
     def frame(x):
-        picture, width = wall.copy(), min(256, 384 - x)
-        picture[:, x : x + width] = sample.image[:, :width]
-        return picture
+        image, width = wall.copy(), min(256, 384 - x)
+        image[:, x : x + width] = sample.image[:, :width]
+        return image
 
     tracker, ways = Tracker(hp), [*range(0, 120, 10)]
     for looks, x in enumerate(ways):
@@ -205,8 +205,8 @@ def test_a_turning_hand_is_cut_out_by_its_last_angle():
     """A rendered hand turns upside down in 24 frames: its key-points stay right, with one pass a frame."""
     hp, sample, seen = handpose.HandPose.from_pretrained(device="cpu"), SyntheticHands(split="test")[3], []
     angle, passes = float(crop.angle_of(sample.keypoints)), []
-    estimate = hp._estimate
-    hp._estimate = lambda *arguments: passes.append(1) or estimate(*arguments)
+    predict_hands = hp._predict
+    hp._predict = lambda *arguments: passes.append(1) or predict_hands(*arguments)
     tracker = Tracker(hp)
     for step in range(25):
         turn = crop.affine((127.5, 127.5), 360, 256, rotation=np.deg2rad(7.5 * step))

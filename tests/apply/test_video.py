@@ -59,13 +59,13 @@ def hand():
 
 
 @pytest.fixture(scope="module")
-def pictures(hand):
+def images(hand):
     return [np.roll(hand.image, (0, 2 * k), (0, 1)) for k in range(FRAMES)]
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory, pictures):
-    return write(tmp_path_factory.mktemp("clip") / "clip.mp4", pictures)
+def clip(tmp_path_factory, images):
+    return write(tmp_path_factory.mktemp("clip") / "clip.mp4", images)
 
 
 class Quick:
@@ -79,8 +79,8 @@ class Quick:
         self.frames += 1
         self.boxes.append(boxes)
         box = np.array((80, 80, 160, 160), np.float32)
-        points = np.stack([box[:2] + 80 * np.array((k % 5, k // 5)) / 4 for k in range(21)]).astype(np.float32)
-        return [Hand(points, np.full(21, 0.8, np.float32), box, 0.9)]
+        keypoints = np.stack([box[:2] + 80 * np.array((k % 5, k // 5)) / 4 for k in range(21)]).astype(np.float32)
+        return [Hand(keypoints, np.full(21, 0.8, np.float32), box, 0.9)]
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def interrupt():
 # Files
 
 
-def test_a_video_is_followed_drawn_and_written(clip, pictures, hand, tmp_path, capsys):
+def test_a_video_is_followed_drawn_and_written(clip, images, hand, tmp_path, capsys):
     out, drawn = tmp_path / "out.json", tmp_path / "out.mp4"
     assert main(["predict", str(clip), "--json", str(out), "--draw", str(drawn), "--device", "cpu"]) == 0
     found = json.loads(out.read_text())
@@ -114,15 +114,15 @@ def test_a_video_is_followed_drawn_and_written(clip, pictures, hand, tmp_path, c
             distance = np.linalg.norm(np.array(one["keypoints"]) - hand.keypoints - [2 * k, 0], axis=1)
             assert np.median(distance) < 20
     frames = read(drawn)
-    assert len(frames) == FRAMES and frames[0].shape == pictures[0].shape
-    assert np.abs(frames[3].astype(int) - pictures[3]).mean() > 1  # the hand
+    assert len(frames) == FRAMES and frames[0].shape == images[0].shape
+    assert np.abs(frames[3].astype(int) - images[3]).mean() > 1  # the hand
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.json", "out.mp4"]
     assert "24 frames, 24 with a hand, 1 hand followed; the detector looked at 3" in capsys.readouterr().out
 
 
-def test_photos_and_videos_together(clip, pictures, quick, tmp_path):
+def test_photos_and_videos_together(clip, images, quick, tmp_path):
     photo, out = tmp_path / "photo.png", tmp_path / "out.json"
-    cv2.imwrite(str(photo), pictures[0])
+    cv2.imwrite(str(photo), images[0])
     assert main(["predict", str(photo), str(clip), "--json", str(out), "--draw", str(tmp_path / "drawn")]) == 0
     found = json.loads(out.read_text())
     assert {"images", "videos"} < set(found) and len(found["videos"][0]["frames"]) == FRAMES
@@ -133,12 +133,12 @@ def test_photos_and_videos_together(clip, pictures, quick, tmp_path):
     assert sorted(p.name for p in (tmp_path / "drawn").iterdir()) == ["clip.mp4", "photo.png"]
 
 
-def test_a_folder_gives_its_photos_only(clip, pictures, quick, tmp_path, capsys):
+def test_a_folder_gives_its_photos_only(clip, images, quick, tmp_path, capsys):
     folder, out = tmp_path / "in", tmp_path / "out.json"
     folder.mkdir()
     (folder / "clip.mp4").write_bytes(clip.read_bytes())
     assert main(["predict", str(folder)]) == 1 and "name videos one by one" in capsys.readouterr().err
-    cv2.imwrite(str(folder / "a.png"), pictures[0])
+    cv2.imwrite(str(folder / "a.png"), images[0])
     assert main(["predict", str(folder), "--json", str(out)]) == 0
     found = json.loads(out.read_text())
     assert set(found) == {"joints", "weights", "images", "left_out"}
@@ -170,7 +170,7 @@ def test_frames_of_another_size_are_not_lost(tmp_path):
     assert [frame.shape for frame in read(tmp_path / "a.mp4")] == [(64, 64, 3)] * 4
 
 
-def test_a_video_that_lies_on_its_side_is_turned(clip, pictures, tmp_path):
+def test_a_video_that_lies_on_its_side_is_turned(clip, images, tmp_path):
     content = clip.read_bytes()
     at = content.find(b"tkhd") + 44  # the matrix, here a turn of 90 degrees
     turn = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
@@ -225,8 +225,8 @@ def uneven(content, times):
 UNEVEN = [*range(0, 331, 33), *(330 + 200 * k for k in range(1, 10))]  # ten frames 33 ms apart, then 200 ms
 
 
-def test_frames_at_uneven_times_keep_them(tmp_path, quick, pictures):
-    clip = write(tmp_path / "even.mp4", pictures[: len(UNEVEN)])
+def test_frames_at_uneven_times_keep_them(tmp_path, quick, images):
+    clip = write(tmp_path / "even.mp4", images[: len(UNEVEN)])
     (tmp_path / "uneven.mp4").write_bytes(uneven(clip.read_bytes(), UNEVEN))
     out, drawn = tmp_path / "out.json", tmp_path / "out.mp4"
     assert main(["predict", str(tmp_path / "uneven.mp4"), "--json", str(out), "--draw", str(drawn)]) == 0
@@ -234,7 +234,7 @@ def test_frames_at_uneven_times_keep_them(tmp_path, quick, pictures):
     assert [row["time_ms"] for row in rows] == pytest.approx(UNEVEN, abs=0.5)
     seen = {}  # which picture the drawing shows, and when first
     for _, at, image in capture.Source(drawn).numbered():
-        differences = [np.abs(image.astype(int) - picture).mean() for picture in pictures[: len(UNEVEN)]]
+        differences = [np.abs(image.astype(int) - original).mean() for original in images[: len(UNEVEN)]]
         seen.setdefault(int(np.argmin(differences)), at)
     assert list(seen) == list(range(len(UNEVEN))) and list(seen.values()) == pytest.approx(UNEVEN, abs=17)
 
@@ -256,11 +256,11 @@ def test_frames_are_read_one_by_one(clip, quick):
 
 
 @pytest.mark.parametrize("kind", ["mp4", "avi"])
-def test_a_video_that_is_cut_off_is_kept_as_far_as_it_goes(clip, pictures, quick, tmp_path, capsys, kind):
+def test_a_video_that_is_cut_off_is_kept_as_far_as_it_goes(clip, images, quick, tmp_path, capsys, kind):
     if kind == "mp4":
         content = index_first(clip.read_bytes())
     else:
-        content = write(tmp_path / "whole.avi", pictures, code="MJPG").read_bytes()
+        content = write(tmp_path / "whole.avi", images, code="MJPG").read_bytes()
     (tmp_path / f"whole.{kind}").write_bytes(content)
     (tmp_path / f"cut.{kind}").write_bytes(content[: len(content) // 2])
     assert capture.cut_off(tmp_path / f"cut.{kind}") is True and capture.cut_off(tmp_path / f"whole.{kind}") is False
@@ -360,8 +360,8 @@ def test_ctrl_c_before_the_first_frame_leaves_nothing(clip, quick, tmp_path):
 class Camera:
     """In place of cv2.VideoCapture for a number: one picture over and over; a key, a closed window, a lost cable."""
 
-    def __init__(self, monkeypatch, picture, *, frames=30, keys=None, closed=99, fps=20.0, there=True):
-        self.picture, self.frames, self.keys, self.closed, self.fps = picture, frames, keys or {}, closed, fps
+    def __init__(self, monkeypatch, image, *, frames=30, keys=None, closed=99, fps=20.0, there=True):
+        self.image, self.frames, self.keys, self.closed, self.fps = image, frames, keys or {}, closed, fps
         self.there, self.shown, self.time, real = there, [], 0.0, cv2.VideoCapture
         monkeypatch.setattr(
             cv2, "VideoCapture", lambda name: self if isinstance(name, int) or "://" in name else real(name)
@@ -383,23 +383,23 @@ class Camera:
     def read(self):
         self.frames -= 1
         self.time += 0.1  # seconds; every second picture of a camera with 20 a second
-        return (True, self.picture[..., ::-1].copy()) if self.frames >= 0 else (False, None)
+        return (True, self.image[..., ::-1].copy()) if self.frames >= 0 else (False, None)
 
     def release(self):
         self.frames = 0
 
 
 @pytest.mark.parametrize("end", [{"keys": {8: ord("q")}}, {"keys": {8: 27}}, {"closed": 8}])
-def test_the_window_shows_the_hand_until_it_is_closed(monkeypatch, quick, pictures, end):
-    camera = Camera(monkeypatch, pictures[0], **end)
+def test_the_window_shows_the_hand_until_it_is_closed(monkeypatch, quick, images, end):
+    camera = Camera(monkeypatch, images[0], **end)
     assert main(["predict", "--camera", "0"]) == 0
     assert len(camera.shown) == 8 == quick.frames
-    assert (camera.shown[0][..., ::-1] != pictures[0]).any() and camera.shown[0].shape == pictures[0].shape
+    assert (camera.shown[0][..., ::-1] != images[0]).any() and camera.shown[0].shape == images[0].shape
 
 
-def test_a_slow_camera_is_filmed_at_its_own_pace(monkeypatch, quick, pictures, tmp_path):
+def test_a_slow_camera_is_filmed_at_its_own_pace(monkeypatch, quick, images, tmp_path):
     """Ten pictures in 0.9 seconds: frames 0, 2, ... 18 of twenty a second, and as many in the film."""
-    Camera(monkeypatch, pictures[0], keys={10: ord("q")})
+    Camera(monkeypatch, images[0], keys={10: ord("q")})
     out, drawn = tmp_path / "out.json", tmp_path / "out.mp4"
     assert main(["predict", "--camera", "0", "--json", str(out), "--draw", str(drawn)]) == 0
     (entry,) = json.loads(out.read_text())["videos"]
@@ -408,20 +408,20 @@ def test_a_slow_camera_is_filmed_at_its_own_pace(monkeypatch, quick, pictures, t
     assert [row["time_ms"] for row in entry["frames"]] == pytest.approx([100 * k for k in range(10)])
 
 
-def test_a_camera_that_goes_away_or_is_not_there(monkeypatch, quick, pictures, tmp_path, capsys):
+def test_a_camera_that_goes_away_or_is_not_there(monkeypatch, quick, images, tmp_path, capsys):
     out, drawn = tmp_path / "out.json", tmp_path / "out.mp4"
-    Camera(monkeypatch, pictures[0], frames=5, fps=0.0)
+    Camera(monkeypatch, images[0], frames=5, fps=0.0)
     assert main(["predict", "--camera", "0", "--json", str(out), "--draw", str(drawn)]) == 1
     assert "--camera 0: gives no more pictures" in capsys.readouterr().err
     assert len(json.loads(out.read_text())["videos"][0]["frames"]) == 5 and len(read(drawn)) > 5
-    Camera(monkeypatch, pictures[0], there=False)
+    Camera(monkeypatch, images[0], there=False)
     assert main(["predict", "--camera", "9"]) == 1
     assert "--camera 9: there is no such camera" in capsys.readouterr().err
 
 
-def test_a_camera_without_a_display(monkeypatch, quick, pictures, tmp_path, capsys):
+def test_a_camera_without_a_display(monkeypatch, quick, images, tmp_path, capsys):
     """A line and status 1 where nothing is to be written, else a line and work; Ctrl-C ends it."""
-    camera = Camera(monkeypatch, pictures[0], frames=10**6)
+    camera = Camera(monkeypatch, images[0], frames=10**6)
     monkeypatch.setattr(display.sys, "platform", "linux")
     monkeypatch.setattr(cv2, "imshow", None)
     for set_up, words in (
@@ -442,16 +442,16 @@ def test_a_camera_without_a_display(monkeypatch, quick, pictures, tmp_path, caps
     assert 5 < len(rows) < 13 and len(read(drawn)) >= rows[-1]["frame"] + 1
 
 
-def test_a_camera_by_its_address(monkeypatch, quick, pictures, tmp_path, capsys):
+def test_a_camera_by_its_address(monkeypatch, quick, images, tmp_path, capsys):
     address, out, drawn = "rtsp://me:secret@host:554/one", tmp_path / "out.json", tmp_path / "drawn"
     drawn.mkdir()
-    Camera(monkeypatch, pictures[0], frames=4)
+    Camera(monkeypatch, images[0], frames=4)
     assert main(["predict", "--camera", address, "--json", str(out), "--draw", str(drawn)]) == 1
     assert "--camera rtsp://host:554/one: gives no more pictures" in capsys.readouterr().err
     (entry,) = json.loads(out.read_text())["videos"]
     assert entry["path"] == "camera rtsp://host:554/one" and len(entry["frames"]) == 4
     assert (entry["width"], entry["height"]) == (256, 256) and [p.name for p in drawn.iterdir()] == ["camera.mp4"]
-    Camera(monkeypatch, pictures[0], there=False)
+    Camera(monkeypatch, images[0], there=False)
     assert main(["predict", "--camera", address]) == 1
     errors = capsys.readouterr().err
     assert "--camera rtsp://host:554/one: cannot be opened" in errors and "secret" not in errors

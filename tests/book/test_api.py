@@ -84,13 +84,13 @@ def made(value) -> bool:
 
 
 def test_what_a_docstring_lacks_is_found():
-    def silent(points: np.ndarray) -> None: ...
+    def silent(keypoints: np.ndarray) -> None: ...
 
-    def shapeless(points: np.ndarray, size: int) -> np.ndarray:
+    def shapeless(keypoints: np.ndarray, size: int) -> np.ndarray:
         """The points (n, 2), nearer.
 
         Args:
-            points: in pixels.
+            keypoints: in pixels.
             size: of all.
 
         Returns:
@@ -100,11 +100,11 @@ def test_what_a_docstring_lacks_is_found():
     def unitless(boxes: Tensor) -> Tensor:
         """Boxes (n, 4), larger."""
 
-    def good(points: np.ndarray) -> np.ndarray:
+    def good(keypoints: np.ndarray) -> np.ndarray:
         """Points (n, 2) in pixels, moved: (n, 2)."""
 
     assert faults("silent", silent, "") == ["silent has no docstring"]
-    assert faults("shapeless", shapeless, "") == ["shapeless: no shape of points"]
+    assert faults("shapeless", shapeless, "") == ["shapeless: no shape of keypoints"]
     assert faults("unitless", unitless, "") == ["unitless: no unit of boxes"]
     assert not faults("good", good, "") and not faults("unitless", unitless, "Boxes are in pixels.")
 

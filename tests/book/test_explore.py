@@ -48,11 +48,11 @@ def test_the_same_every_time(explorer):
 
 
 def test_live_sliders_call_the_function(explorer):
-    width, place, picture = explorer.live().children
-    before = picture.value
+    width, place, image = explorer.live().children
+    before = image.value
     assert (width.value, place.value) == (1, 5) and before[:4] == b"\x89PNG"
     width.value = 3
-    assert picture.value != before
+    assert image.value != before
 
 
 def test_two_sliders_may_be_moved_at_once():
@@ -67,13 +67,13 @@ def test_two_sliders_may_be_moved_at_once():
         return draw(width, place)
 
     made = explore(slow, {"width": (1, 2, 3), "place": (4, 5, 6)}, alt=lambda **_: "words")
-    *sliders, picture = made.live().children
+    *sliders, image = made.live().children
     moves = [threading.Thread(target=setattr, args=(slider, "index", i)) for i in (1, 2) for slider in sliders]
     for move in moves:
         move.start()
     for move in moves:
         move.join()
-    assert max(most) == 1 and picture.value[:4] == b"\x89PNG" and not plt.get_fignums()
+    assert max(most) == 1 and image.value[:4] == b"\x89PNG" and not plt.get_fignums()
 
 
 def test_without_a_kernel_there_is_only_the_page(explorer):

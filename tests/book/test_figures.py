@@ -55,7 +55,7 @@ def test_fingers_can_be_told_apart(vision):
         assert apart("#b04000", "#577800", vision) < 10 < apart("#b04000", "#577800", "usual")
 
 
-def pictures(chapter):
+def images(chapter):
     """Each PNG among a chapter's outputs, with the number of its cell."""
     for number, cell in enumerate(chapter.cells, 1):
         for output in cell.get("outputs", []):
@@ -67,7 +67,7 @@ def pictures(chapter):
 @pytest.mark.parametrize("source", notebooks.sources(), ids=lambda path: path.stem)
 def test_figures_have_no_background_of_their_own(source):
     """A white sheet behind a figure is a hole in a dark page."""
-    for number, picture in pictures(nbformat.read(notebooks.chapter_of(source), as_version=4)):
-        assert picture.shape[2] == 4, f"cell {number}: no transparency"
-        corners = picture[[0, 0, -1, -1], [0, -1, 0, -1], 3]
+    for number, image in images(nbformat.read(notebooks.chapter_of(source), as_version=4)):
+        assert image.shape[2] == 4, f"cell {number}: no transparency"
+        corners = image[[0, 0, -1, -1], [0, -1, 0, -1], 3]
         assert (corners == 0).all(), f"cell {number}: the corners are painted"

@@ -199,13 +199,13 @@ def own(tmp_path_factory):
     for i in range(8):
         sample = SyntheticHands(seed=2, size=96)[i]
         cv2.imwrite(str(root / f"{i}.png"), sample.image[..., ::-1])
-        points = [n for x, y in sample.keypoints.tolist() for n in (x, y, 2)]
+        keypoints = [n for x, y in sample.keypoints.tolist() for n in (x, y, 2)]
         if i == 6:  # a first click
-            points[3:] = [0] * 60
+            keypoints[3:] = [0] * 60
         if i == 7:  # a hand that has left the picture
-            points[::3] = [x - 500 for x in points[::3]]
+            keypoints[::3] = [x - 500 for x in keypoints[::3]]
         value["images"].append({"id": i, "file_name": f"{i}.png", "width": 96, "height": 96})
-        value["annotations"].append({"id": i, "image_id": i, "category_id": 1, "keypoints": points})
+        value["annotations"].append({"id": i, "image_id": i, "category_id": 1, "keypoints": keypoints})
     value["categories"] = [{"id": 1, "name": "hand", "keypoints": names}]
     (root / "labels.json").write_text(json.dumps(value))
     return root / "labels.json"

@@ -31,9 +31,9 @@ def image():
 def quick(monkeypatch):
     """In place of HandPose: a hand at (10, 20) of the photograph."""
 
-    def find(picture, boxes=None, **_):
-        points = np.full((21, 2), (10, 20), np.float32)
-        return [Hand(points, np.full(21, 0.8, np.float32), np.array((5, 5, 30, 40), np.float32), 0.9)]
+    def find(image, boxes=None, **_):
+        keypoints = np.full((21, 2), (10, 20), np.float32)
+        return [Hand(keypoints, np.full(21, 0.8, np.float32), np.array((5, 5, 30, 40), np.float32), 0.9)]
 
     find.confidence = Confidence(0, 1, 0, alone=(-11, 20))
     monkeypatch.setattr(HandPose, "from_pretrained", lambda *args, **options: find)

@@ -15,20 +15,20 @@ SIZE = 64
 def spots(batch=6, side=96):
     """Pictures with a bright spot at each sample's joint 0, and a mask of ones."""
     g = torch.Generator().manual_seed(1)
-    points = torch.rand(batch, 21, 2, generator=g) * side * 0.5 + side * 0.25
+    keypoints = torch.rand(batch, 21, 2, generator=g) * side * 0.5 + side * 0.25
     yy, xx = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
-    d2 = (xx - points[:, 0, 0, None, None]) ** 2 + (yy - points[:, 0, 1, None, None]) ** 2
+    d2 = (xx - keypoints[:, 0, 0, None, None]) ** 2 + (yy - keypoints[:, 0, 1, None, None]) ** 2
     images = (255 * torch.exp(-d2 / 18)).to(torch.uint8)[..., None].repeat(1, 1, 1, 4)
     images[..., 3] = 255
-    return images, points, torch.ones(batch, 21, dtype=torch.bool)
+    return images, keypoints, torch.ones(batch, 21, dtype=torch.bool)
 
 
 @pytest.mark.parametrize("step", range(4))
 def test_picture_and_points_move_alike(step):
-    images, points, visible = spots()
+    images, keypoints, visible = spots()
     how = dataclasses.replace(NONE, rotation=60, scale=0.4, stretch=0.4, flip=0.5)
     out, moved, seen = augment.batch(
-        images, points, visible, size=SIZE, rng=augment.Random(0, step), crop=config.Crop(SIZE, 0.1), how=how
+        images, keypoints, visible, size=SIZE, rng=augment.Random(0, step), crop=config.Crop(SIZE, 0.1), how=how
     )
     yy, xx = torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij")
     for image, point, there in zip(out[:, 0], moved[:, 0], seen[:, 0], strict=True):
@@ -38,10 +38,10 @@ def test_picture_and_points_move_alike(step):
 
 
 def test_paper_crop_holds_every_keypoint():
-    images, points, visible = spots(24)
+    images, keypoints, visible = spots(24)
     for step in range(10):
         _, moved, seen = augment.batch(
-            images, points, visible, size=SIZE, rng=augment.Random(1, step), crop=config.load("paper").crop, how=NONE
+            images, keypoints, visible, size=SIZE, rng=augment.Random(1, step), crop=config.load("paper").crop, how=NONE
         )
         assert seen.all()
         reach = (moved - (SIZE - 1) / 2).abs().amax((1, 2))
@@ -49,9 +49,9 @@ def test_paper_crop_holds_every_keypoint():
 
 
 def test_centre_noise_has_the_papers_size():
-    points = torch.tensor([[40.0, 40], [60, 60]]).repeat(1, 11, 1)[:, :21].repeat(4000, 1, 1)
-    visible = torch.ones(points.shape[:2], dtype=torch.bool)
-    linear, offset = augment.geometry(points, visible, 256, augment.Random(0, 0), config.Crop(256, 8 / 256), NONE)
+    keypoints = torch.tensor([[40.0, 40], [60, 60]]).repeat(1, 11, 1)[:, :21].repeat(4000, 1, 1)
+    visible = torch.ones(keypoints.shape[:2], dtype=torch.bool)
+    linear, offset = augment.geometry(keypoints, visible, 256, augment.Random(0, 0), config.Crop(256, 8 / 256), NONE)
     centre = (
         linear
         @ torch.tensor(
@@ -67,32 +67,32 @@ def test_centre_noise_has_the_papers_size():
 
 
 def test_flip_keeps_joint_indices():
-    images, points, visible = spots()
+    images, keypoints, visible = spots()
     how = dataclasses.replace(NONE, flip=1.0)
     arguments = dict(size=SIZE, crop=config.Crop(SIZE, 0.0))
-    plain, there, _ = augment.batch(images, points, visible, rng=augment.Random(0, 0), how=NONE, **arguments)
-    mirrored, here, _ = augment.batch(images, points, visible, rng=augment.Random(0, 0), how=how, **arguments)
+    plain, there, _ = augment.batch(images, keypoints, visible, rng=augment.Random(0, 0), how=NONE, **arguments)
+    mirrored, here, _ = augment.batch(images, keypoints, visible, rng=augment.Random(0, 0), how=how, **arguments)
     assert torch.allclose(here[..., 0], SIZE - 1 - there[..., 0], atol=1e-3)
     assert torch.allclose(mirrored, plain.flip(-1), atol=2e-2)
 
 
 def test_invisible_joints_do_not_count():
-    images, points, visible = spots()
-    points[:, 5] = float("nan")
+    images, keypoints, visible = spots()
+    keypoints[:, 5] = float("nan")
     visible[:, 5] = False
     out, moved, seen = augment.batch(
-        images, points, visible, size=SIZE, rng=augment.Random(0, 0), crop=config.Crop(SIZE), how=ALL
+        images, keypoints, visible, size=SIZE, rng=augment.Random(0, 0), crop=config.Crop(SIZE), how=ALL
     )
     assert torch.isfinite(out).all() and not seen[:, 5].any() and torch.isfinite(moved[seen]).all()
 
 
 def test_same_step_same_numbers_and_range():
-    images, points, visible = spots()
+    images, keypoints, visible = spots()
     scenery = torch.randint(0, 255, (3, 96, 96, 3), dtype=torch.uint8)
     images[..., 3] = 0
 
     def once(step):
-        return augment.batch(images, points, visible, size=SIZE, rng=augment.Random(3, step), crop=config.Crop(SIZE),
+        return augment.batch(images, keypoints, visible, size=SIZE, rng=augment.Random(3, step), crop=config.Crop(SIZE),
                              how=ALL, backgrounds=scenery)  # fmt: skip
 
     a, b, c = once(5), once(5), once(6)
@@ -101,12 +101,12 @@ def test_same_step_same_numbers_and_range():
 
 
 def test_background_goes_behind_the_mask():
-    images, points, visible = spots(2)
+    images, keypoints, visible = spots(2)
     images[..., :3] = 10
     images[..., :48, 3] = 0  # the left half is background
     scenery = torch.full((1, 96, 96, 3), 250, dtype=torch.uint8)
     how = dataclasses.replace(NONE, background=1.0)
-    out, _, _ = augment.batch(images, points, visible, size=SIZE, rng=augment.Random(0, 0), crop=config.Crop(SIZE, 0.0),
-                              how=how, backgrounds=scenery)  # fmt: skip
+    out, _, _ = augment.batch(images, keypoints, visible, size=SIZE, rng=augment.Random(0, 0),
+                              crop=config.Crop(SIZE, 0.0), how=how, backgrounds=scenery)  # fmt: skip
     values = np.unique((out * 255).round().numpy())
     assert values.min() == pytest.approx(10, abs=1) and values.max() == pytest.approx(250, abs=1)

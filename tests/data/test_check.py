@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from handpose import data
-from handpose.data.check import check_set, free_space, in_words, picture_size
+from handpose.data.check import check_set, free_space, image_size, in_words
 
 
 def refused(path, *words):
     """A DataError of one line, which holds these words."""
     with pytest.raises(data.DataError) as error:
-        picture_size(path)
+        image_size(path)
     line = str(error.value)
     assert "\n" not in line and all(str(word) in line for word in words), line
 
@@ -21,13 +21,13 @@ def test_headers_of_pictures(tmp_path):
     for ending in (".jpg", ".png"):
         file = tmp_path / f"a{ending}"
         cv2.imwrite(str(file), rng.integers(0, 256, (70, 90, 3), dtype=np.uint8))
-        assert picture_size(file) == (90, 70)
+        assert image_size(file) == (90, 70)
         code = file.read_bytes()
         for cut in (0, 1, 10, 25, 100, len(code) // 2, len(code) - 1):
             file.write_bytes(code[:cut])
             refused(file, file, "again")
         file.write_bytes(code + b"\0" * 50)
-        assert picture_size(file) == (90, 70)
+        assert image_size(file) == (90, 70)
     (tmp_path / "b.jpg").write_text("<html>")
     refused(tmp_path / "b.jpg", "neither a JPEG nor a PNG")
     refused(tmp_path / "c.jpg", "cannot be read")

@@ -17,25 +17,25 @@ from handpose.data.readers.coco import Coco
 SETS = {"freihand": 8, "onehand10k": 4, "panoptic": 4, "rhd": 3}
 
 
-def mean_length(points, pairs):
+def mean_length(keypoints, pairs):
     """Mean distance over hands (N, 21, 2) and pairs of joints."""
     a, b = np.array(pairs).T
-    return np.linalg.norm(points[:, a] - points[:, b], axis=-1).mean()
+    return np.linalg.norm(keypoints[:, a] - keypoints[:, b], axis=-1).mean()
 
 
-def is_in_order(points):
+def is_in_order(keypoints):
     """Whether pictures of hands (N, 21, 2), taken together, have a hand's anatomy in the canonical order."""
     fingers = [[4 * f + k for k in (1, 2, 3, 4)] for f in range(5)]
-    along = mean_length(points, [pair for f in fingers for pair in zip(f, f[1:], strict=False)])
-    straight = along < mean_length(points, [pair for f in fingers for pair in zip(f, f[2:], strict=False)])
+    along = mean_length(keypoints, [pair for f in fingers for pair in zip(f, f[1:], strict=False)])
+    straight = along < mean_length(keypoints, [pair for f in fingers for pair in zip(f, f[2:], strict=False)])
     bases, tips = ([f[k] for f in fingers] for k in (0, 3))
-    to_base, to_tip = (mean_length(points, [(0, j) for j in joints]) for joints in (bases, tips))
-    thumb_first = mean_length(points, [(0, 1)]) < min(mean_length(points, [(0, j)]) for j in bases[1:])
-    longest_first = mean_length(points, [(f[0], f[1]) for f in fingers[1:]]) > mean_length(
-        points, [(f[2], f[3]) for f in fingers[1:]]
+    to_base, to_tip = (mean_length(keypoints, [(0, j) for j in joints]) for joints in (bases, tips))
+    thumb_first = mean_length(keypoints, [(0, 1)]) < min(mean_length(keypoints, [(0, j)]) for j in bases[1:])
+    longest_first = mean_length(keypoints, [(f[0], f[1]) for f in fingers[1:]]) > mean_length(
+        keypoints, [(f[2], f[3]) for f in fingers[1:]]
     )
     # No crossing: from the index finger's base, and from the little finger's, the others come one after the other.
-    rows = [[mean_length(points, [(end, j)]) for j in way] for end, way in ((5, (9, 13, 17)), (17, (13, 9, 5)))]
+    rows = [[mean_length(keypoints, [(end, j)]) for j in way] for end, way in ((5, (9, 13, 17)), (17, (13, 9, 5)))]
     row = all(list(lengths) == sorted(lengths) for lengths in rows)
     return bool(straight and to_base < to_tip and thumb_first and longest_first and row)
 
@@ -62,14 +62,14 @@ def test_real_files(real_data, name):
 @pytest.mark.parametrize("name", SETS)
 def test_orders_of_real_files_by_anatomy(real_data, name):
     hands = Coco(real_data / "format-samples" / name / f"test_{name}.json")
-    points = np.stack([hands[i].keypoints for i in range(len(hands)) if hands[i].visible.all()])
-    assert len(points) and is_in_order(points)
+    keypoints = np.stack([hands[i].keypoints for i in range(len(hands)) if hands[i].visible.all()])
+    assert len(keypoints) and is_in_order(keypoints)
     reversed_fingers = [0] + [j for finger in skeleton.FINGERS for j in reversed(skeleton.FINGER_JOINTS[finger])]
     little_first = [0] + [j for finger in reversed(skeleton.FINGERS) for j in skeleton.FINGER_JOINTS[finger]]
     both = [little_first[j] for j in reversed_fingers]
     crossed = [*range(5), *range(9, 13), *range(5, 9), *range(13, 21)]  # index and middle finger changed over
     for wrong in (reversed_fingers, little_first, both, crossed, list(range(20, -1, -1))):
-        assert not is_in_order(points[:, wrong])
+        assert not is_in_order(keypoints[:, wrong])
 
 
 def test_rhd_conversion_keeps_its_own_order(real_data):
@@ -106,7 +106,7 @@ def joints(sample, hidden=(3,)):
     return [n for j, (x, y) in enumerate(sample.keypoints.tolist()) for n in ((0, 0, 0) if j in hidden else (x, y, 1))]
 
 
-def picture(folder, name, image):
+def write_image(folder, name, image):
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(folder / name), image[..., ::-1])
 
@@ -122,7 +122,7 @@ def content(drawn, **info):
 def make(folder, drawn, name="labels.json", **changes):
     folder.mkdir(parents=True, exist_ok=True)
     for i, sample in enumerate(drawn):
-        picture(folder, f"{i}.png", sample.image)
+        write_image(folder, f"{i}.png", sample.image)
     (folder / name).write_text(json.dumps(content(drawn) | changes))
     return folder / name
 
@@ -171,7 +171,7 @@ def test_two_hands_of_a_person(tmp_path, drawn):
     file = tmp_path / "annotations" / "coco_wholebody_val_v1.0.json"
     file.parent.mkdir()
     file.write_text(json.dumps({"images": images, "annotations": annotations}))
-    picture(tmp_path / "val2017", images[0]["file_name"], drawn[0].image)
+    write_image(tmp_path / "val2017", images[0]["file_name"], drawn[0].image)
     hands = handpose.data.open(f"coco-wholebody:{tmp_path}", "val")
     assert [hands[i].id.split("#")[1] for i in range(len(hands))] == ["1-left", "1-right", "2-right"]
     assert [hands[i].hand for i in range(3)] == ["left", "right", "right"]
@@ -299,7 +299,7 @@ def test_forms_that_tools_write(tmp_path, drawn):
     for folder in ("", "images", "data"):
         root = tmp_path / (folder or "beside")
         for i, sample in enumerate(drawn):
-            picture(root / folder, f"{i}.png", sample.image)
+            write_image(root / folder, f"{i}.png", sample.image)
         file = root / "labels.json.gz"
         file.write_bytes(gzip.compress(json.dumps(value).encode()))
         for path in (file, root):
@@ -314,7 +314,7 @@ def test_an_unpacked_export_of_cvat(tmp_path, drawn):
     """A file for each subset, its pictures in a folder of that name."""
     for subset, few in (("train", drawn[:3]), ("Validation", drawn[3:])):
         for i, sample in enumerate(few):
-            picture(tmp_path / "images" / subset, f"{i}.png", sample.image)
+            write_image(tmp_path / "images" / subset, f"{i}.png", sample.image)
         file = tmp_path / "annotations" / f"person_keypoints_{subset}.json"
         file.parent.mkdir(exist_ok=True)
         file.write_text(json.dumps(content(few)))
@@ -334,7 +334,7 @@ def test_an_unpacked_export_of_cvat(tmp_path, drawn):
 def test_pictures_of_another_part_are_not_taken(tmp_path, drawn):
     """The same names in train/ and val/: the label file's name tells, or it is refused."""
     for part, sample in (("train", drawn[0]), ("val", drawn[1])):
-        picture(tmp_path / part, "0.png", sample.image)
+        write_image(tmp_path / part, "0.png", sample.image)
     (tmp_path / "annotations").mkdir()
     value = json.dumps(content(drawn[1:2]))
     for name in ("person_keypoints_val.json", "val.json", "my_val.json"):
@@ -360,7 +360,7 @@ def test_names_of_pictures_in_another_spelling(tmp_path, drawn, stored):
         said = {"m": f"a/my%20photo%20{i}.png", "H": f"a/H\u00e4nd {i}.png"}[stored[0]]
         said = f"a/Ha\u0308nd {i}.png" if stored[1] == "\u00e4" else said
         image["file_name"] = said
-        picture(tmp_path / "images", stored.format(i), drawn[i].image)
+        write_image(tmp_path / "images", stored.format(i), drawn[i].image)
     (tmp_path / "labels.json").write_text(json.dumps(value))
     assert all(agree(Coco(tmp_path / "labels.json")[i], sample) for i, sample in enumerate(drawn))
 
@@ -402,7 +402,7 @@ def large(drawn, side=240):
 
 def write(folder, images, value):
     for i, image in enumerate(images):
-        picture(folder, f"{i}.png", image)
+        write_image(folder, f"{i}.png", image)
     (folder / "labels.json").write_text(json.dumps(value))
     return folder / "labels.json"
 
@@ -466,7 +466,7 @@ def test_numbers_as_tools_write_them(tmp_path, drawn):
                        "segmentation": {"size": [96, 96], "counts": "PPYo0"}, "area": None}  # fmt: skip
         image |= {"id": (2**64 - 1, "5f3c9e", 10**25, 7.0)[i], "file_name": f"Händé {i}.png", "coco_url": None}
         annotation["image_id"] = (2**64 - 1, "5f3c9e", 10**25, "7")[i]
-        picture(tmp_path, image["file_name"], drawn[i].image)
+        write_image(tmp_path, image["file_name"], drawn[i].image)
     file = tmp_path / "ünïcode.json"
     file.write_bytes(b"\xef\xbb\xbf" + json.dumps(value, indent=1).replace("\n", "\r\n").encode())
     hands = Coco(file)
@@ -477,7 +477,7 @@ def test_numbers_as_tools_write_them(tmp_path, drawn):
 def test_photographs_that_are_stored_turned(tmp_path, drawn, orientation):
     """Labels on the pixels as stored: read so where the size says it or the user does; what neither says is said."""
     stored = drawn[0].image[:, :80]
-    picture(tmp_path, "plain.png", stored)
+    write_image(tmp_path, "plain.png", stored)
     exif = Image.Exif()
     exif[turned.ORIENTATION] = orientation
     Image.fromarray(stored).save(tmp_path / "0.jpg", exif=exif, quality=100, subsampling=0)
@@ -572,7 +572,7 @@ def test_missing_and_wrong_files_are_named(tmp_path, drawn):
     with pytest.raises(DataError, match=r"none\.json: cannot be read"):
         handpose.data.open(f"coco:{tmp_path / 'none.json'}")
     file = make(tmp_path, drawn)
-    picture(tmp_path, "1.png", np.zeros((50, 40, 3), np.uint8))
+    write_image(tmp_path, "1.png", np.zeros((50, 40, 3), np.uint8))
     with pytest.raises(DataError, match=r"1\.png: is 40x50, but labels\.json says 96x96"):
         Coco(file)[1]
     (tmp_path / "1.png").unlink()

@@ -14,7 +14,7 @@ from handpose.data.readers import asl_letters, hand_keypoints, massey, pointlist
 from tests.conftest import label_line
 
 
-def picture(path, array=None):
+def image(path, array=None):
     array = np.full((40, 60, 3), 128, np.uint8) if array is None else array
     path.parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(path), array)
@@ -25,22 +25,22 @@ def picture(path, array=None):
 
 
 def test_grey_transparent_and_16_bit_pictures_are_converted(tmp_path):
-    grey = picture(tmp_path / "grey.png", np.full((20, 30), 77, np.uint8))
+    grey = image(tmp_path / "grey.png", np.full((20, 30), 77, np.uint8))
     assert (common.read_image(grey) == 77).all() and common.read_image(grey).shape == (20, 30, 3)
-    deep = picture(tmp_path / "deep.png", np.full((20, 30, 3), 0x8000, np.uint16))
+    deep = image(tmp_path / "deep.png", np.full((20, 30, 3), 0x8000, np.uint16))
     assert abs(int(common.read_image(deep).mean()) - 128) <= 1 and common.read_image(deep).dtype == np.uint8
-    deep_grey = picture(tmp_path / "deepgrey.png", np.full((20, 30), 0x8000, np.uint16))
+    deep_grey = image(tmp_path / "deepgrey.png", np.full((20, 30), 0x8000, np.uint16))
     assert common.read_image(deep_grey).shape == (20, 30, 3)
     rgba = np.zeros((20, 30, 4), np.uint8)
     rgba[:, 15:] = (10, 20, 30, 255)  # BGR and opaque on the right, transparent black on the left
-    read = common.read_image(picture(tmp_path / "rgba.png", rgba))
+    read = common.read_image(image(tmp_path / "rgba.png", rgba))
     assert (read[:, :15] == 255).all() and (read[:, 15:] == (30, 20, 10)).all()
 
 
 def test_exif_rotation_is_applied(tmp_path):
     array = np.zeros((40, 60, 3), np.uint8)
     array[:, :30] = 255
-    plain = picture(tmp_path / "plain.jpg", array).read_bytes()
+    plain = image(tmp_path / "plain.jpg", array).read_bytes()
     for orientation, corner in ((6, "top"), (8, "bottom")):
         tag = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0" + bytes([orientation]) + b"\0\0\0\0\0\0\0"
         segment = b"\xff\xe1" + (len(tag) + 8).to_bytes(2, "big") + b"Exif\0\0" + tag
@@ -64,7 +64,7 @@ def test_broken_pictures_are_named(tmp_path, name, content, words):
     file = tmp_path / name
     if content in ("png", "jpg"):
         noise = np.random.default_rng(0).integers(0, 255, (80, 80, 3), dtype=np.uint8)
-        whole = picture(tmp_path / f"whole.{content}", noise).read_bytes()
+        whole = image(tmp_path / f"whole.{content}", noise).read_bytes()
         file.write_bytes(whole[: len(whole) // 2])
     elif content is not None:
         file.write_bytes(content)
@@ -76,10 +76,10 @@ def test_broken_pictures_are_named(tmp_path, name, content, words):
 def test_jpeg_with_a_thumbnail_or_with_more_behind_it(tmp_path):
     """A phone's moving photo has a film behind the picture; a thumbnail in the header has an end of its own."""
     noise = np.random.default_rng(0).integers(0, 255, (80, 80, 3), dtype=np.uint8)
-    whole = picture(tmp_path / "whole.jpg", noise).read_bytes()
+    whole = image(tmp_path / "whole.jpg", noise).read_bytes()
     read = common.decode_image(whole, "a.jpg")
     assert (common.decode_image(whole + bytes(300_000), "a.jpg") == read).all()
-    small = picture(tmp_path / "small.jpg", noise[:16, :16]).read_bytes()
+    small = image(tmp_path / "small.jpg", noise[:16, :16]).read_bytes()
     with_thumbnail = whole[:2] + b"\xff\xe1" + (len(small) + 2).to_bytes(2, "big") + small + whole[2:]
     assert (common.decode_image(with_thumbnail, "a.jpg") == read).all()
     with pytest.raises(DataError, match="truncated"):
@@ -137,9 +137,9 @@ def test_written_set_is_read_back(small_set):
 
 
 def test_v_zero_is_masked():
-    points = np.full((21, 2), 30.0)
+    keypoints = np.full((21, 2), 30.0)
     visible = np.arange(21) % 2 == 0
-    read, labelled = hand_keypoints.parse_label(label_line(points, visible, 96), "x")
+    read, labelled = hand_keypoints.parse_label(label_line(keypoints, visible, 96), "x")
     assert (labelled == visible).all() and np.allclose(read[labelled] * 96 - 0.5, 30, atol=1e-3)
 
 
@@ -162,7 +162,7 @@ GOOD = " ".join(["0"] + ["0.5"] * 4 + ["0.5 0.5 2"] * 21)
 def test_broken_label_lines_are_named(small_set, tmp_path, text, words):
     with pytest.raises(DataError, match=words):
         hand_keypoints.parse_label(text, "IMG.txt")
-    picture(tmp_path / "images" / "train" / "IMG_00000001.jpg")
+    image(tmp_path / "images" / "train" / "IMG_00000001.jpg")
     label = tmp_path / "labels" / "train" / "IMG_00000001.txt"
     label.parent.mkdir(parents=True)
     label.write_text(text)
@@ -172,7 +172,7 @@ def test_broken_label_lines_are_named(small_set, tmp_path, text, words):
 
 
 def test_missing_label_and_broken_picture_are_named(tmp_path):
-    picture(tmp_path / "images" / "train" / "IMG_00000001.jpg")
+    image(tmp_path / "images" / "train" / "IMG_00000001.jpg")
     with pytest.raises(DataError, match="no label for IMG_00000001.jpg"):
         hand_keypoints.HandKeypoints(tmp_path)[0]
     (tmp_path / "images" / "train" / "IMG_00000001.jpg").write_bytes(b"\xff\xd8 nothing")
@@ -247,7 +247,7 @@ def test_kept_crops_agree_with_the_samples(small_set):
     assert kept.parts.bincount().tolist() == [8, 8, 8]
     again = crops.load_crops("hand-keypoints", train, 64, progress=False)
     assert kept.fingerprint() == again.fingerprint()
-    moved = dataclasses.replace(again, points=again.points + 1, digest=None)
+    moved = dataclasses.replace(again, keypoints=again.keypoints + 1, digest=None)
     assert kept.fingerprint() != moved.fingerprint()
 
 

@@ -7,8 +7,8 @@ from handpose.data import DataError, division
 from handpose.data.common import make_sample
 
 
-def sample(picture, group, name):
-    image = np.random.default_rng(picture).integers(0, 256, (40, 50, 3), np.uint8)
+def sample(seed, group, name):
+    image = np.random.default_rng(seed).integers(0, 256, (40, 50, 3), np.uint8)
     return make_sample(image, np.full((21, 2), 20.0), np.ones(21, bool), group=group, id=name)
 
 
@@ -16,8 +16,8 @@ def groups_of(part):
     return {part[i].group for i in range(len(part))}
 
 
-def pictures_of(part):
-    return {division.picture_key(part[i].image) for i in range(len(part))}
+def images_of(part):
+    return {division.image_key(part[i].image) for i in range(len(part))}
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.2, 0.5, 0.9])
@@ -35,7 +35,7 @@ def test_few_groups_are_divided_by_photo_and_said(fraction):
     """Two hands of one photo stay together, and so do two copies of it; there is always a hand on either side."""
     hands = [sample(i // 2 % 6, "all" if i else "other", str(i)) for i in range(24)]
     found = division.divide(hands, fraction)
-    assert found.by == "photo" and not pictures_of(found.train) & pictures_of(found.val)
+    assert found.by == "photo" and not images_of(found.train) & images_of(found.val)
     assert len(found.train) and len(found.val) and "fewer than 5 groups" in str(found)
     assert len(found.val) == {0.01: 4, 0.2: 4, 0.99: 20}[fraction]
 
@@ -44,7 +44,7 @@ def test_groups_that_share_a_photo_are_one():
     hands = [sample(0 if i in (0, 9) else i, f"g{i}", str(i)) for i in range(10)]
     for fraction in np.arange(0.1, 1, 0.1):
         found = division.divide(hands, float(fraction))
-        assert found.by == "group" and not pictures_of(found.train) & pictures_of(found.val)
+        assert found.by == "group" and not images_of(found.train) & images_of(found.val)
 
 
 def test_what_cannot_be_divided():
@@ -57,10 +57,8 @@ def test_what_cannot_be_divided():
 
 def test_keys_tell_pictures_and_labels_apart():
     a, b = sample(0, "a", "0"), sample(1, "a", "1")
-    assert division.picture_key(a.image) == division.picture_key(a.image.copy()) != division.picture_key(b.image)
-    assert division.picture_key(np.zeros((40, 50, 3), np.uint8)) != division.picture_key(
-        np.zeros((50, 40, 3), np.uint8)
-    )
+    assert division.image_key(a.image) == division.image_key(a.image.copy()) != division.image_key(b.image)
+    assert division.image_key(np.zeros((40, 50, 3), np.uint8)) != division.image_key(np.zeros((50, 40, 3), np.uint8))
     before = division.label_key(a)
     a.keypoints[3, 1] += 0.25
     assert division.label_key(a) != before
@@ -72,4 +70,4 @@ def test_a_part_keeps_the_parts_of_its_set():
 
     part = division.Part(Hands(sample(i, "g", str(i)) for i in range(4)), [1, 3])
     assert part.parts == ["A", "B"] and len(part) == 2 and part[1].id == "3"
-    assert len(part.pictures) == 1 and part.digests()["labels"] != division.combined([])
+    assert len(part.image_keys) == 1 and part.digests()["labels"] != division.combined([])

@@ -50,8 +50,8 @@ def test_boxes_and_masks(tmp_path, cells):
         assert bool(sample.mask.any()) == (i > 0)
     assert frames[2].mask[30, 20] == 255 and frames[2].mask[62, 120] == 255 and frames[2].mask[80, 80] == 0
     assert frames[1].id == "CARDS_OFFICE_B_T/frame_0100.jpg"
-    pictures = scenes.labelled(frames)
-    assert [len(p.boxes) for p in pictures] == [0, 1, 2]
+    images = scenes.labelled(frames)
+    assert [len(p.boxes) for p in images] == [0, 1, 2]
 
 
 def test_both_views_of_a_game_are_on_one_side(tmp_path):

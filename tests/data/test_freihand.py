@@ -15,16 +15,16 @@ from handpose.data.readers.freihand import UNIQUE, FreiHand
 CAMERA = [[480.0, 0, 112], [0, 480, 112], [0, 0, 1]]
 
 
-def picture(root, number, image, part="training", kind="rgb"):
+def image(root, number, image, part="training", kind="rgb"):
     (root / part / kind).mkdir(parents=True, exist_ok=True)
     file = root / part / kind / f"{number:08d}.jpg"
     assert cv2.imwrite(str(file), image, (cv2.IMWRITE_JPEG_QUALITY, 100))
     return file
 
 
-def labels(root, cameras, points, part="training"):
+def labels(root, cameras, keypoints, part="training"):
     root.mkdir(exist_ok=True)
-    for name, values in (("K", cameras), ("xyz", points)):
+    for name, values in (("K", cameras), ("xyz", keypoints)):
         (root / f"{part}_{name}.json").write_text(json.dumps(values if isinstance(values, list) else values.tolist()))
     return root
 
@@ -40,9 +40,9 @@ def make(root, drawn, part="training", versions=(0, 1, 2, 3)):
     """Each hand in the given versions, each version a little darker than the one before."""
     labels(root, np.stack([s.camera for s in drawn]), np.stack([s.keypoints3d for s in drawn]) / 1000, part)
     for i, sample in enumerate(drawn):
-        picture(root, i, np.repeat(sample.mask[..., None], 3, 2), part, "mask")
+        image(root, i, np.repeat(sample.mask[..., None], 3, 2), part, "mask")
         for v in versions:
-            picture(root, i + v * UNIQUE, sample.image[..., ::-1] // (v + 1), part)
+            image(root, i + v * UNIQUE, sample.image[..., ::-1] // (v + 1), part)
     return root
 
 
@@ -77,7 +77,7 @@ def test_evaluation(tmp_path, drawn):
     hands = FreiHand(tmp_path, "evaluation")
     assert [hands[i].id for i in range(2)] == ["evaluation/00000000", "evaluation/00000001"]
     assert hands[1].group == "evaluation-0"
-    picture(tmp_path, UNIQUE, np.zeros((224, 224, 3), np.uint8), "evaluation")  # no versions here
+    image(tmp_path, UNIQUE, np.zeros((224, 224, 3), np.uint8), "evaluation")  # no versions here
     with pytest.raises(DataError, match=r"00032560\.jpg: has no label among the 2"):
         FreiHand(tmp_path, "evaluation")
     with pytest.raises(DataError, match="no split 'test'"):
@@ -90,7 +90,7 @@ def test_no_photograph_is_on_both_sides(tmp_path, monkeypatch):
     labels(tmp_path, [[[1, 0, 1], [0, 1, 1], [0, 0, 1]]] * UNIQUE, [[[0, 0, 1]] * 21] * UNIQUE)
     for i in (0, 29_299, 29_300, 29_324, 29_325, UNIQUE - 1):
         for version in range(4):
-            picture(tmp_path, i + version * UNIQUE, np.zeros((224, 224, 3), np.uint8))
+            image(tmp_path, i + version * UNIQUE, np.zeros((224, 224, 3), np.uint8))
     sets = {split: FreiHand(tmp_path, split) for split in ("train", "val", "all")}
     shown = {split: {s.photograph(n) for n in s.numbers} for split, s in sets.items()}
     assert shown["train"] == {0, 29_299} and shown["val"] == {29_300, 29_324, 29_325, UNIQUE - 1}
@@ -98,7 +98,7 @@ def test_no_photograph_is_on_both_sides(tmp_path, monkeypatch):
     groups = {split: {s[i].group for i in range(len(s))} for split, s in sets.items()}
     assert not groups["train"] & groups["val"] and groups["all"] == groups["train"] | groups["val"]
     assert len(groups["val"]) == 3  # 29,300 and 29,324 are of one block
-    picture(tmp_path, 4 * UNIQUE, np.zeros((224, 224, 3), np.uint8))
+    image(tmp_path, 4 * UNIQUE, np.zeros((224, 224, 3), np.uint8))
     with pytest.raises(DataError, match=r"00130240\.jpg: has no label"):
         FreiHand(tmp_path)
 
@@ -109,13 +109,13 @@ def test_real_pictures_in_the_published_layout(tmp_path, real_data):
     converted = handpose.data.open(f"coco:{file}", "all")
     samples = {int(s.id[:8]): s for s in (converted[i] for i in range(len(converted)))}
     rng = np.random.default_rng(0)
-    points = np.tile([0.0, 0.0, 1.0], (17_621, 21, 1))
+    keypoints = np.tile([0.0, 0.0, 1.0], (17_621, 21, 1))
     for number in (355, 17_620):
         depth = rng.uniform(0.6, 0.8, (21, 1))
-        points[number] = np.hstack([(samples[number].keypoints - 112) / 480, np.ones((21, 1))]) * depth
-    labels(tmp_path, [CAMERA] * len(points), points.round(9))
+        keypoints[number] = np.hstack([(samples[number].keypoints - 112) / 480, np.ones((21, 1))]) * depth
+    labels(tmp_path, [CAMERA] * len(keypoints), keypoints.round(9))
     for number in samples:
-        picture(tmp_path, number, np.zeros((224, 224, 3), np.uint8)).write_bytes(
+        image(tmp_path, number, np.zeros((224, 224, 3), np.uint8)).write_bytes(
             (file.parent / f"{number:08d}.jpg").read_bytes()
         )
     published = FreiHand(tmp_path)
@@ -159,7 +159,7 @@ POINTS = [[[0.0, 0.0, 1.0]] * 21] * 3
 )  # fmt: skip
 def test_broken_labels_are_named(tmp_path, name, content, words):
     labels(tmp_path, [CAMERA] * 3, POINTS)
-    picture(tmp_path, 0, np.zeros((224, 224, 3), np.uint8))
+    image(tmp_path, 0, np.zeros((224, 224, 3), np.uint8))
     file = tmp_path / f"training_{name}.json"
     file.unlink()
     if content is not None:
@@ -174,13 +174,13 @@ def test_missing_and_wrong_pictures_are_named(tmp_path, monkeypatch):
     labels(tmp_path, [CAMERA] * 3, POINTS)
     with pytest.raises(DataError, match=r"rgb: no pictures such as 00000000\.jpg"):
         FreiHand(tmp_path)
-    file = picture(tmp_path, 1, np.zeros((240, 320, 3), np.uint8))
+    file = image(tmp_path, 1, np.zeros((240, 320, 3), np.uint8))
     with pytest.raises(DataError, match=r"00000001\.jpg: is 320x240, not 224x224"):
         FreiHand(tmp_path)[0]
     file.write_bytes(file.read_bytes()[:200])
     with pytest.raises(DataError, match=r"00000001\.jpg: "):
         FreiHand(tmp_path)[0]
-    picture(tmp_path, 3, np.zeros((224, 224, 3), np.uint8))
+    image(tmp_path, 3, np.zeros((224, 224, 3), np.uint8))
     with pytest.raises(DataError, match=r"00000003\.jpg: has no label among the 3 of training_xyz\.json"):
         FreiHand(tmp_path)
     monkeypatch.delenv("HANDPOSE_DATA", raising=False)

@@ -145,9 +145,9 @@ def _damaged_array(array: np.ndarray, rng: random.Random) -> object:
 # Answers
 
 
-def is_points(points: np.ndarray, shape: tuple, largest: float) -> bool:
+def is_keypoints(keypoints: np.ndarray, shape: tuple, largest: float) -> bool:
     """Finite numbers of this shape, none too far away."""
-    return isinstance(points, np.ndarray) and points.shape == shape and bool((np.abs(points) <= largest).all())
+    return isinstance(keypoints, np.ndarray) and keypoints.shape == shape and bool((np.abs(keypoints) <= largest).all())
 
 
 def check_sample(sample) -> bool:
@@ -161,36 +161,42 @@ def check_sample(sample) -> bool:
 
 
 def check_hand_keypoints(answer) -> bool:
-    points, shown = answer
-    return shown.shape == (21,) and is_points(points, (21, 2), np.inf) and is_points(points[shown], (shown.sum(), 2), 2)
+    keypoints, shown = answer
+    return (
+        shown.shape == (21,)
+        and is_keypoints(keypoints, (21, 2), np.inf)
+        and is_keypoints(keypoints[shown], (shown.sum(), 2), 2)
+    )
 
 
 def check_rows(rows) -> bool:
-    return len(rows) > 0 and all(type(name) is str and is_points(p, (21, 2), 1e7) for name, p in rows)
+    return len(rows) > 0 and all(type(name) is str and is_keypoints(p, (21, 2), 1e7) for name, p in rows)
 
 
 def check_boxes(boxes) -> bool:
-    return all(name in asl_letters.LETTERS and is_points(b, (4,), 1e3) and (b[:2] <= b[2:]).all() for name, b in boxes)
+    return all(
+        name in asl_letters.LETTERS and is_keypoints(b, (4,), 1e3) and (b[:2] <= b[2:]).all() for name, b in boxes
+    )
 
 
 def check_outlines(video) -> bool:
-    return len(video) == 3 and all(is_points(o, (len(o), 2), 1e5) and len(o) > 2 for _, row in video for o in row)
+    return len(video) == 3 and all(is_keypoints(o, (len(o), 2), 1e5) and len(o) > 2 for _, row in video for o in row)
 
 
-def check_stb(points) -> bool:
-    assert is_points(points, (len(points), 21, 3), 1e7) and (points[..., 2] > 0).all()
-    return is_points(stb.project(*stb.seen_from(points, "BB_left")), (len(points), 21, 2), 1e10)
+def check_stb(keypoints) -> bool:
+    assert is_keypoints(keypoints, (len(keypoints), 21, 3), 1e7) and (keypoints[..., 2] > 0).all()
+    return is_keypoints(stb.project(*stb.seen_from(keypoints, "BB_left")), (len(keypoints), 21, 2), 1e10)
 
 
 def check_labelled(entries) -> bool:
     assert all(entry["width"] > 0 and entry["height"] > 0 for entry in entries)
-    points = [np.array([p or (0, 0) for p in entry["keypoints"]], float) for entry in entries]
-    return all(is_points(p, (21, 2), 1e7) for p in points)
+    keypoints = [np.array([p or (0, 0) for p in entry["keypoints"]], float) for entry in entries]
+    return all(is_keypoints(p, (21, 2), 1e7) for p in keypoints)
 
 
 def check_rhd(answer) -> bool:
     ids, columns = answer
-    return len(ids) > 0 and all(is_points(columns[k], (len(ids), *rhd.SHAPES[k]), 1e7) for k in rhd.SHAPES)
+    return len(ids) > 0 and all(is_keypoints(columns[k], (len(ids), *rhd.SHAPES[k]), 1e7) for k in rhd.SHAPES)
 
 
 def check_coco(answer) -> bool:
@@ -198,8 +204,8 @@ def check_coco(answer) -> bool:
     assert isinstance(said, str) and all(type(reason) is str and n > 0 for reason, n in left_out.items())
     assert answer.marks_hidden in (True, False)
     for hand in hands:
-        assert hand.points.shape == (21, 2) and hand.labelled.shape == (21,) and hand.labelled.any()
-        assert np.isnan(hand.points[~hand.labelled]).all() and (np.abs(hand.points[hand.labelled]) <= 1e7).all()
+        assert hand.keypoints.shape == (21, 2) and hand.labelled.shape == (21,) and hand.labelled.any()
+        assert np.isnan(hand.keypoints[~hand.labelled]).all() and (np.abs(hand.keypoints[hand.labelled]) <= 1e7).all()
     return all(hand.side in (None, "left", "right") and (hand.image["width"] or 1) > 0 for hand in hands)
 
 
@@ -212,8 +218,8 @@ def check_coco_hands(hands) -> bool:
 def check_yolo(answer) -> bool:
     hands, left_out = answer
     for hand in hands:
-        assert hand.points.shape == (21, 2) and hand.labelled.any() and hand.kind >= 0
-        assert np.isnan(hand.points[~hand.labelled]).all() and (np.abs(hand.points[hand.labelled]) <= 2).all()
+        assert hand.keypoints.shape == (21, 2) and hand.labelled.any() and hand.kind >= 0
+        assert np.isnan(hand.keypoints[~hand.labelled]).all() and (np.abs(hand.keypoints[hand.labelled]) <= 2).all()
     return all(n > 0 for n in left_out.values())
 
 
@@ -340,7 +346,7 @@ def read_frei(file: Path) -> object:
 
 
 def check_frei(hands) -> bool:
-    return is_points(hands._pixels, (3, 21, 2), 1e7) and is_points(hands._points, (3, 21, 3), 1e7)
+    return is_keypoints(hands._pixels, (3, 21, 2), 1e7) and is_keypoints(hands._points, (3, 21, 3), 1e7)
 
 
 def coco_files() -> list[dict]:

@@ -96,9 +96,9 @@ def test_orders_that_are_named():
 def test_order_is_told_by_anatomy():
     """Tips before bases are seen in a dozen rendered hands, open and closed; too few labels say nothing."""
     hands = SyntheticHands(seed=3, size=96)
-    points = np.stack([hands[i].keypoints for i in range(12)])
+    keypoints = np.stack([hands[i].keypoints for i in range(12)])
     labelled = np.ones((12, 21), bool)
-    assert joint_names.tips_first(points, labelled) is False
-    assert joint_names.tips_first(points[:, skeleton.RHD_ORDER], labelled) is True
+    assert joint_names.tips_first(keypoints, labelled) is False
+    assert joint_names.tips_first(keypoints[:, skeleton.RHD_ORDER], labelled) is True
     labelled[:, 7] = False
-    assert joint_names.tips_first(points, labelled) is None
+    assert joint_names.tips_first(keypoints, labelled) is None

@@ -46,7 +46,7 @@ def test_training_cuts_nothing_from_beyond(hands, file):
         crops.load_crops("massey", s, 64, progress=False) for s in (hands["val"], packed.Packed(file, "massey", "val"))
     )
     assert again.masked and again.ids == direct.ids
-    assert np.allclose(again.points, direct.points, atol=1e-3)
+    assert np.allclose(again.keypoints, direct.keypoints, atol=1e-3)
     assert (again.images.float() - direct.images).abs().mean() < 4
 
 
@@ -61,8 +61,8 @@ def test_several_sets_in_one_file_and_large_pictures_shrunk(hands, file, tmp_pat
             one, two = hands[split][i], small[i]
             assert max(two.image.shape) <= 100 and two.mask.shape == two.image.shape[:2] and two.id == one.id
             cuts = [crop.crop_box(s.image, s.box, 64) for s in (one, two)]
-            points = [crop.apply(c.matrix, s.keypoints) for c, s in zip(cuts, (one, two), strict=True)]
-            assert np.abs(points[0] - points[1]).max() < 0.5
+            keypoints = [crop.apply(c.matrix, s.keypoints) for c, s in zip(cuts, (one, two), strict=True)]
+            assert np.abs(keypoints[0] - keypoints[1]).max() < 0.5
             assert np.abs(cuts[0].image.astype(int) - cuts[1].image).mean() < 12
     with pytest.raises(DataError, match="no split 'val' of massey; packed are train"):
         data.open(f"massey:{both}", "val")

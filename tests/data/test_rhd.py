@@ -107,9 +107,9 @@ def test_hidden_joints(tmp_path, drawn):
     flags[[5, 6]] = 0
     make(tmp_path, [sample])
     labels = tmp_path / "RHD_published_v2" / "training" / "anno_training.pickle"
-    points = np.full((21, 2), 100.0)
-    points[7] = (330, 100)  # to the right of the picture, though flagged as seen
-    labels.write_bytes(pickle.dumps({0: entry((points, np.ones((21, 3))), (FAR, np.ones((21, 3))), flags)}, 2))
+    keypoints = np.full((21, 2), 100.0)
+    keypoints[7] = (330, 100)  # to the right of the picture, though flagged as seen
+    labels.write_bytes(pickle.dumps({0: entry((keypoints, np.ones((21, 3))), (FAR, np.ones((21, 3))), flags)}, 2))
     read, strict = Rhd(tmp_path)[0], Rhd(tmp_path, occluded_as_invisible=True)[0]
     assert np.flatnonzero(read.occluded).tolist() == np.flatnonzero(strict.occluded).tolist() == [5, 6]
     assert np.flatnonzero(~read.visible).tolist() == [7] and np.flatnonzero(~strict.visible).tolist() == [5, 6, 7]

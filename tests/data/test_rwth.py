@@ -37,14 +37,14 @@ def write_video(file, hand, signer, gesture, frames, size=(320, 240)):
         writer = cv2.VideoWriter(str(file), cv2.VideoWriter_fourcc(*code), 25, size)
         if writer.isOpened():
             break
-    picture = np.full((240, 320, 3), (90, 110, 70), np.uint8)
+    image = np.full((240, 320, 3), (90, 110, 70), np.uint8)
     for number in range(frames):
         x = 60 + 2 * number  # the hand moves
-        picture[60:220, x : x + 160] = hand[..., ::-1]
+        image[60:220, x : x + 160] = hand[..., ::-1]
         for row, value in enumerate((number, signer, gesture)):
             for bit in range(8):
-                picture[16 * row : 16 * (row + 1), 40 * bit : 40 * (bit + 1)] = 255 * (value >> bit & 1)
-        writer.write(cv2.resize(picture, size))
+                image[16 * row : 16 * (row + 1), 40 * bit : 40 * (bit + 1)] = 255 * (value >> bit & 1)
+        writer.write(cv2.resize(image, size))
     writer.release()
     return file
 
@@ -94,7 +94,7 @@ def empty(tmp_path, monkeypatch):
     return tmp_path
 
 
-def pictures(samples):
+def images(samples):
     return {(video.name, frame) for video, frame in samples.rows}
 
 
@@ -139,7 +139,7 @@ def test_signers_are_on_one_side(root):
     train, val, both = (Rwth(root, split) for split in ("train", "val", "all"))
     assert set(val.signers) == {"signer-1", "signer-6"} and len(val) == 4 * 2 * 2
     assert not set(val.signers) & set(train.signers)
-    assert pictures(train) | pictures(val) == pictures(both) and len(train) + len(val) == len(both)
+    assert images(train) | images(val) == images(both) and len(train) + len(val) == len(both)
 
 
 def test_signers_stay_when_a_video_breaks(small, root):
@@ -156,10 +156,10 @@ def test_the_papers_split(empty, root):
     assert (len(Rwth(empty, "train")), len(Rwth(empty, "val"))) == (960, 240)
     train, val = Rwth(empty, "paper-train"), Rwth(empty, "paper-val")
     assert (len(train), len(val)) == (1000, 200)
-    assert not pictures(train) & pictures(val)
+    assert not images(train) & images(val)
     assert len(set(train.signers) & set(val.signers)) == 20  # the leak
     assert len(set(val.labels)) > 25  # random, not the first 200
-    assert pictures(val) == pictures(Rwth(empty, "paper-val")) != pictures(Rwth(empty, "paper-val", seed=1))
+    assert images(val) == images(Rwth(empty, "paper-val")) != images(Rwth(empty, "paper-val", seed=1))
     # With several pictures of a video, one can be on either side.
     train, val = (Rwth(empty, split, frames="paper") for split in ("paper-train", "paper-val"))
     assert (len(train), len(val)) == (1600, 200)
@@ -170,7 +170,7 @@ def test_the_papers_split(empty, root):
 
 def test_begin_and_last_frames_two_to_one(root):
     samples, middle = Rwth(root, "all", frames="paper"), Rwth(root, "all")
-    assert len(middle) == 80 and len(samples) == 120 and pictures(middle) < pictures(samples)
+    assert len(middle) == 80 and len(samples) == 120 and images(middle) < images(samples)
     assert {label: samples.labels.count(label) for label in "AB5"} == {"A": 30, "B": 30, "5": 30}
     ends = set()
     for i in range(len(samples)):

@@ -37,8 +37,8 @@ def make(root, names=("B1Counting", "B2Random"), frames=3, views=("BB_left", "BB
         (root / "images" / name).mkdir(parents=True, exist_ok=True)
         for frame in range(frames):
             for v, view in enumerate(views):
-                picture = np.full((480, 640, 3), (10 * frame + 100 * v) % 256, np.uint8)
-                cv2.imwrite(str(root / "images" / name / f"{view}_{frame}.png"), picture)
+                image = np.full((480, 640, 3), (10 * frame + 100 * v) % 256, np.uint8)
+                cv2.imwrite(str(root / "images" / name / f"{view}_{frame}.png"), image)
     return root
 
 
@@ -59,8 +59,10 @@ def test_both_cameras_by_hand(tmp_path):
         seen = s.keypoints3d @ s.camera.T
         assert np.abs(seen[:, :2] / seen[:, 2:] - s.keypoints).max() < 1e-3
     # A left hand with its fingers up, as given: the thumb has the largest x, the tips lie above the palm.
-    points = train[0].keypoints
-    assert points[4, 0] > points[8, 0] > points[20, 0] and (points[[8, 12, 16, 20], 1] < points[0, 1]).all()
+    keypoints = train[0].keypoints
+    assert (
+        keypoints[4, 0] > keypoints[8, 0] > keypoints[20, 0] and (keypoints[[8, 12, 16, 20], 1] < keypoints[0, 1]).all()
+    )
 
 
 def test_colour_of_the_depth_camera(tmp_path):
@@ -116,9 +118,9 @@ def test_wrist_lies_beyond_the_palm(tmp_path):
     make(tmp_path, frames=1)
     palm = Stb(tmp_path, "val")[0].keypoints3d
     wrists = {rule: Stb(tmp_path, "val", wrist=rule)[0].keypoints3d for rule in ("ring", "middle", "mean")}
-    for points in wrists.values():
-        assert np.array_equal(points[1:], palm[1:])
-        assert np.linalg.norm(points[0] - palm[0]) > 30 and points[0, 1] > palm[0, 1] + 30  # below the palm
+    for keypoints in wrists.values():
+        assert np.array_equal(keypoints[1:], palm[1:])
+        assert np.linalg.norm(keypoints[0] - palm[0]) > 30 and keypoints[0, 1] > palm[0, 1] + 30  # below the palm
     assert wrists["ring"][0] == pytest.approx(2 * palm[0] - palm[13], abs=1e-3)
     assert wrists["middle"][0] == pytest.approx(palm[9] + 2.2 * (palm[0] - palm[9]), abs=1e-3)
     knuckles = palm[[5, 9, 13, 17]].mean(0)

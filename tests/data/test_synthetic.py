@@ -34,7 +34,7 @@ def drawn():
 
 def test_ten_thousand_random_poses_keep_the_limits_and_the_bones():
     rng = np.random.default_rng(0)
-    angles, points, rest, deepest = [], [], [], []
+    angles, keypoints, rest, deepest = [], [], [], []
     for i in range(10_000):
         if i % 10 == 0:
             identity = random_identity(rng)
@@ -43,15 +43,15 @@ def test_ten_thousand_random_poses_keep_the_limits_and_the_bones():
         pose, name = random_pose(rng, identity, variety=i / 9999, allowed=3.5 if tested else np.inf)
         assert name == "random" or name in SHAPES
         angles.append(pose.to_array())
-        points.append(joints(pose, identity))
+        keypoints.append(joints(pose, identity))
         rest.append(still)
         if tested:
             deepest.append(penetration(pose, identity))
-    angles, points, rest = np.array(angles), np.array(points), np.array(rest)
-    assert points.shape == (10_000, 21, 3) and np.isfinite(points).all() and np.isfinite(angles).all()
+    angles, keypoints, rest = np.array(angles), np.array(keypoints), np.array(rest)
+    assert keypoints.shape == (10_000, 21, 3) and np.isfinite(keypoints).all() and np.isfinite(angles).all()
     assert (angles >= LIMITS[:, 0] - 1e-9).all() and (angles <= LIMITS[:, 1] + 1e-9).all()
     a, b = np.array(BONES).T  # joints turn, bones keep their lengths
-    lengths = [np.linalg.norm(p[:, a] - p[:, b], axis=2) for p in (points, rest)]
+    lengths = [np.linalg.norm(p[:, a] - p[:, b], axis=2) for p in (keypoints, rest)]
     np.testing.assert_allclose(*lengths, rtol=1e-6)
     assert angles[:, 5:21].std(0).min() > 2 and np.ptp(angles[:, 5:21:4], axis=0).min() > 90  # poses differ
     assert np.percentile(deepest, 95) < 4 and max(deepest) < 12
@@ -69,8 +69,8 @@ def test_the_german_alphabet():
 
     def pointing(name, finger):
         """From the finger's first joint to its tip, in the picture (x right, y down)."""
-        points = joints(shape(name)) @ alphabet.view(name).rotation().T
-        return (points[finger + 3] - points[finger])[:2]
+        keypoints = joints(shape(name)) @ alphabet.view(name).rotation().T
+        return (keypoints[finger + 3] - keypoints[finger])[:2]
 
     for name in "GHT":
         assert pointing(name, 5)[0] > 60 and abs(pointing(name, 5)[1]) < 30, name
@@ -83,8 +83,8 @@ def test_the_german_alphabet():
         ("4", (5, 9, 13, 17)),
         ("5", (1, 5, 9, 13, 17)),
     ):
-        points = joints(shape(number))
-        chains = points[1:].reshape(5, 4, 3)
+        keypoints = joints(shape(number))
+        chains = keypoints[1:].reshape(5, 4, 3)
         bones = np.linalg.norm(np.diff(chains, axis=1), axis=2).sum(1)
         straight = np.linalg.norm(chains[:, 3] - chains[:, 0], axis=1) / bones > 0.95
         assert [4 * f + 1 for f in np.flatnonzero(straight)] == list(fingers), number
@@ -111,11 +111,11 @@ def test_the_skin_is_closed_and_its_joints_lie_inside_it():
     edges = np.sort(np.concatenate([s.faces[:, [0, 1]], s.faces[:, [1, 2]], s.faces[:, [2, 0]]]), 1)
     assert (np.unique(edges, axis=0, return_counts=True)[1] % 2 == 0).all()  # no edge is open
     # A finger tip's flesh ends a few millimetres beyond its label.
-    points, bones = deform(Pose(), Identity()), joints(Pose())
+    keypoints, bones = deform(Pose(), Identity()), joints(Pose())
     for tip in (8, 12, 16, 20):
         along = (bones[tip] - bones[tip - 1]) / np.linalg.norm(bones[tip] - bones[tip - 1])
-        near = np.linalg.norm(points - bones[tip], axis=1) < 12
-        assert 3 < ((points[near] - bones[tip]) @ along).max() < 9
+        near = np.linalg.norm(keypoints - bones[tip], axis=1) < 12
+        assert 3 < ((keypoints[near] - bones[tip]) @ along).max() < 9
 
 
 def test_labels_of_drawn_hands(drawn):
@@ -207,8 +207,8 @@ def test_hand_fills_and_places_itself():
 
 def test_backgrounds_and_bad_arguments():
     green = np.zeros((50, 70, 3), np.uint8) + np.array([0, 200, 0], np.uint8)
-    picture = render("V", background=green, size=64)
-    corner = picture.image[picture.mask == 0]
+    image = render("V", background=green, size=64)
+    corner = image.image[image.mask == 0]
     assert np.median(np.abs(corner.astype(int) - (0, 200, 0))) < 3
     assert render("V", background=lambda rng, size: np.ones((size, size, 3)), size=32).image.max() == 255
     for wrong in (lambda: render("vulcan"), lambda: render("open", background="beach"), lambda: render("open", size=4)):
@@ -232,8 +232,8 @@ def test_a_folder_of_pictures_as_background(tmp_path):
     red = np.zeros((90, 140, 3), np.uint8) + np.array([0, 0, 200], np.uint8)  # OpenCV writes blue first
     cv2.imwrite(str(tmp_path / "deeper" / "red.png"), red)
     for folder in (tmp_path, str(tmp_path)):
-        picture = render("V", background=folder, size=64)
-        assert np.abs(picture.image[picture.mask == 0].astype(int) - (200, 0, 0)).mean() < 8
+        image = render("V", background=folder, size=64)
+        assert np.abs(image.image[image.mask == 0].astype(int) - (200, 0, 0)).mean() < 8
     hands = SyntheticHands(background=tmp_path, size=48, length=3)
     key, first = hands.cache_key, hands[1].image
     again = SyntheticHands(background=str(tmp_path), size=48, length=3)

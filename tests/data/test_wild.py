@@ -65,12 +65,12 @@ def test_samples_carry_sign_and_group(folder):
 
 def test_whole_photographs_hold_all_their_hands_and_a_tenth_is_kept_back(folder):
     to_train, held_out = (wild.Wild(folder, f"scenes-{split}") for split in ("train", "val"))
-    assert len(held_out.pictures()) == 1 and len(to_train.pictures()) == 9
-    pictures = scenes.photographs(to_train) + scenes.photographs(held_out)
-    assert sorted(len(p.boxes) for p in pictures) == [1] * 9 + [2]
-    for picture in pictures:
-        assert picture.outlines.shape == (len(picture.boxes), 21, 2)
-        assert (picture.boxes >= -0.5).all() and (picture.boxes <= 95.5).all()
+    assert len(held_out.images()) == 1 and len(to_train.images()) == 9
+    images = scenes.photographs(to_train) + scenes.photographs(held_out)
+    assert sorted(len(p.boxes) for p in images) == [1] * 9 + [2]
+    for image in images:
+        assert image.outlines.shape == (len(image.boxes), 21, 2)
+        assert (image.boxes >= -0.5).all() and (image.boxes <= 95.5).all()
 
 
 def test_errors_name_the_file(folder, tmp_path):

@@ -68,7 +68,7 @@ def test_pixels_of_crops_and_of_the_letterbox(modules, rng, height, width):
 
 
 def test_maps_boxes_and_angles(modules, rng):
-    points, box = hand(rng), [10.5, 20, 90, 130.25]
+    keypoints, box = hand(rng), [10.5, 20, 90, 130.25]
     matrix = crop.affine((33, 44), 77, CROP, rotation=0.7)
     found = modules.evaluate(
         """([points, box, matrix]) => { const c = modules.crop; return {
@@ -77,15 +77,16 @@ def test_maps_boxes_and_angles(modules, rng):
             moved: c.apply(matrix, points).flat(), angle: c.angle_of(points), alone: c.upright_box(points).box,
             upright: c.upright_box(points, box).box, tight: modules.skeleton.tight_box(points),
             unit: modules.skeleton.unit_length(points)}; }""",
-        [points.tolist(), box, matrix.tolist()],
+        [keypoints.tolist(), box, matrix.tolist()],
     )
     box = np.array(box, np.float32)
     centre, side = crop.square_around(box)
     wanted = {
         "square": [*centre, side], "affine": matrix, "inverse": crop.invert(matrix),
-        "moved": crop.apply(matrix, points), "angle": crop.angle_of(points), "alone": crop.upright_box(points)[0],
-        "upright": crop.upright_box(points, box)[0],
-        "tight": skeleton.tight_box(points), "unit": skeleton.unit_length(points),
+        "moved": crop.apply(matrix, keypoints), "angle": crop.angle_of(keypoints),
+        "alone": crop.upright_box(keypoints)[0],
+        "upright": crop.upright_box(keypoints, box)[0],
+        "tight": skeleton.tight_box(keypoints), "unit": skeleton.unit_length(keypoints),
     }  # fmt: skip
     for name, value in wanted.items():
         assert np.allclose(np.ravel(found[name]), np.ravel(value), rtol=1e-6, atol=1e-4), name
@@ -107,13 +108,13 @@ def test_points_from_score_maps(modules, rng):
     maps = rng.normal(size=(40, 21, 16, 16)).astype(np.float32) * 4 - 6
     maps[0, 0, 0, 0] = maps[0, 1, 15, 15] = maps[0, 2, 0, 7] = 9  # at corners and an edge
     maps[0, 3], maps[0, 4, 5, 5:8] = -2, 12  # flat, and a plateau
-    points, scores = scoremap.decode(torch.from_numpy(maps))
+    keypoints, scores = scoremap.decode(torch.from_numpy(maps))
     found = modules.evaluate(
         """(text) => { const {points, scores} = modules.scoremap.decode(floats(text), 16);
             return [points, scores, modules.scoremap.to_pixels(points)]; }""",
         sent(maps),
     )
-    for one, other in zip(found, (points, scores, scoremap.to_pixels(points)), strict=True):
+    for one, other in zip(found, (keypoints, scores, scoremap.to_pixels(keypoints)), strict=True):
         assert np.allclose(np.array(one).reshape(other.shape), other.numpy(), atol=2e-4)
 
 
@@ -182,13 +183,13 @@ def test_confidence(modules, rng):
 
 
 def test_letters(modules, rng):
-    points, logits, labels = hand(rng), rng.normal(size=5).astype(np.float32), list("ABCDE")
+    keypoints, logits, labels = hand(rng), rng.normal(size=5).astype(np.float32), list("ABCDE")
     normalised, letters, nothing = modules.evaluate(
         """([points, logits, labels]) => { const g = modules.gesturenet; return [Array.from(g.normalise(points)),
             g.read(floats(logits), labels), g.normalise(points.map(() => [5, 5]))]; }""",
-        [points.tolist(), sent(logits), labels],
+        [keypoints.tolist(), sent(logits), labels],
     )
-    assert np.allclose(np.reshape(normalised, (21, 2)), gesturenet.normalise(points), atol=1e-5)
+    assert np.allclose(np.reshape(normalised, (21, 2)), gesturenet.normalise(keypoints), atol=1e-5)
     chances = torch.from_numpy(logits).softmax(0).numpy()
     assert [label for label, _ in letters] == [labels[i] for i in np.argsort(-chances)]
     assert np.allclose([chance for _, chance in letters], np.sort(chances)[::-1])
@@ -241,11 +242,11 @@ def test_following(modules, rng):
         there = []
         for k, (start, step) in enumerate([((100, 120), (4, 1)), ((420, 300), (0, 2)), ((300, 200), (0, 0))]):
             turn = crop.affine((0, 0), 1, 1, rotation=0.05 * t * (k - 1))
-            points = crop.apply(turn, shape) + np.array(start) + t * np.array(step)
+            keypoints = crop.apply(turn, shape) + np.array(start) + t * np.array(step)
             low = 0.2 if (k == 0 and 20 <= t < 24) else 0.7
             if k == 2 and not 10 <= t < 45:
                 continue
-            there.append({"keypoints": points.tolist(), "score": low, "box": skeleton.tight_box(points).tolist(),
+            there.append({"keypoints": keypoints.tolist(), "score": low, "box": skeleton.tight_box(keypoints).tolist(),
                           "detected": low > 0.5 and not (k == 1 and 30 <= t < 55)})  # fmt: skip
         frames.append(there)
     found = modules.evaluate(SCRIPTED, [frames, vars(confidence.bundled()), width, height])

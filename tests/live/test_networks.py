@@ -73,7 +73,7 @@ def test_attention_score_maps_and_silenced_heads(page, hp, samples):
         with attention.record(hp.net) as weights, torch.inference_mode():
             maps = [m.sigmoid()[0].numpy() for m in hp.net(pixels)]
         with analysis.knock_out(hp.net, [1, 6]):
-            points, _ = predict_crops(hp.net, cut.image[None])
+            keypoints, _ = predict_crops(hp.net, cut.image[None])
         found = page.tab.evaluate(
             """async ([image, box]) => { const opened = await handposeLive.open(picture(image)), live = handposeLive;
             const all = await live.attention(opened, box), one = await live.attention(opened, box, {row: 100, head: 3});
@@ -91,7 +91,7 @@ def test_attention_score_maps_and_silenced_heads(page, hp, samples):
         assert np.abs(floats(found["one"]) - wanted[3, 100]).max() < 1e-4
         for one, other in zip(found["maps"], maps, strict=True):
             assert np.abs(floats(one).reshape(other.shape) - other).max() < 2e-3
-        silenced = cut.to_picture(points[-1][0])
+        silenced = cut.to_image(keypoints[-1][0])
         assert np.abs(np.array(found["after"]) - silenced).max() < 0.5
         assert np.allclose(found["hand"], found["after"])
         assert np.allclose(floats(found["usual"]).reshape(8, 256, 256).sum(-1), 1, atol=2e-3)

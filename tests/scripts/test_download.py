@@ -499,8 +499,8 @@ def write_set(root):
     for i, (folder, number) in enumerate([("train", 1), ("train", 1500), ("val", 2), ("val", 1501)]):
         for kind in ("images", "labels"):
             (root / kind / folder).mkdir(parents=True, exist_ok=True)
-        picture = np.full((32, 32, 3), 60 * i, np.uint8)
-        cv2.imwrite(str(root / "images" / folder / f"IMG_{number:08d}.jpg"), picture)
+        image = np.full((32, 32, 3), 60 * i, np.uint8)
+        cv2.imwrite(str(root / "images" / folder / f"IMG_{number:08d}.jpg"), image)
         line = " ".join(["0 0.5 0.5 0.5 0.5", *["0.5 0.5 2"] * 21])
         (root / "labels" / folder / f"IMG_{number:08d}.txt").write_text(line)
     return root
@@ -559,8 +559,8 @@ def test_a_set_that_stands_there_is_not_fetched(run, server, out):
 def test_a_broken_picture_is_named_and_mended(run, server, out):
     run("--yes")
     for name in ("train/IMG_00001500.jpg", "val/IMG_00000002.jpg"):
-        picture = out / "images" / name
-        picture.write_bytes(picture.read_bytes()[:-20])
+        image = out / "images" / name
+        image.write_bytes(image.read_bytes()[:-20])
     status, _, errors = run()
     assert status == 1 and len(errors) == 1 and "IMG_00001500.jpg" in errors[0] and "again" in errors[0]
     assert run()[0] == 0 and len(server.requests) == 1

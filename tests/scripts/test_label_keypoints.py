@@ -75,12 +75,12 @@ def keys(labelling, text):
         labelling.key(code if isinstance(code, int) else ord(code))
 
 
-def points(labelling):
-    return labelling.state.points
+def keypoints(labelling):
+    return labelling.state.keypoints
 
 
 def placed(labelling):
-    return [joint for joint, point in enumerate(points(labelling)) if point is not None]
+    return [joint for joint, point in enumerate(keypoints(labelling)) if point is not None]
 
 
 def joint(labelling):
@@ -101,16 +101,16 @@ def far_apart(count=21):
 
 def test_21_clicks_label_a_hand(photos, out, hands):
     labelling = labelling_of(out, photos)
-    assert labelling.picture().shape == (1000, 936, 3) and labelling.picture().dtype == np.uint8
+    assert labelling.image().shape == (1000, 936, 3) and labelling.image().dtype == np.uint8
     for j, place in enumerate(hands[0].keypoints):
         assert joint(labelling) == j and placed(labelling) == list(range(j))
         click(labelling, place)
     assert joint(labelling) == DONE
     # Within half a screen pixel of what was aimed at.
-    assert np.abs(np.array(points(labelling)) - hands[0].keypoints).max() <= 0.5 / labelling.view.scale + 1e-6
-    before = points(labelling)
+    assert np.abs(np.array(keypoints(labelling)) - hands[0].keypoints).max() <= 0.5 / labelling.view.scale + 1e-6
+    before = keypoints(labelling)
     click(labelling, (2, 2))  # a click too many
-    assert points(labelling) == before and "all joints are done" in labelling.note
+    assert keypoints(labelling) == before and "all joints are done" in labelling.note
     keys(labelling, "q")
     assert labelling.done
     entry = saved(out)["anna/0.png"]
@@ -127,12 +127,12 @@ def test_a_joint_is_dragged(photos, out):
     for place in far_apart(3):
         click(labelling, place)
     end = click(labelling, far_apart()[1], to=(90, 90))
-    assert points(labelling)[1] == pytest.approx(end) and joint(labelling) == 3
-    assert points(labelling)[0] == pytest.approx(far_apart()[0], abs=0.1)
+    assert keypoints(labelling)[1] == pytest.approx(end) and joint(labelling) == 3
+    assert keypoints(labelling)[0] == pytest.approx(far_apart()[0], abs=0.1)
     click(labelling, (90, 90), to=(400, -50))  # beyond the edge: the photo's corner
-    assert points(labelling)[1] == pytest.approx((127.5, -0.5), abs=0.5)
+    assert keypoints(labelling)[1] == pytest.approx((127.5, -0.5), abs=0.5)
     click(labelling, (50, 100), to=(55, 105))  # a new joint may be dragged as it is set
-    assert points(labelling)[3] == pytest.approx((55, 105), abs=0.1) and joint(labelling) == 4
+    assert keypoints(labelling)[3] == pytest.approx((55, 105), abs=0.1) and joint(labelling) == 4
 
 
 def test_joints_that_lie_close_together(photos, out):
@@ -163,12 +163,12 @@ def test_undo_and_redo_go_all_the_way(photos, out):
     assert len(steps) == 1 + 21 + 5 + 3
     for step in steps[-2::-1]:
         keys(labelling, "u")
-        assert points(labelling) == step.points
+        assert keypoints(labelling) == step.keypoints
     keys(labelling, "u")
     assert labelling.note == "there is nothing to undo" and placed(labelling) == []
     for step in steps[1:]:
         keys(labelling, "r")
-        assert points(labelling) == step.points
+        assert keypoints(labelling) == step.keypoints
     keys(labelling, "r")
     assert labelling.note == "there is nothing to redo"
     keys(labelling, "uuu")
@@ -176,11 +176,11 @@ def test_undo_and_redo_go_all_the_way(photos, out):
     click(labelling, (64, 120))
     keys(labelling, "r")  # a new step ends what could be redone
     assert labelling.note == "there is nothing to redo"
-    before = points(labelling)
+    before = keypoints(labelling)
     keys(labelling, "c")
     assert placed(labelling) == [] and joint(labelling) == 0
     keys(labelling, "u")
-    assert points(labelling) == before
+    assert keypoints(labelling) == before
 
 
 def test_joints_that_are_not_visible(photos, out):
@@ -205,7 +205,7 @@ def test_joints_that_are_not_visible(photos, out):
 def test_presses_outside_the_photo_do_nothing(tmp_path, out):
     cv2.imwrite(str(tmp_path / "wide.png"), np.zeros((16, 400, 3), np.uint8))
     labelling = labelling_of(out, [tmp_path / "wide.png"], None, 500)
-    height, width = labelling.picture().shape[:2]
+    height, width = labelling.image().shape[:2]
     assert width == 500 and height == 300 + BAR
     keys(labelling, "+++")
     for y in (3, height - BAR - 3, height - 10):
@@ -233,13 +233,13 @@ def test_keys_choose_joints(photos, out):
 
 def test_help_is_drawn(photos, out):
     labelling = labelling_of(out, photos)
-    plain = labelling.picture()
+    plain = labelling.image()
     for code in (ord("?"), F1, 0x700000, 0xF704):
         keys(labelling, [code])
-        assert (labelling.picture() != plain).mean() > 0.5
+        assert (labelling.image() != plain).mean() > 0.5
         keys(labelling, [0xFFE1])  # Shift alone, as before a second ?, changes nothing
         keys(labelling, [code])
-    assert not labelling.help and np.array_equal(labelling.picture()[:900], plain[:900])
+    assert not labelling.help and np.array_equal(labelling.image()[:900], plain[:900])
 
 
 # The map between screen and photo
@@ -280,7 +280,7 @@ def test_clicks_are_exact_under_zoom_and_pan(tmp_path, out, width, height):
         assert np.abs(middle - where).max() < 0.5
         # And a click there comes back to under half a screen pixel.
         click(labelling, cell)
-        assert np.abs(points(labelling)[0] - cell).max() * view.scale <= 0.5 + 1e-6
+        assert np.abs(keypoints(labelling)[0] - cell).max() * view.scale <= 0.5 + 1e-6
     assert seen >= 5
 
 
@@ -318,7 +318,7 @@ def test_photos_are_gone_through_and_saved(photos, out):
     click(labelling, (70, 30))
     keys(labelling, "p")
     assert labelling.photos.index == 0 and set(saved(out)) == {"anna/0.png", "ben/1.png"}
-    assert points(labelling)[0] == pytest.approx((40, 50), abs=0.1)
+    assert keypoints(labelling)[0] == pytest.approx((40, 50), abs=0.1)
     keys(labelling, "u")  # steps of an earlier visit can still be undone
     assert placed(labelling) == []
     keys(labelling, "rnnn")
@@ -386,7 +386,7 @@ def test_it_goes_on_where_it_was_left(photos, out, tmp_path, monkeypatch):
     os.symlink(tmp_path, tmp_path / "link")
     again = labelling_of("../labels.json", [Path("../anna/0.png"), Path("1.png"), tmp_path / "link/ben/2.png"])
     assert again.photos.index == 1 and joint(again) == 4
-    assert np.array(points(again)[:4]) == pytest.approx(np.array(points(labelling)[:4]), abs=1e-3)
+    assert np.array(keypoints(again)[:4]) == pytest.approx(np.array(keypoints(labelling)[:4]), abs=1e-3)
     for place in far_apart()[4:]:
         click(again, place)
     keys(again, "q")
@@ -451,7 +451,7 @@ class Window:
         monkeypatch.setattr(script, "check_display", lambda: None)
         monkeypatch.setattr(cv2, "namedWindow", self.named)
         monkeypatch.setattr(cv2, "setMouseCallback", lambda title, handler: setattr(self, "handler", handler))
-        monkeypatch.setattr(cv2, "imshow", lambda title, picture: self.shown.append(picture.shape))
+        monkeypatch.setattr(cv2, "imshow", lambda title, image: self.shown.append(image.shape))
         monkeypatch.setattr(cv2, "waitKeyEx", self.wait)
         monkeypatch.setattr(cv2, "getWindowProperty", lambda title, which: float(self.open))
         monkeypatch.setattr(cv2, "resizeWindow", lambda title, *size: setattr(self, "size", size))
@@ -554,7 +554,7 @@ def test_a_window_is_resized(photos, out, monkeypatch):
     for size in ((700, 500), (640, 900), (100, 50)):
         labelling.resize(size)
         assert labelling.view.scale == labelling.view.fit
-        assert labelling.picture().shape == (max(size[1], 240 + BAR), max(size[0], 320), 3)
+        assert labelling.image().shape == (max(size[1], 240 + BAR), max(size[0], 320), 3)
         x, y = labelling.view.to_photo(labelling.view.canvas / 2 - 0.5)
         assert (x, y) == pytest.approx((63.5, 63.5))
     labelling.resize((700, 500))

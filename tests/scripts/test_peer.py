@@ -46,14 +46,14 @@ def call(monkeypatch, *arguments):
     return peer.main()
 
 
-def pictures():
+def images():
     return scores.read(HANDS)
 
 
 def answers(given, move=0.0):
     """What an engine says that is off by `move` of the box's longer side along x."""
     sides = [np.ptp(p.boxes.reshape(-1, 2, 2), axis=1).max() for p in given]
-    return [p.points + [move * side, 0] for p, side in zip(given, sides, strict=True)]
+    return [p.keypoints + [move * side, 0] for p, side in zip(given, sides, strict=True)]
 
 
 def test_each_labelled_hand_has_one_found_one_at_most():
@@ -68,7 +68,7 @@ def test_each_labelled_hand_has_one_found_one_at_most():
 
 
 def test_a_hand_that_was_not_found_is_wrong_in_all_its_key_points():
-    given = pictures()
+    given = images()
     exact, missing = answers(given), answers(given)
     missing[0] = np.zeros((0, 21, 2), np.float32)
     missing[1] = missing[1] + 1000  # somewhere else
@@ -82,7 +82,7 @@ def test_a_hand_that_was_not_found_is_wrong_in_all_its_key_points():
 
 
 def test_an_error_is_measured_in_s_and_in_the_box():
-    given = pictures()
+    given = images()
     result = scores.score(given, {"ours": answers(given, 0.09), "lite": answers(given, 0.11)}, {})["engines"]
     assert result["ours"]["end_to_end"]["pck_box_0.1"] == 1 and result["lite"]["end_to_end"]["pck_box_0.1"] == 0
     assert result["ours"]["end_to_end"]["pck_bone_0.2"] < 0.2  # 0.09 of the box is mostly more than 0.2 of s
@@ -90,11 +90,11 @@ def test_an_error_is_measured_in_s_and_in_the_box():
 
 
 def test_a_difference_has_the_sign_of_ours_minus_theirs_and_needs_groups():
-    given = pictures()
+    given = images()
     engines = {"ours": answers(given, 0.2), "lite": answers(given)}
     assert "difference" not in scores.score(given, engines, {})  # eight hands in a row: one group
-    for i, picture in enumerate(given):
-        picture.group, picture.part = f"room {i}", "AB"[i % 2]
+    for i, image in enumerate(given):
+        image.group, image.part = f"room {i}", "AB"[i % 2]
     result = scores.score(given, engines, {})
     assert result["difference"]["lite"]["pck_box_0.1"] == {"difference": -1.0, "interval": [-1.0, -1.0]}
     assert [result["parts"][part]["hands"] for part in "AB"] == [4, 4]
@@ -102,33 +102,33 @@ def test_a_difference_has_the_sign_of_ours_minus_theirs_and_needs_groups():
 
 @pytest.mark.parametrize("degrees", [0, 30, 90, 180])
 def test_labels_turn_with_their_picture(degrees):
-    given = pictures()[0]
+    given = images()[0]
     new = scores.turned(given, degrees)
     joint = int(np.flatnonzero(given.visible[0])[0])
-    old_at, new_at = (p.points[0, joint].round().astype(int) for p in (given, new))
+    old_at, new_at = (p.keypoints[0, joint].round().astype(int) for p in (given, new))
     before, after = (
         p.image[y - 2 : y + 3, x - 2 : x + 3].mean((0, 1)) for p, (x, y) in ((given, old_at), (new, new_at))
     )
     assert np.abs(before - after).max() < 20  # the same spot of skin, sampled anew
     if degrees == 180:
         far = np.array(given.image.shape[1::-1]) - 1
-        assert np.allclose(new.points, far - given.points, atol=0.01)
+        assert np.allclose(new.keypoints, far - given.keypoints, atol=0.01)
 
 
 def test_a_box_drawn_by_a_person_is_met_by_the_flesh_around_the_key_points():
-    hand = pictures()[0]
-    drawn = scenes.Picture(hand.image, keypoints_to_box(hand.points, hand.visible), "", "")
-    assert scores.in_drawn_boxes([drawn, drawn], [hand.points, hand.points + 1000], keypoints_to_box) == 0.5
+    hand = images()[0]
+    drawn = scenes.Picture(hand.image, keypoints_to_box(hand.keypoints, hand.visible), "", "")
+    assert scores.in_drawn_boxes([drawn, drawn], [hand.keypoints, hand.keypoints + 1000], keypoints_to_box) == 0.5
 
 
 def test_hands_of_the_other_half_come_back_in_pixels(python):
     image = np.full((60, 100, 3), 200, np.uint8)
     nothing = np.zeros_like(image)
     answer = peer.MediaPipe(python, 0)([image, nothing, image[:30]])
-    assert [len(points) for points in answer.points] == [1, 0, 1] and len(answer.seconds) == 3
-    assert np.allclose(answer.points[0][0, 0], [24.5, 29.5]) and np.allclose(answer.points[2][0, 0], [24.5, 14.5])
+    assert [len(keypoints) for keypoints in answer.keypoints] == [1, 0, 1] and len(answer.seconds) == 3
+    assert np.allclose(answer.keypoints[0][0, 0], [24.5, 29.5]) and np.allclose(answer.keypoints[2][0, 0], [24.5, 14.5])
     followed = peer.MediaPipe(python, 1)([image] * 4, hands=1, clip=2)
-    assert np.allclose(followed.points[3][0, 0], [24.5, 44.5])
+    assert np.allclose(followed.keypoints[3][0, 0], [24.5, 44.5])
     with pytest.raises(ValueError, match="invalid choice"):
         peer.MediaPipe(python, 7)([image])
 

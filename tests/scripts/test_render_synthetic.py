@@ -35,7 +35,7 @@ def run(*arguments):
         return stop.code
 
 
-def pictures(root):
+def images(root):
     return {
         str(f.relative_to(root)): f.read_bytes() for kind in ("images", "labels") for f in (root / kind).rglob("*.*")
     }
@@ -99,16 +99,16 @@ def test_killed_midway_it_goes_on(tmp_path, yolo):
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
     before = -1
-    while before != (before := len(pictures(root))):  # the workers notice that their parent is gone
+    while before != (before := len(images(root))):  # the workers notice that their parent is gone
         time.sleep(1)
     first = {f: f.stat().st_mtime_ns for f in root.glob("images/*/IMG*.jpg")}
     assert 5 <= len(first) < 80
-    whole = pictures(yolo)
-    left = {name: content for name, content in pictures(root).items() if not Path(name).name.startswith(".")}
+    whole = images(yolo)
+    left = {name: content for name, content in images(root).items() if not Path(name).name.startswith(".")}
     assert all(whole[name] == content for name, content in left.items())
     (root / "images" / "train" / ".4194999-IMG_00000001.jpg").write_bytes(b"half")  # as a killed writer leaves it
     assert run(root, "--layout", "hand-keypoints", "-n", 80, "--size", 48, "--workers", 1) == 0
-    assert pictures(root) == whole
+    assert images(root) == whole
     assert all(f.stat().st_mtime_ns == when for f, when in first.items())  # what was finished was not drawn again
 
 
@@ -131,8 +131,8 @@ def test_stb_files(stereo):
         assert sorted(f.name for f in (stereo / "images" / name).iterdir()) == ["BB_left_0.png", "BB_right_0.png"]
         para = loadmat(stereo / "labels" / f"{name}_BB.mat")["handPara"]
         assert para.reshape(3, 21, -1).shape == (3, 21, 1)
-    picture = cv2.imread(str(stereo / "images" / "B1Random" / "BB_right_0.png"))
-    assert picture.shape == (480, 640, 3) and picture.std() > 5
+    image = cv2.imread(str(stereo / "images" / "B1Random" / "BB_right_0.png"))
+    assert image.shape == (480, 640, 3) and image.std() > 5
     val, train = (handpose.data.open(f"stb:{stereo}", split) for split in ("val", "train"))
     assert len(val) == 4 and len(train) == 20 and val[0].visible.all()
     para = loadmat(stereo / "labels" / "B1Counting_BB.mat")["handPara"].reshape(3, 21)
@@ -150,11 +150,11 @@ def test_stb_labels_lie_on_the_drawn_hand(name):
         for right, view in enumerate(("BB_left", "BB_right")):
             drawing = sequence.drawing(frame, view)
             assert drawing.alpha.shape == (480, 640)
-            points = pixels(para[:, :, frame], right)
-            assert (points > 0).all() and (points < [640, 480]).all()
+            keypoints = pixels(para[:, :, frame], right)
+            assert (keypoints > 0).all() and (keypoints < [640, 480]).all()
             open_joints = ~drawing.occluded[list(stb.STB_ORDER)]
             open_joints[0] = True  # the palm's centre lies inside the palm, whatever is in front of it
-            at = np.round(points[open_joints]).astype(int)
+            at = np.round(keypoints[open_joints]).astype(int)
             hits = [drawing.alpha[y - 1 : y + 2, x - 1 : x + 2].max() > 0.5 for x, y in at]
             assert all(hits) and len(hits) >= 8
             # Finger tips lie a few millimetres inside the outline: the hand ends soon beyond them.
@@ -166,11 +166,11 @@ def test_stereo_pictures_show_the_hand_where_both_masks_are():
     """The hand stands out from the background in the picture itself, in place and in both views."""
     sequence = StereoSequence(2, "B3Counting", 1)
     for view in ("BB_left", "BB_right"):
-        picture, alpha = sequence.picture(0, view).astype(float), sequence.drawing(0, view).alpha
+        image, alpha = sequence.image(0, view).astype(float), sequence.drawing(0, view).alpha
         left = sequence.wall_shift if view == "BB_right" else 0
         top = (len(sequence.wall) - 480) // 2
         wall = 255 * sequence.cast * sequence.wall[top : top + 480, left : left + 640]
-        off = np.abs(picture - np.clip(wall, 0, 255)).mean(2)
+        off = np.abs(image - np.clip(wall, 0, 255)).mean(2)
         assert np.median(off[alpha == 0]) < 5 < 12 < np.median(off[alpha == 1])
     near = sequence.points[0, :, 2].mean()
     assert sequence.wall_shift < FX * BASE / near  # the wall is farther away than the hand
@@ -179,19 +179,19 @@ def test_stereo_pictures_show_the_hand_where_both_masks_are():
 def test_motion_is_smooth_and_the_hand_stays_the_same():
     for name in ("B1Random", "B2Counting"):
         sequence = StereoSequence(1, name, 150)
-        points = sequence.points
-        step = np.linalg.norm(np.diff(points, axis=0), axis=2)
-        change = np.linalg.norm(np.diff(points, n=2, axis=0), axis=2)
+        keypoints = sequence.points
+        step = np.linalg.norm(np.diff(keypoints, axis=0), axis=2)
+        change = np.linalg.norm(np.diff(keypoints, n=2, axis=0), axis=2)
         assert step.max() < 30 and change.max() < 9  # mm a frame, mm a frame squared
-        assert np.ptp(points[:, 8], axis=0).max() > 40  # but it moves
-        bones = np.linalg.norm(points[:, 5:9] - points[:, [0, 5, 6, 7]], axis=2)
+        assert np.ptp(keypoints[:, 8], axis=0).max() > 40  # but it moves
+        bones = np.linalg.norm(keypoints[:, 5:9] - keypoints[:, [0, 5, 6, 7]], axis=2)
         assert np.ptp(bones, axis=0).max() < 1e-6
         angles = np.array([pose.to_array() for pose in sequence.poses])
         assert (angles >= LIMITS[:, 0] - 1e-9).all() and (angles <= LIMITS[:, 1] + 1e-9).all()
         overlap = [penetration(pose, sequence.identity) for pose in sequence.poses[::5]]
         assert np.percentile(overlap, 95) < 4 and max(overlap) < 12
         # A left hand: the turn from index to little finger about the wrist, seen from the palm.
-        a, b = points[:, 5] - points[:, 0], points[:, 17] - points[:, 0]
+        a, b = keypoints[:, 5] - keypoints[:, 0], keypoints[:, 17] - keypoints[:, 0]
         palm = sequence.turns[:, :, 2]  # where the palm looks
         assert (np.einsum("ni,ni->n", np.cross(a, b), palm) < 0).all()
 
@@ -212,7 +212,7 @@ def test_the_palm_and_the_wrist():
 def test_frames_do_not_depend_on_each_other(stereo):
     sequence = StereoSequence(0, "B4Random", 1)
     written = cv2.imread(str(stereo / "images" / "B4Random" / "BB_right_0.png"))[..., ::-1]
-    assert np.array_equal(written, sequence.picture(0, "BB_right"))
+    assert np.array_equal(written, sequence.image(0, "BB_right"))
 
 
 # What can go wrong
@@ -267,7 +267,7 @@ def test_a_full_disk_leaves_no_half_file(tmp_path, capsys, monkeypatch):
     arguments = (tmp_path / "out", "--layout", "hand-keypoints", "-n", 6, "--size", 32, "--workers", 1)
     assert run(*arguments) == 1
     one_line(capsys, "No space left", "IMG_")
-    there = pictures(tmp_path / "out")
+    there = images(tmp_path / "out")
     assert len(there) == 3 and not [name for name in there if Path(name).name.startswith(".")]
     monkeypatch.undo()
     assert run(*arguments) == 0

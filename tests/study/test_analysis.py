@@ -61,13 +61,13 @@ def test_dependency_of_one_joint_on_another():
 
 def test_uniform_attention_is_its_own_reference():
     torch.manual_seed(0)
-    points = torch.rand(3, 21, 2) * 15
-    points[0, 0], points[0, 1] = torch.tensor([-0.4, 15.4]), torch.tensor([99.0, -99.0])
+    keypoints = torch.rand(3, 21, 2) * 15
+    keypoints[0, 0], keypoints[0, 1] = torch.tensor([-0.4, 15.4]), torch.tensor([99.0, -99.0])
     visible = torch.rand(3, 21) < 0.8
     visible[0, :2] = True
-    points[~visible] = torch.nan
+    keypoints[~visible] = torch.nan
     weights = torch.full((3, 2, 256, 256), 1 / 256)
-    found, uniform = analysis.joint_dependency(weights, points, visible, 16)
+    found, uniform = analysis.joint_dependency(weights, keypoints, visible, 16)
     both = visible[:, :, None] & visible[:, None]
     assert torch.equal(uniform.isnan(), ~both)
     assert torch.allclose(found, uniform[:, None].expand_as(found), equal_nan=True)
@@ -124,20 +124,20 @@ def test_cover_hides_the_finger_and_nothing_else():
     image = np.full((64, 64, 3), (200, 100, 50), np.uint8)
     plain = image.copy()
     image[29:32, 12:49] = 0  # a dark finger along a row
-    points = np.tile(np.array([10.0, 60.0]), (21, 1))
-    points[[5, 6, 7, 8]] = [(12, 30), (24, 30), (36, 30), (48, 30)]
-    covered = analysis.cover(image, points, (5, 6, 7, 8), radius=4)
+    keypoints = np.tile(np.array([10.0, 60.0]), (21, 1))
+    keypoints[[5, 6, 7, 8]] = [(12, 30), (24, 30), (36, 30), (48, 30)]
+    covered = analysis.cover(image, keypoints, (5, 6, 7, 8), radius=4)
     assert np.array_equal(covered, plain)  # the finger is gone, its surroundings are as they were
     elsewhere = np.random.default_rng(0).integers(0, 256, image.shape, dtype=np.uint8)
-    changed = (analysis.cover(elsewhere, points, (5, 6, 7, 8), radius=4) != elsewhere).any(-1)
+    changed = (analysis.cover(elsewhere, keypoints, (5, 6, 7, 8), radius=4) != elsewhere).any(-1)
     rows, columns = np.nonzero(changed)
     assert (rows.min(), rows.max()) == (26, 34) and (columns.min(), columns.max()) == (8, 52)
-    noisy = analysis.cover(image, points, (5, 6, 7, 8), radius=4, fill="noise", seed=1)
+    noisy = analysis.cover(image, keypoints, (5, 6, 7, 8), radius=4, fill="noise", seed=1)
     assert noisy[27:34, 12:49].std() > 60
     assert (noisy[:25] == image[:25]).all() and (image[30, 12:49] == 0).all()  # the input is left alone
-    assert np.array_equal(noisy, analysis.cover(image, points, (5, 6, 7, 8), radius=4, fill="noise", seed=1))
+    assert np.array_equal(noisy, analysis.cover(image, keypoints, (5, 6, 7, 8), radius=4, fill="noise", seed=1))
     with pytest.raises(ValueError, match="grey"):
-        analysis.cover(image, points, (5,), radius=4, fill="grey")
+        analysis.cover(image, keypoints, (5,), radius=4, fill="grey")
 
 
 def test_moved_attention_finds_a_shift_that_every_hand_makes():

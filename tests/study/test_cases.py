@@ -25,10 +25,10 @@ def test_hard_and_easy_are_apart_and_visible(case):
 
 def test_labels_lie_where_the_crop_shows_them(case):
     """Mapped into the crop, easy joints lie in it; a prediction at the label is right."""
-    inside = np.stack([crop.apply(m, p) for m, p in zip(case.hands.matrices, case.hands.points, strict=True)])
+    inside = np.stack([crop.apply(m, p) for m, p in zip(case.hands.matrices, case.hands.keypoints, strict=True)])
     assert ((inside >= -0.5) & (inside <= 63.5))[case.easy].all()
-    perfect = case.hands.points[None]
-    gain = analysis.gain_apart(perfect, perfect + 1000, case.hands.points, case.hands.visible, case.hard, case.easy,
+    perfect = case.hands.keypoints[None]
+    gain = analysis.gain_apart(perfect, perfect + 1000, case.hands.keypoints, case.hands.visible, case.hard, case.easy,
                                case.hands.groups, repeats=2)  # fmt: skip
     assert gain["easy"]["difference"] == 1
 
@@ -48,14 +48,14 @@ def test_turned_hands_are_the_same_hands():
     assert case.hands.ids[:number] == case.hands.ids[number : 2 * number] and set(case.kinds) == {
         f"{angle} degrees" for angle in cases.ANGLES
     }
-    upright, half = case.hands.points[:number], case.hands.points[-number:]
+    upright, half = case.hands.keypoints[:number], case.hands.keypoints[-number:]
     assert np.allclose(half + upright, 95, atol=1e-3)  # half a turn of a picture of 96 pixels
     assert case.hard.any(1).sum() == 2 * number and case.easy.any(1).sum() == number
 
 
 def test_a_moved_crop_cuts_joints_off_and_keeps_the_frame():
     case, still = cases.border(HANDS, 64), evaluate.crop_dataset(HANDS, 64)
-    assert np.array_equal(case.hands.points, still.points) and set(case.kinds) == {"right", "left", "down", "up"}
+    assert np.array_equal(case.hands.keypoints, still.keypoints) and set(case.kinds) == {"right", "left", "down", "up"}
     assert (case.hands.visible & ~case.hard & ~case.easy).any()  # some are cut off
     moved = case.hands.matrices[0, 0, 2] - still.matrices[0, 0, 2]
     assert moved == pytest.approx(-cases.SHIFT * 64) and case.hands.matrices[0, 1, 2] == still.matrices[0, 1, 2]

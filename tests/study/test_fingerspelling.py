@@ -34,9 +34,9 @@ def signs():
     rng = np.random.default_rng(0)
     shapes = {name: rng.normal(0, 2, (21, 2)) for name in "abcdef"}
     who = [(name, f"p{p}") for p in range(PERSONS) for name in shapes for _ in range(3)]
-    points = [shapes[name] + rng.normal(0, 0.1, (21, 2)) for name, _ in who]
+    keypoints = [shapes[name] + rng.normal(0, 0.1, (21, 2)) for name, _ in who]
     labels, persons = zip(*who, strict=True)
-    return Signs(np.float32(points), np.array(labels), np.array(persons), [str(i) for i in range(len(who))])
+    return Signs(np.float32(keypoints), np.array(labels), np.array(persons), [str(i) for i in range(len(who))])
 
 
 def test_nobody_who_is_read_has_taught(signs):
@@ -55,7 +55,7 @@ def test_nobody_who_is_read_has_taught(signs):
 
 def test_a_network_reads_as_well_and_the_same_seed_reads_the_same(signs):
     make = fingerspelling.network_reader(steps=200, seed=3)
-    readings = [make(signs[signs.persons != "p0"])(signs.points) for _ in range(2)]
+    readings = [make(signs[signs.persons != "p0"])(signs.keypoints) for _ in range(2)]
     assert (readings[0] == readings[1]).all() and (readings[0] == signs.labels).mean() > 0.95
 
 
@@ -82,11 +82,11 @@ def test_finders_and_the_network_s_points():
     assert mask.shape == (4,) and abs(mask - samples[1].box).max() < 0.2 * np.ptp(samples[1].box)
     whole = fingerspelling.detected_box(HandDecNet().eval(), threshold=1.0)(samples[0])
     assert whole.tolist() == [0, 0, 95, 95]  # an untrained detector finds nothing
-    pictures = fingerspelling.cut(samples, 64)
-    seen = fingerspelling.look(PoseEstimationNet(width=0.125), pictures)
-    assert seen.points.shape == (3, 21, 2) and seen.labels.tolist() == [s.shape for s in samples]
+    images = fingerspelling.cut(samples, 64)
+    seen = fingerspelling.look(PoseEstimationNet(width=0.125), images)
+    assert seen.keypoints.shape == (3, 21, 2) and seen.labels.tolist() == [s.shape for s in samples]
     true = fingerspelling.with_labels(samples)
-    assert np.allclose(true.points[0], gesturenet.normalise(samples[0].keypoints))
+    assert np.allclose(true.keypoints[0], gesturenet.normalise(samples[0].keypoints))
     samples[0].shape = None
     with pytest.raises(ValueError, match="nobody says which letter"):
         fingerspelling.cut(samples, 64)
@@ -97,10 +97,10 @@ def test_signs_as_handpose_sees_them_and_hands_that_it_does_not_find():
     samples = [alphabet[i] for i in (0, 9)]
     hp = HandPose(PoseEstimationNet(width=0.125), 64, HandDecNet(), threshold=1.0)  # which finds nothing
     given = fingerspelling.find_signs(hp, samples, fingerspelling.labelled_box, person=lambda sample: "somebody")
-    points = hp(samples[1].image, boxes=[samples[1].box])[0].keypoints
-    assert np.allclose(given.points[1], gesturenet.normalise(points)) and set(given.persons) == {"somebody"}
+    keypoints = hp(samples[1].image, boxes=[samples[1].box])[0].keypoints
+    assert np.allclose(given.keypoints[1], gesturenet.normalise(keypoints)) and set(given.persons) == {"somebody"}
     missed = fingerspelling.find_signs(hp, samples)
-    assert np.isnan(missed.points).all() and missed.labels.tolist() == [s.shape for s in samples]
+    assert np.isnan(missed.keypoints).all() and missed.labels.tolist() == [s.shape for s in samples]
     net = gesturenet.GestureNet(["a", "b"], spread=True)
     assert fingerspelling.read_signs(net, missed).tolist() == ["", ""]
     assert set(fingerspelling.read_signs(net, given)) <= {"a", "b"}
@@ -120,7 +120,7 @@ def test_the_bundle_is_scored_on_nobody_it_has_learned_from(signs, monkeypatch):
         bundle, "learn", lambda *a, **k: (taught.append([set(s.persons) for s in a[:2]]), learn(*a, **k))[1]
     )
     names = np.array([f"massey {p}" if p != "p3" else "another" for p in signs.persons])
-    known = Signs(signs.points, signs.labels, names, signs.ids)
+    known = Signs(signs.keypoints, signs.labels, names, signs.ids)
     table = bundle.by_person(known, known, np.zeros((4, 21, 2), np.float32))
     assert list(table) == sorted(set(names)) and all(e["found"]["wer"] < 0.1 for e in table.values())
     assert [set(names) - some for pair in taught for some in pair] == [{n} for n in sorted(set(names)) for _ in "12"]
@@ -195,8 +195,8 @@ def test_section_4_1_from_videos_to_word_error_rate(videos, tmp_path, monkeypatc
     labels = labelled.LabelFile(tmp_path / "labels.json")
     for file in frames:
         letter = rwth.GESTURES[int(file.name.split("-")[0]) - 1]
-        points = (render(letter, size=160).keypoints + (60, 60)) * (1, 4 / 3)  # where `write_video` puts the hand
-        labels.put(file, (rwth.SIDE, rwth.SIDE), points.tolist())
+        keypoints = (render(letter, size=160).keypoints + (60, 60)) * (1, 4 / 3)  # where `write_video` puts the hand
+        labels.put(file, (rwth.SIDE, rwth.SIDE), keypoints.tolist())
     labels.save()
     settings = tmp_path / "tune.toml"
     laptop = (resources.files("handpose.train.configs") / "laptop.toml").read_text()  # the bundled weights' own network

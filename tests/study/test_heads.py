@@ -18,12 +18,12 @@ L = SIDE * SIDE
 def made():
     """Weights of three heads, which go by place, by the asking joint, and by the picture."""
     random = torch.Generator().manual_seed(0)
-    points = torch.randint(SIDE, (1, J, 2), generator=random).float().expand(B, J, 2)  # the same joints in all hands
+    keypoints = torch.randint(SIDE, (1, J, 2), generator=random).float().expand(B, J, 2)  # the same joints in all hands
     by_place = torch.rand(1, 1, L, generator=random).expand(B, L, L)
     by_asker = torch.rand(1, L, L, generator=random).expand(B, L, L)
     by_picture = torch.rand(B, 1, L, generator=random).expand(B, L, L)
     weights = torch.stack([by_place, by_asker, by_picture], 1).log().softmax(-1)
-    return weights, points, torch.ones(B, J, dtype=torch.bool)
+    return weights, keypoints, torch.ones(B, J, dtype=torch.bool)
 
 
 def test_shares_find_what_decides(made):
@@ -35,24 +35,24 @@ def test_shares_find_what_decides(made):
 
 
 def test_the_rest_takes_joint_and_picture_together(made):
-    weights, points, visible = made
+    weights, keypoints, visible = made
     both = torch.rand(B, 1, L, L, generator=torch.Generator().manual_seed(1)).log().softmax(-1)
-    assert heads.shares(both, points, visible, SIDE)[0, 3] > 0.5
+    assert heads.shares(both, keypoints, visible, SIDE)[0, 3] > 0.5
     visible = visible.clone()
     visible[1:, 3] = False
     with pytest.raises(ValueError, match="two hands with all joints visible"):
-        heads.shares(weights, points, visible, SIDE)
+        heads.shares(weights, keypoints, visible, SIDE)
 
 
 def test_readings_of_other_hands(made):
-    weights, points, visible = made
-    own, strange = heads.readings(weights, points, visible, SIDE, others=B - 1)
+    weights, keypoints, visible = made
+    own, strange = heads.readings(weights, keypoints, visible, SIDE, others=B - 1)
     assert torch.allclose(own[:, 0], strange[:, 0], atol=1e-6)  # place alone: any hand's weights do
     assert not torch.allclose(own[:, 2], strange[:, 2], atol=1e-3)
     total = own[:, 2] + (B - 1) * strange[:, 2]  # all hands' readings together, whoever reads
     assert torch.allclose(total, total[:1].expand_as(total), atol=1e-5)
     with pytest.raises(ValueError, match="5 other hands are asked for, of 5 in all"):
-        heads.readings(weights, points, visible, SIDE, others=5)
+        heads.readings(weights, keypoints, visible, SIDE, others=5)
 
 
 def test_a_network_is_described_and_left_as_it_was():

@@ -31,12 +31,12 @@ def test_the_rule():
 
 def test_spread_finds_what_the_comparisons_were_made_with():
     rng = np.random.default_rng(0)
-    seeds, pictures, made = 0.012, 0.006, []
+    seeds, images, made = 0.012, 0.006, []
     for _ in range(60):
         runs = rng.normal(0.5, seeds, (2, 4))
-        half = 1.96 * np.sqrt(pictures**2 + (runs.var(1) / 4).sum())
+        half = 1.96 * np.sqrt(images**2 + (runs.var(1) / 4).sum())
         made.append(entry(-half, half, *runs))
-    assert verdict.spread(made) == pytest.approx((seeds, pictures), rel=0.1)
+    assert verdict.spread(made) == pytest.approx((seeds, images), rel=0.1)
 
 
 def test_equal_methods_and_very_different_ones():
@@ -71,9 +71,9 @@ def test_the_plan_says_what_is_computed():
     rows = re.findall(r"^\| ([^|,]+), (stage 1|last) \|" + 5 * r" ([\d.]+) \|", page, re.M)
     assert len(rows) == 6
     for where, stage, *numbers in rows:
-        between, pictures, half, by_interval, by_rule = (float(n) / 100 for n in numbers)
+        between, images, half, by_interval, by_rule = (float(n) / 100 for n in numbers)
         found = verdict.spread(comparisons(SETS[where], stage))
-        assert found == pytest.approx((between, pictures), abs=6e-5)
+        assert found == pytest.approx((between, images), abs=6e-5)
         assert half == pytest.approx(1.96 * np.sqrt(found[1] ** 2 + 2 * found[0] ** 2 * 5 / 36), abs=6e-5)
         for named, by in ((by_interval, "interval"), (by_rule, "above")):
             assert verdict.chances(named, 6, *found, repeats=2000)[by] >= 0.8

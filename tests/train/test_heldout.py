@@ -31,8 +31,8 @@ def folder(tmp_path, hands):
         name = f"person{i // 2}/{i}.png"
         (tmp_path / name).parent.mkdir(exist_ok=True)
         cv2.imwrite(str(tmp_path / name), hand.image[..., ::-1])
-        points = [p if v else None for p, v in zip(hand.keypoints.tolist(), hand.visible, strict=True)]
-        entries.append({"path": name, "width": 64, "height": 64, "keypoints": points, "box": None, "shape": None})
+        keypoints = [p if v else None for p, v in zip(hand.keypoints.tolist(), hand.visible, strict=True)]
+        entries.append({"path": name, "width": 64, "height": 64, "keypoints": keypoints, "box": None, "shape": None})
         images.append({"id": 100 * i, "file_name": name, "width": 64, "height": 64})
         triples = [[*map(float, p), 2] if v else [0, 0, 0] for p, v in zip(hand.keypoints, hand.visible, strict=True)]
         annotations.append({"id": i, "image_id": 100 * i, "keypoints": sum(triples, [])})

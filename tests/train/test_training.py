@@ -115,8 +115,8 @@ def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(tiny, small_set, tmp_path,
 def test_nan_names_step_samples_and_checkpoint(tiny, small_set, tmp_path, monkeypatch):
     whole, steps = PoseLoss.forward, iter(range(8))
 
-    def broken(self, maps, points, visible):
-        total, parts = whole(self, maps, points, visible)
+    def broken(self, maps, keypoints, visible):
+        total, parts = whole(self, maps, keypoints, visible)
         return (total * float("nan") if next(steps) == 5 else total), parts
 
     monkeypatch.setattr(PoseLoss, "forward", broken)

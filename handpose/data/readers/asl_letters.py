@@ -78,7 +78,7 @@ class AslLetters:
         return np.array([box for _, box in found], np.float32).reshape(-1, 4)
 
     def __getitem__(self, index: int) -> Sample:
-        name, points = self.rows[index]
+        name, keypoints = self.rows[index]
         image = read_image(self.root / name)
         letter = Path(name).stem[0].upper()
-        return make_sample(image, points, np.ones(21, bool), group=f"letter-{letter}", id=name, shape=letter)
+        return make_sample(image, keypoints, np.ones(21, bool), group=f"letter-{letter}", id=name, shape=letter)

@@ -25,7 +25,7 @@ class Row(NamedTuple):
 
     hand: coco_json.Hand
     label_file: Path
-    picture: Path
+    file: Path
     order: tuple[int, ...]  # the file's index of each of our joints
     marks_hidden: bool  # whether v = 1 means so in this file
     description: str  # of the file
@@ -79,7 +79,7 @@ class Coco:
                 continue
             orders = self._orders(file, content, joint_order)
             marks_hidden = content.marks_hidden
-            places = exports.pictures(file, (hand.image["file_name"] for hand in content.hands))
+            places = exports.images(file, (hand.image["file_name"] for hand in content.hands))
             for hand, order in zip(content.hands, orders, strict=True):
                 place = places[hand.image["file_name"]]
                 sizes[place] = (hand.image["width"], hand.image["height"]) if hand.image["width"] else None
@@ -91,7 +91,7 @@ class Coco:
             raise DataError(f"{exports.listed([str(f) for f in files])}: holds no hand with a labelled joint"
                             + "".join(f" ({note})" for note in self.notes))  # fmt: skip
         self.photos = Photos(sizes, unturned)
-        self.notes += exports.check_units(files[0], [(self.photos.sizes.get(row.picture), row.hand.points, row.hand.box)
+        self.notes += exports.check_units(files[0], [(self.photos.sizes.get(row.file), row.hand.keypoints, row.hand.box)
                                                      for row in self.rows])  # fmt: skip
         self.notes = list(dict.fromkeys(self.notes + self.photos.notes))
 
@@ -107,11 +107,11 @@ class Coco:
         elif set(known.values()) != {joint_names.ORDERS["canonical"]}:
             self.notes.append("order of the joints: by their names in categories")
         orders = [known[hand.names] or joint_names.ORDERS["canonical"] for hand in content.hands]
-        points, labelled = (
+        keypoints, labelled = (
             np.stack([getattr(hand, key)[list(order)] for hand, order in zip(content.hands, orders, strict=True)])
-            for key in ("points", "labelled")
+            for key in ("keypoints", "labelled")
         )
-        turned = joint_names.tips_first(points, labelled)
+        turned = joint_names.tips_first(keypoints, labelled)
         converted = content.description.strip().lower() == "rhd"  # MMPose's, which names the joints otherwise
         if turned and converted:
             self.notes.append("order of the joints: Rendered Hand Pose's own, from tip to palm, as the points lie")
@@ -129,8 +129,8 @@ class Coco:
         """What a hand is resampled with: its photograph, of which FreiHAND has four versions with ids of their own."""
         number = str(row.hand.image["id"])
         if row.description.strip().lower() == "freihand" and number.isdecimal():
-            return f"{row.picture.parent.name}/{int(number) % UNIQUE}"
-        return f"{row.picture.parent.name}/{row.picture.name}"
+            return f"{row.file.parent.name}/{int(number) % UNIQUE}"
+        return f"{row.file.parent.name}/{row.file.name}"
 
     def side(self, hand: coco_json.Hand) -> str | None:
         """ "left" or "right", where the file says so."""
@@ -139,11 +139,11 @@ class Coco:
     def __getitem__(self, index: int) -> Sample:
         row = self.rows[index]
         hand, order = row.hand, list(row.order)
-        image = self.photos.read(row.picture)
+        image = self.photos.read(row.file)
         size, said = image.shape[1::-1], (hand.image["width"] or image.shape[1], hand.image["height"] or image.shape[0])
         if size != said:
             said_by = row.label_file.name
-            raise DataError(f"{row.picture}: is {size[0]}x{size[1]}, but {said_by} says {said[0]}x{said[1]} pixels")
+            raise DataError(f"{row.file}: is {size[0]}x{size[1]}, but {said_by} says {said[0]}x{said[1]} pixels")
         occluded = (hand.v[order] == 1) if row.marks_hidden else None
-        return make_sample(image, hand.points[order], hand.labelled[order], group=self.group(row), id=hand.id,
+        return make_sample(image, hand.keypoints[order], hand.labelled[order], group=self.group(row), id=hand.id,
                            hand=self.side(hand), occluded=occluded)  # fmt: skip

@@ -32,7 +32,7 @@ class Hand(NamedTuple):
 
     image: dict  # the entry of its picture, with file_name, width and height as `_image` leaves them
     id: str
-    points: np.ndarray  # (21, 2) float64 pixels; NaN without a label
+    keypoints: np.ndarray  # (21, 2) float64 pixels; NaN without a label
     labelled: np.ndarray  # (21,) bool
     side: str | None  # "left" or "right"
     v: np.ndarray  # (21,) as in the file
@@ -152,8 +152,8 @@ def _hands(annotation: Any, images: dict[str, dict], categories: dict) -> list[H
     if "lefthand_kpts" in annotation or "righthand_kpts" in annotation:
         for side in ("left", "right"):
             if annotation.get(f"{side}hand_valid", True):
-                points, labelled, v = _joints(annotation, f"{side}hand_kpts")
-                found.append(Hand(image, f"{name}-{side}", points, labelled, side, v))
+                keypoints, labelled, v = _joints(annotation, f"{side}hand_kpts")
+                found.append(Hand(image, f"{name}-{side}", keypoints, labelled, side, v))
         return [hand for hand in found if hand.labelled.any()] or "without a labelled joint"
     values, (called, names) = (
         annotation.get("keypoints"),
@@ -163,12 +163,12 @@ def _hands(annotation: Any, images: dict[str, dict], categories: dict) -> list[H
         return "without key-points"
     if names and len(names) != 21 and isinstance(values, list) and len(values) in (len(names), 3 * len(names)):
         return "of another skeleton"
-    points, labelled, v = _joints(annotation, "keypoints")
+    keypoints, labelled, v = _joints(annotation, "keypoints")
     side = annotation.get("hand_type")
     if side is None and (match := re.match(r"(left|right)\b", called.lower().replace("_", " "))):
         side = match[1]
     box = numbers(annotation.get("bbox"), (4,))
-    found = Hand(image, name, points, labelled, side if side in ("left", "right") else None, v, names or None,
+    found = Hand(image, name, keypoints, labelled, side if side in ("left", "right") else None, v, names or None,
                  None if box is None else tuple(box.tolist()))  # fmt: skip
     return [found] if labelled.any() else "without a labelled joint"
 

@@ -94,10 +94,10 @@ def read_video(folder: Path) -> list[tuple[Path, list[np.ndarray]]]:
     except Exception as error:  # whatever a table of another form raises
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(f"{file}: cannot be read ({reason}); copy or download it again") from None
-    pictures = sorted(folder.glob("frame_*.jpg"))
-    if len(pictures) != len(outlines):
-        raise DataError(f"{folder}: {len(pictures)} frames, but polygons.mat describes {len(outlines)}")
-    return [(p, [o for o in row if len(o) >= CORNERS]) for p, row in zip(pictures, outlines, strict=True)]
+    images = sorted(folder.glob("frame_*.jpg"))
+    if len(images) != len(outlines):
+        raise DataError(f"{folder}: {len(images)} frames, but polygons.mat describes {len(outlines)}")
+    return [(p, [o for o in row if len(o) >= CORNERS]) for p, row in zip(images, outlines, strict=True)]
 
 
 def _outline(points: np.ndarray) -> np.ndarray:

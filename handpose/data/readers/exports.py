@@ -61,7 +61,7 @@ def label_files(path: Path, split: str) -> list[Path]:
     return chosen
 
 
-def pictures(file: Path, names: Iterable[str]) -> dict[str, Path]:
+def images(file: Path, names: Iterable[str]) -> dict[str, Path]:
     """Where each picture that a label file names lies: wherever the first one is, all must be.
 
     Looked for beside the file and in the folder above, there also in the usual folders and in that of the file's own
@@ -123,8 +123,8 @@ def check_units(file: Path, hands: Sequence[tuple]) -> list[str]:
         DataError: they are not.
     """
     outside, number, corner, elsewhere, against = 0, 0, 0, 0, 0
-    for size, points, box in hands:
-        known = points[np.isfinite(points).all(1)]
+    for size, keypoints, box in hands:
+        known = keypoints[np.isfinite(keypoints).all(1)]
         if size is None:
             continue
         number += len(known)

@@ -102,10 +102,10 @@ class HandKeypoints:
             text = label.read_text(encoding="utf-8", errors="replace")
         except OSError:
             raise DataError(f"{label}: no label for {file.name}") from None
-        points, labelled = parse_label(text, str(label))
+        keypoints, labelled = parse_label(text, str(label))
         image = read_image(file)
         # A part p of the width is p * width from the left edge, which lies half a pixel left of pixel 0.
-        points = points * image.shape[1::-1] - 0.5
+        keypoints = keypoints * image.shape[1::-1] - 0.5
         number = self.numbers[index]
         group = f"{self.parts[index]}-{number // BLOCK}"
-        return make_sample(image, points, labelled, group=group, id=file.stem)
+        return make_sample(image, keypoints, labelled, group=group, id=file.stem)

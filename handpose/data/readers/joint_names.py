@@ -106,21 +106,21 @@ def named_order(text: str) -> tuple[int, ...]:
     return found
 
 
-def tips_first(points: np.ndarray, labelled: np.ndarray) -> bool | None:
+def tips_first(keypoints: np.ndarray, labelled: np.ndarray) -> bool | None:
     """Whether hands, in what is said to be our order, have their fingers from tip to palm.
 
     A finger's first bone is the longest and its last the shortest; and a tip is farther from the wrist than the base,
     but for fists. It is said where both tell the same, over all hands.
 
     Args:
-        points: (N, 21, 2) pixels.
+        keypoints: (N, 21, 2) pixels.
         labelled: (N, 21) bool.
 
     Returns:
         None where it cannot be told, or no hand has all joints of its four fingers and the wrist.
     """
     four = [FINGER_JOINTS[finger] for finger in ("index", "middle", "ring", "little")]
-    whole = points[labelled[:, [0, *range(5, 21)]].all(1)]
+    whole = keypoints[labelled[:, [0, *range(5, 21)]].all(1)]
     if not len(whole):
         return None
 

@@ -72,11 +72,11 @@ def _check(entry: object) -> None:
     for side in ("width", "height"):
         if type(entry.get(side)) is not int or entry[side] < 1:
             raise ValueError(f'"{side}" is {_short(entry.get(side))}, not a number of pixels')
-    points = entry.get("keypoints")
-    if not isinstance(points, list) or len(points) != NUM_JOINTS:
-        number = f"{len(points)} joints" if isinstance(points, list) else _short(points)
+    keypoints = entry.get("keypoints")
+    if not isinstance(keypoints, list) or len(keypoints) != NUM_JOINTS:
+        number = f"{len(keypoints)} joints" if isinstance(keypoints, list) else _short(keypoints)
         raise ValueError(f'"keypoints" holds {number}, not {NUM_JOINTS} joints')
-    for joint, point in zip(JOINTS, points, strict=True):
+    for joint, point in zip(JOINTS, keypoints, strict=True):
         if point is not None and not _numbers(point, 2):
             raise ValueError(f"joint {joint!r} is {_short(point)}, neither null nor two finite numbers x, y")
     box = entry.get("box")
@@ -115,34 +115,34 @@ class LabelFile:
         #: The entry of each picture, by its place (see `located`).
         self.entries = {located(file, entry["path"]): entry for entry in kept}
 
-    def get(self, picture: Path, size: tuple[int, int]) -> list | None:
+    def get(self, image: Path, size: tuple[int, int]) -> list | None:
         """The labels of a picture of that width and height, 21 times (x, y) or None; None if it has no entry.
 
         Raises:
             DataError: it had another size when it was labelled.
         """
-        entry = self.entries.get(picture)
+        entry = self.entries.get(image)
         if entry and (entry["width"], entry["height"]) != size:
-            raise DataError(f"{picture}: has {size[0]}x{size[1]} pixels, but was {entry['width']}x{entry['height']} "
+            raise DataError(f"{image}: has {size[0]}x{size[1]} pixels, but was {entry['width']}x{entry['height']} "
                             f"when it was labelled in {self.file}")  # fmt: skip
         return [point and tuple(point) for point in entry["keypoints"]] if entry else None
 
-    def put(self, picture: Path, size: tuple[int, int], points: Sequence | None) -> None:
+    def put(self, image: Path, size: tuple[int, int], keypoints: Sequence | None) -> None:
         """Set the labels of a picture; None takes its entry away."""
-        if points is None:
-            self.entries.pop(picture, None)
+        if keypoints is None:
+            self.entries.pop(image, None)
             return
-        points = [point and [round(float(v), 3) for v in point] for point in points]
-        old = self.entries.get(picture, dict.fromkeys(("path", "width", "height", "keypoints", "box", "shape")))
-        if points == old["keypoints"]:
+        keypoints = [point and [round(float(v), 3) for v in point] for point in keypoints]
+        old = self.entries.get(image, dict.fromkeys(("path", "width", "height", "keypoints", "box", "shape")))
+        if keypoints == old["keypoints"]:
             return
-        shown = np.array([point is not None for point in points])
-        box = tight_box(np.array([point or (0, 0) for point in points]), shown).astype(float).round(3).tolist()
+        shown = np.array([point is not None for point in keypoints])
+        box = tight_box(np.array([point or (0, 0) for point in keypoints]), shown).astype(float).round(3).tolist()
         try:
-            name = Path(os.path.relpath(picture, self.file.parent)).as_posix()
+            name = Path(os.path.relpath(image, self.file.parent)).as_posix()
         except ValueError:  # on another drive of Windows
-            name = str(picture)
-        self.entries[picture] = old | {"path": name, "width": size[0], "height": size[1], "keypoints": points,
+            name = str(image)
+        self.entries[image] = old | {"path": name, "width": size[0], "height": size[1], "keypoints": keypoints,
                                        "box": box if shown.any() else None}  # fmt: skip
 
     def save(self) -> None:
@@ -196,7 +196,7 @@ class Labelled:
                                 f"{entry['width']}x{entry['height']} when it was labelled")  # fmt: skip
         except DataError as error:
             raise DataError(f"{self.file}, images[{i}] {_short(entry['path'])}: {error}") from None
-        points = np.array([point or (np.nan, np.nan) for point in entry["keypoints"]], np.float32)
+        keypoints = np.array([point or (np.nan, np.nan) for point in entry["keypoints"]], np.float32)
         labelled = np.array([point is not None for point in entry["keypoints"]])
         group = place.name if self.grouping == "photograph" else place.parent.name
-        return make_sample(image, points, labelled, group=group, id=entry["path"], shape=entry.get("shape"))
+        return make_sample(image, keypoints, labelled, group=group, id=entry["path"], shape=entry.get("shape"))

@@ -49,14 +49,14 @@ class Massey:
             raise DataError(f"massey has no split {split!r}; choose one of {', '.join(SPLITS)}")
         self.root, self.split = locate("massey-asl", path), split
         self.rows = []
-        for name, points in pointlist.read(self.root / "keypoints.csv", min_score):
+        for name, keypoints in pointlist.read(self.root / "keypoints.csv", min_score):
             match = re.fullmatch(r"([0-9a-z])/hand(\d+)_\1_\w+\.jpe?g", name)
             if not match:
                 raise DataError(
                     f"{self.root / 'keypoints.csv'}: {name!r} is not <shape>/hand<subject>_<shape>_....jpeg"
                 )
             if split == "all" or (match[2] == VAL_SUBJECT) == (split == "val"):
-                self.rows.append((name, points, match[1], match[2]))
+                self.rows.append((name, keypoints, match[1], match[2]))
         if not self.rows:
             raise DataError(f"{self.root}: no pictures for split {split!r}")
 
@@ -64,8 +64,14 @@ class Massey:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Sample:
-        name, points, shape, subject = self.rows[index]
+        name, keypoints, shape, subject = self.rows[index]
         image = read_image(self.root / name)
         return make_sample(
-            image, points, np.ones(21, bool), group=f"hand{subject}-{shape}", id=name, mask=mask_of(image), shape=shape
+            image,
+            keypoints,
+            np.ones(21, bool),
+            group=f"hand{subject}-{shape}",
+            id=name,
+            mask=mask_of(image),
+            shape=shape,
         )

@@ -121,14 +121,14 @@ class Rhd:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def _picture(self, folder: str, kind: str, i: int) -> np.ndarray:
+    def _image(self, folder: str, kind: str, i: int) -> np.ndarray:
         return read_square(self.root / folder / kind / f"{i:05d}.png", SIDE)
 
     def __getitem__(self, index: int) -> Sample:
         folder, i, side = self.rows[index]
-        image, masks = self._picture(folder, "color", i), {}
+        image, masks = self._image(folder, "color", i), {}
         if side is None or (self.root / folder / "mask").is_dir():
-            parts = self._picture(folder, "mask", i)[..., 0]
+            parts = self._image(folder, "mask", i)[..., 0]
             masks = {s: ((parts >= low) & (parts <= high)).astype(np.uint8) * 255 for s, (low, high) in MASK.items()}
         if side is None:
             side = "left" if np.count_nonzero(masks["left"]) > np.count_nonzero(masks["right"]) else "right"

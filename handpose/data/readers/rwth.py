@@ -100,11 +100,11 @@ def read_frame(file: Path, number: int) -> np.ndarray:
     """
     video = cv2.VideoCapture(str(file))
     there = all(video.grab() for _ in range(number + 1))
-    picture = video.retrieve()[1] if there else None
+    image = video.retrieve()[1] if there else None
     video.release()
-    if picture is None:
+    if image is None:
         raise DataError(f"{file}: frame {number} cannot be decoded; was the file changed or removed?")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def fit(image: np.ndarray, stretch: bool = True) -> np.ndarray:
@@ -116,10 +116,10 @@ def fit(image: np.ndarray, stretch: bool = True) -> np.ndarray:
         return cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
     height, width = image.shape[:2]
     w, h = (max(1, round(n * SIDE / max(height, width))) for n in (width, height))
-    picture = np.zeros((SIDE, SIDE, 3), np.uint8)
+    canvas = np.zeros((SIDE, SIDE, 3), np.uint8)
     x, y = (SIDE - w) // 2, (SIDE - h) // 2
-    picture[y : y + h, x : x + w] = cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR)
-    return picture
+    canvas[y : y + h, x : x + w] = cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR)
+    return canvas
 
 
 def random_crop(image: np.ndarray, rng: np.random.Generator, side: int = 256) -> tuple[np.ndarray, np.ndarray]:

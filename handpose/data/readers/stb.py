@@ -52,11 +52,11 @@ BLOCK = 50  # frames that count as one group; a sequence is too long to be one, 
 WRIST_RULES = {"ring": ((13,), 2.0), "middle": ((9,), 2.2), "mean": ((5, 9, 13, 17), 2.25)}
 
 
-def wrist_from_palm(points: np.ndarray, rule: str) -> np.ndarray:
+def wrist_from_palm(keypoints: np.ndarray, rule: str) -> np.ndarray:
     """Joint 0 moved from the palm's centre to about the wrist.
 
     Args:
-        points: (..., 21, 3) mm, canonical order, joint 0 the palm.
+        keypoints: (..., 21, 3) mm, canonical order, joint 0 the palm.
         rule: "ring" (from the ring finger's MCP joint, 2.0 times the way to the palm; Zimmermann and Brox 2017),
             "middle" (middle finger's, 2.2) or "mean" (of the four fingers', 2.25; both in later code).
 
@@ -69,31 +69,31 @@ def wrist_from_palm(points: np.ndarray, rule: str) -> np.ndarray:
     if rule not in WRIST_RULES:
         raise DataError(f"no rule {rule!r} from palm to wrist; choose one of {', '.join(WRIST_RULES)}, or None")
     joints, times = WRIST_RULES[rule]
-    points = np.array(points, np.float64)
-    base = points[..., list(joints), :].mean(-2)
-    points[..., 0, :] = base + times * (points[..., 0, :] - base)
-    return points
+    keypoints = np.array(keypoints, np.float64)
+    base = keypoints[..., list(joints), :].mean(-2)
+    keypoints[..., 0, :] = base + times * (keypoints[..., 0, :] - base)
+    return keypoints
 
 
-def seen_from(points: np.ndarray, view: str) -> tuple[np.ndarray, np.ndarray]:
+def seen_from(keypoints: np.ndarray, view: str) -> tuple[np.ndarray, np.ndarray]:
     """Labels in the frame of the camera that took the picture.
 
     Args:
-        points: (..., 3) mm, as the label file of this view has them.
+        keypoints: (..., 3) mm, as the label file of this view has them.
         view: "BB_left", "BB_right" or "SK_color".
 
     Returns:
         points (..., 3) mm, x right, y down, z away from the camera, and its matrix (3, 3).
     """
-    points = np.asarray(points, np.float64)
+    keypoints = np.asarray(keypoints, np.float64)
     if view == "SK_color":
-        return (points - DEPTH_OFFSET) @ DEPTH_ROTATION, COLOUR_CAMERA  # the inverse turn, written for rows
-    return points - np.array([BASELINE if view == "BB_right" else 0.0, 0, 0]), STEREO_CAMERA
+        return (keypoints - DEPTH_OFFSET) @ DEPTH_ROTATION, COLOUR_CAMERA  # the inverse turn, written for rows
+    return keypoints - np.array([BASELINE if view == "BB_right" else 0.0, 0, 0]), STEREO_CAMERA
 
 
-def project(points: np.ndarray, camera: np.ndarray) -> np.ndarray:
+def project(keypoints: np.ndarray, camera: np.ndarray) -> np.ndarray:
     """(..., 3) mm in a camera's frame -> (..., 2) pixels."""
-    return points[..., :2] / points[..., 2:] * camera[[0, 1], [0, 1]] + camera[:2, 2]
+    return keypoints[..., :2] / keypoints[..., 2:] * camera[[0, 1], [0, 1]] + camera[:2, 2]
 
 
 def read_labels(file: Path) -> np.ndarray:
@@ -115,11 +115,11 @@ def read_labels(file: Path) -> np.ndarray:
         values = values[..., None]
     if values.ndim != 3 or values.shape[:2] != (3, 21) or values.dtype.kind not in "fiu":
         raise DataError(f"{file}: handPara is {values.dtype} of shape {values.shape}, not numbers of 3 x 21 x frames")
-    points = values.transpose(2, 1, 0).astype(np.float64)[:, list(STB_ORDER)]
-    good = (np.abs(points) <= LARGEST).all((1, 2)) & (points[..., 2] >= 1).all(1)  # NaN is not
+    keypoints = values.transpose(2, 1, 0).astype(np.float64)[:, list(STB_ORDER)]
+    good = (np.abs(keypoints) <= LARGEST).all((1, 2)) & (keypoints[..., 2] >= 1).all(1)  # NaN is not
     if not good.all():
         raise DataError(f"{file}: frame {np.argmin(good)} has a joint that is not a number or not before the camera")
-    return points
+    return keypoints
 
 
 class Stb:
@@ -160,7 +160,7 @@ class Stb:
             raise DataError(f"{wanted}: no labels for split {split!r}; the folder should hold images/ and labels/")
         self._points = {(s, kind): read_labels(self._label_file(s, kind)) for s in self.sequences for kind in kinds}
         if wrist is not None:
-            self._points = {key: wrist_from_palm(points, wrist) for key, points in self._points.items()}
+            self._points = {key: wrist_from_palm(keypoints, wrist) for key, keypoints in self._points.items()}
         self.rows: list[tuple[str, int, str]] = []
         for sequence in self.sequences:
             folder = self.root / "images" / sequence
@@ -192,9 +192,9 @@ class Stb:
         if image.shape[:2] != (HEIGHT, WIDTH):
             size = f"{image.shape[1]}x{image.shape[0]}"
             raise DataError(f"{file}: is {size}, but the cameras' constants hold for {WIDTH}x{HEIGHT} pixels")
-        points, camera = seen_from(self._points[sequence, VIEWS[view]][frame], view)
+        keypoints, camera = seen_from(self._points[sequence, VIEWS[view]][frame], view)
         return make_sample(
-            image, project(points, camera), np.ones(21, bool), group=f"{sequence}-{frame // BLOCK}",
-            id=f"{sequence}/{view}_{frame}", hand="left", keypoints3d=points.astype(np.float32),
+            image, project(keypoints, camera), np.ones(21, bool), group=f"{sequence}-{frame // BLOCK}",
+            id=f"{sequence}/{view}_{frame}", hand="left", keypoints3d=keypoints.astype(np.float32),
             camera=camera.astype(np.float32),
         )  # fmt: skip

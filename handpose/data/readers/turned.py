@@ -22,9 +22,9 @@ def stored(file: str | os.PathLike) -> tuple[int, tuple[int, int] | None]:
     (1, None) for what Pillow cannot open: then whoever decodes it says what is wrong.
     """
     try:
-        with Image.open(file) as picture:
-            found = picture.getexif().get(ORIENTATION, 1)
-            return (found if found in range(1, 9) else 1), picture.size
+        with Image.open(file) as image:
+            found = image.getexif().get(ORIENTATION, 1)
+            return (found if found in range(1, 9) else 1), image.size
     except Exception:  # a damaged header can raise almost anything
         return 1, None
 

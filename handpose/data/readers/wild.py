@@ -82,7 +82,7 @@ class Wild:
             return f"digits-{image['id'] // STUDENT}"
         return f"{image['source']}-{image['photo']}"
 
-    def pictures(self) -> list[list[int]]:
+    def images(self) -> list[list[int]]:
         """The samples of each picture: indices, in order."""
         found: dict[str, list[int]] = {}
         for i, row in enumerate(self.rows):
@@ -95,7 +95,7 @@ class Wild:
         image = read_image(self.root / name)
         if image.shape[1::-1] != (row.image["width"], row.image["height"]):
             raise DataError(f"{self.root / name}: is {image.shape[1]}x{image.shape[0]}, not as its label file says")
-        return make_sample(image, row.points, row.labelled, group=self.group(index), id=row.id,
+        return make_sample(image, row.keypoints, row.labelled, group=self.group(index), id=row.id,
                            shape=self.signs.get(name))  # fmt: skip
 
 
@@ -121,8 +121,10 @@ def _every_tenth(rows: list[coco_json.Hand]) -> set[tuple[str, str]]:
 
 def _shapes(rows: list[coco_json.Hand]) -> np.ndarray:
     """Key-points as complex vectors (n, 21) of length 1 about their middle; those without a label in the middle."""
-    points = np.stack([np.where(row.labelled[:, None], row.points, row.points[row.labelled].mean(0)) for row in rows])
-    shapes = points[..., 0] + 1j * points[..., 1]
+    keypoints = np.stack(
+        [np.where(row.labelled[:, None], row.keypoints, row.keypoints[row.labelled].mean(0)) for row in rows]
+    )
+    shapes = keypoints[..., 0] + 1j * keypoints[..., 1]
     shapes -= shapes.mean(1, keepdims=True)
     return shapes / np.linalg.norm(shapes, axis=1, keepdims=True).clip(1e-9)
 

@@ -22,7 +22,7 @@ def described(path: Path) -> tuple[Path, dict]:
     return (path, simple_yaml.read((named or found)[0])) if found else (path, {})
 
 
-def pictures(root: Path, about: dict, split: str) -> tuple[list[Path], bool, list[str]]:
+def images(root: Path, about: dict, split: str) -> tuple[list[Path], bool, list[str]]:
     """The pictures of a split, or with "all" of every one that is there.
 
     What is not divided is every split: a folder without parts, or with one part alone, or whose yaml file names the
@@ -118,10 +118,10 @@ def _within(folder: Path) -> list[Path]:
     return sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
 
 
-def label_of(picture: Path) -> Path:
+def label_of(image: Path) -> Path:
     """The label file of a picture: in labels/ instead of images/, else beside it."""
-    parts = list(picture.parts)
+    parts = list(image.parts)
     for at in range(len(parts) - 2, -1, -1):
         if parts[at] == "images":
-            return Path(*parts[:at], "labels", *parts[at + 1 : -1], picture.stem + ".txt")
-    return picture.with_suffix(".txt")
+            return Path(*parts[:at], "labels", *parts[at + 1 : -1], image.stem + ".txt")
+    return image.with_suffix(".txt")

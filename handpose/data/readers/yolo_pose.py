@@ -26,7 +26,7 @@ class Line(NamedTuple):
     """A hand of a label file, its joints in the file's order."""
 
     kind: int  # its class
-    points: np.ndarray  # (21, 2) parts of the picture's size; NaN without a label
+    keypoints: np.ndarray  # (21, 2) parts of the picture's size; NaN without a label
     labelled: np.ndarray  # (21,) bool
     v: np.ndarray | None  # (21,) as in the file; None where it has two numbers a joint
 
@@ -61,15 +61,15 @@ def parse(text: str, name: str, each: int | None = None) -> tuple[list[Line], Co
         if not np.isfinite(values).all() or not 0 <= values[0] < 1e6 or values[0] % 1:
             raise DataError(f"{where}: a number is not finite, or the class no whole number")
         joints = values[5:].reshape(21, dimensions)
-        points, v = joints[:, :2], joints[:, 2] if dimensions == 3 else None
+        keypoints, v = joints[:, :2], joints[:, 2] if dimensions == 3 else None
         if v is not None and not ((v >= 0) & (v <= LARGEST_V)).all():
             raise DataError(f"{where}: a v that is not from 0 to {LARGEST_V}")
-        labelled = v > 0 if v is not None else (points != 0).any(1)
-        if (np.abs(points[labelled] - 0.5) > 1.5).any():
+        labelled = v > 0 if v is not None else (keypoints != 0).any(1)
+        if (np.abs(keypoints[labelled] - 0.5) > 1.5).any():
             raise DataError(f"{where}: a joint lies far outside the picture; coordinates are parts of its size, 0 to "
                             "1, not pixels (for pixels use coco:)")  # fmt: skip
         if labelled.any():
-            hands.append(Line(int(values[0]), np.where(labelled[:, None], points, np.nan), labelled, v))
+            hands.append(Line(int(values[0]), np.where(labelled[:, None], keypoints, np.nan), labelled, v))
         else:
             left_out["without a labelled joint"] += 1
     return hands, left_out
@@ -106,19 +106,19 @@ class YoloPose:
         if shape is not None and shape not in ([21, 2], [21, 3]):
             raise DataError(f"{path}: kpt_shape is {str(shape)[:60]}, not [21, 2] or [21, 3]: this is no set of hands")
         self.order, self.notes = _order(about, joint_order, str(path))
-        files, self.undivided, notes = yolo_layout.pictures(root, about, split)
+        files, self.undivided, notes = yolo_layout.images(root, about, split)
         self.file = root  # as `undivided`, for `handpose.data.division`
         self.notes += notes
         self._read(files, shape[1] if shape else None)
         if not self.rows:
             raise DataError(f"{path}: holds no labelled hand of split {split!r} ({'; '.join(self.notes)})")
         if joint_order is None:
-            points, labelled = (np.stack([getattr(hand, key)[list(self.order)] for _, _, hand in self.rows])
-                                for key in ("points", "labelled"))  # fmt: skip
-            if joint_names.tips_first(points, labelled):
+            keypoints, labelled = (np.stack([getattr(hand, key)[list(self.order)] for _, _, hand in self.rows])
+                                for key in ("keypoints", "labelled"))  # fmt: skip
+            if joint_names.tips_first(keypoints, labelled):
                 raise DataError(f"{path}: the joints of a finger lie from tip to palm, not from palm to tip; choose "
                                 "--joint-order rhd (tips first) or --joint-order canonical (as it is)")  # fmt: skip
-        self.photos = Photos(dict.fromkeys(picture for picture, _, _ in self.rows), unturned)
+        self.photos = Photos(dict.fromkeys(image for image, _, _ in self.rows), unturned)
         self.notes += self.photos.notes
 
     def _read(self, files: list[Path], each: int | None) -> None:
@@ -127,10 +127,10 @@ class YoloPose:
         left_out: Counter[str] = Counter()
         seen: dict[Path, Path] = {}
         bare = 0
-        for picture in files:
-            label = yolo_layout.label_of(picture)
-            if seen.setdefault(label, picture) != picture:
-                raise DataError(f"{label}: belongs to two pictures, {seen[label].name} and {picture.name}; rename one")
+        for image in files:
+            label = yolo_layout.label_of(image)
+            if seen.setdefault(label, image) != image:
+                raise DataError(f"{label}: belongs to two pictures, {seen[label].name} and {image.name}; rename one")
             try:
                 text = label.read_text(encoding="utf-8", errors="replace")
             except FileNotFoundError:
@@ -141,7 +141,7 @@ class YoloPose:
             hands, others = parse(text, str(label), each)
             left_out.update(others)
             for number, hand in enumerate(hands):
-                self.rows.append((picture, picture.stem + f"#{number}" * (len(hands) > 1), hand))
+                self.rows.append((image, image.stem + f"#{number}" * (len(hands) > 1), hand))
         values = {v for _, _, hand in self.rows if hand.v is not None for v in hand.v.tolist()}
         self.marks_hidden = values <= {0, 1, 2} and 2 in values
         self.notes += exports.hidden_note(self.marks_hidden, bool(values) and values <= {0, 1})
@@ -156,14 +156,14 @@ class YoloPose:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Sample:
-        picture, identity, hand = self.rows[index]
-        image, order = self.photos.read(picture), list(self.order)
+        file, identity, hand = self.rows[index]
+        image, order = self.photos.read(file), list(self.order)
         # A part p of the width is p * width from the left edge, which lies half a pixel left of pixel 0.
-        points = hand.points[order] * image.shape[1::-1] - 0.5
+        keypoints = hand.keypoints[order] * image.shape[1::-1] - 0.5
         occluded = hand.v[order] == 1 if self.marks_hidden and hand.v is not None else None
         kind = str(self.kinds.get(hand.kind, "")).lower().replace("_", " ").replace("-", " ").split()
         side = next((word for word in ("left", "right") if word in kind), None)
-        return make_sample(image, points, hand.labelled[order], group=f"{picture.parent.name}/{picture.name}",
+        return make_sample(image, keypoints, hand.labelled[order], group=f"{file.parent.name}/{file.name}",
                            id=identity, hand=side, occluded=occluded)  # fmt: skip
 
 

@@ -95,14 +95,14 @@ def _source(background: Background) -> np.ndarray | Callable:
 
 def _behind(background: Background, rng: np.random.Generator, size: int) -> np.ndarray:
     """The background as (size, size, 3) float32 sRGB in 0..1."""
-    picture = background(rng, size) if callable(background) else background
-    picture = np.asarray(picture)
-    if picture.ndim != 3 or picture.shape[2] != 3:
-        raise ValueError(f"a background picture is (H, W, 3), got shape {picture.shape}")
-    scale = 255.0 if picture.dtype == np.uint8 else 1.0
-    if picture.shape[:2] != (size, size):
-        picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
-    return picture.astype(np.float32) / scale
+    image = background(rng, size) if callable(background) else background
+    image = np.asarray(image)
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"a background picture is (H, W, 3), got shape {image.shape}")
+    scale = 255.0 if image.dtype == np.uint8 else 1.0
+    if image.shape[:2] != (size, size):
+        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+    return image.astype(np.float32) / scale
 
 
 def _sample(drawing: Drawing, image: np.ndarray, alpha: np.ndarray, hand: str, **names) -> Sample:

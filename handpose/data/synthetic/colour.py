@@ -5,7 +5,7 @@ import numpy as np
 
 from handpose.data.synthetic.anatomy import REST_FRAMES, Identity, rest_joints
 from handpose.data.synthetic.surface import smooth
-from handpose.data.synthetic.texture import ORIGIN, TEXEL, THUMB_AT, pictures
+from handpose.data.synthetic.texture import ORIGIN, TEXEL, THUMB_AT, images
 from handpose.data.synthetic.worn import wear
 
 # sRGB anchors from palest to darkest skin: the back of the hand.
@@ -27,16 +27,16 @@ def chart(rest: np.ndarray, thumb: np.ndarray) -> np.ndarray:
     return at
 
 
-def lookup(picture: np.ndarray, at: np.ndarray) -> np.ndarray:
+def lookup(image: np.ndarray, at: np.ndarray) -> np.ndarray:
     """The values of a (rows, columns, C) picture at (N, 2) mm, interpolated; the border's beyond."""
     if not len(at):  # OpenCV refuses an empty picture of places
-        return np.zeros((0, picture.shape[2]), picture.dtype)
+        return np.zeros((0, image.shape[2]), image.dtype)
     row = 1024  # OpenCV wants a picture of places, not a list
     places = np.zeros((-(-len(at) // row) * row, 2), np.float32)
     places[: len(at)] = (at - ORIGIN.astype(np.float32)) * np.float32(1 / TEXEL)
     grid = places.reshape(-1, row, 2)  # holds x and y, so there is no second map, which OpenCV's stubs ask for
-    found = cv2.remap(picture, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-    return found.reshape(-1, picture.shape[2])[: len(at)]
+    found = cv2.remap(image, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+    return found.reshape(-1, image.shape[2])[: len(at)]
 
 
 def tones(skin: float, redness: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -62,7 +62,7 @@ def surface_colour(rest: np.ndarray, volar: np.ndarray, thumb: np.ndarray, ident
     Returns:
         linear RGB albedo (P, 3) and gloss (P,), 1 on the back of the hand.
     """
-    art, at = pictures(), chart(rest, thumb)
+    art, at = images(), chart(rest, thumb)
     level = 0 if grain < 0.6 else 1 if grain < 1.3 else 2
     back, palm, red = (c.astype(np.float32) for c in tones(identity.skin, identity.redness))
     side = smooth(volar * np.float32(1.6) + np.float32(0.35))

@@ -16,10 +16,10 @@ def _line(length: float, angle: float) -> np.ndarray:
     return kernel / kernel.sum()
 
 
-def motion(rng: np.random.Generator, picture: np.ndarray, longest: float) -> np.ndarray:
+def motion(rng: np.random.Generator, image: np.ndarray, longest: float) -> np.ndarray:
     """Smear an (H, W, C) picture along a random short line, centred, so that labels stay true."""
     kernel = _line(rng.uniform(1.5, max(longest, 1.6)), rng.uniform(0, np.pi))
-    return cv2.filter2D(picture, -1, kernel, borderType=cv2.BORDER_REPLICATE)
+    return cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REPLICATE)
 
 
 @lru_cache(maxsize=1)

@@ -152,13 +152,13 @@ def draw(pose: Pose, identity: Identity, camera: Camera, light: Light, size: int
 
     shaded = np.zeros((len(number), 4), np.float32)
     shaded[hit, :3], shaded[hit, 3] = colour, 1
-    picture = np.zeros((size * size, 4), np.float32)
-    picture[whole] = shaded[: len(whole)]
-    picture[some[~calm]] = shaded[len(whole) :].reshape(-1, 4, 4).mean(1)
-    picture = picture.reshape(size, size, 4)
+    image = np.zeros((size * size, 4), np.float32)
+    image[whole] = shaded[: len(whole)]
+    image[some[~calm]] = shaded[len(whole) :].reshape(-1, 4, 4).mean(1)
+    image = image.reshape(size, size, 4)
     keypoints = project(bones, k)
     hidden = occlusion(numbers, flat, points, faces, bones, keypoints, identity)
-    return Drawing(picture[..., :3], picture[..., 3], keypoints, bones, hidden, k)
+    return Drawing(image[..., :3], image[..., 3], keypoints, bones, hidden, k)
 
 
 def occlusion(numbers, flat, points, faces, bones, keypoints, identity: Identity) -> np.ndarray:

@@ -221,7 +221,7 @@ class StereoSequence:
             self.poses[frame], self.identity, self.turns[frame], wrist, self.light, camera, stb.WIDTH, stb.HEIGHT
         )
 
-    def picture(self, frame: int, view: str) -> np.ndarray:
+    def image(self, frame: int, view: str) -> np.ndarray:
         """(480, 640, 3) uint8 RGB."""
         right = view == "BB_right"
         drawing = self.drawing(frame, view)

@@ -162,7 +162,7 @@ def _blur(image: np.ndarray, sigma: float) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def pictures() -> dict:
+def images() -> dict:
     """The skin's pictures, drawn once.
 
     Returns:

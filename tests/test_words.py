@@ -1,0 +1,68 @@
+"""The field's terms as names: what the code no longer calls a thing, it does not call it again."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("handpose", "data_scripts", "tools", "benchmarks", "tests")
+
+#: A name that is not used, and the one that is.
+STRUCK = {
+    "picture": "image", "pictures": "images", "points": "keypoints", "to_picture": "to_image",
+    "picture_key": "image_key", "picture_size": "image_size", "write_picture": "write_image",
+    "all_points": "all_keypoints", "new_points": "new_keypoints",
+    "joint_box": "box_to_keypoint_extent", "body_box": "keypoints_to_box",
+}  # fmt: skip
+#: Where `points` are parameters of the public interface, or points of any kind.
+POINTS = ("handpose/scoremap.py", "handpose/losses.py", "handpose/crop.py", "handpose/data/synthetic/",
+          "handpose/data/readers/egohands.py", "handpose/train/curves.py", "data_scripts/rendering/",
+          "tests/scripts/test_render_synthetic.py")  # fmt: skip
+FILE_KEYS = {"savez", "savez_compressed"}  # whose keyword arguments are keys of files, which stay readable
+
+
+def names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and name of every variable, parameter, attribute, keyword argument, function and class."""
+    module = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and not (node.id == "pictures" and "pictures" in module):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.Attribute) and not (
+            node.attr == "pictures" and ast.unparse(node).endswith("data.pictures")
+        ):
+            yield node.lineno, node.attr
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] not in FILE_KEYS:
+            yield from ((node.lineno, k.arg) for k in node.keywords if k.arg)
+
+
+def struck(file: str, text: str) -> list[str]:
+    """The names in a file that are not used any more."""
+    allowed = {"points"} if file.startswith(POINTS) else set()
+    found = {(line, name) for line, name in names(ast.parse(text)) if name in STRUCK and name not in allowed}
+    return [f"{file}:{line}: {name} is called {STRUCK[name]}" for line, name in sorted(found)]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_struck_name_is_used(folder):
+    files = sorted((ROOT / folder).rglob("*.py"))
+    assert files
+    assert [row for path in files for row in struck(path.relative_to(ROOT).as_posix(), path.read_text("utf-8"))] == []
+
+
+def test_a_struck_name_is_found():
+    text = "from handpose.data import pictures\ndef f(points, *, pictures):\n"
+    text += "    pictures.read(points.picture, to_picture=1)"
+    assert struck("handpose/x.py", text) == [
+        "handpose/x.py:2: pictures is called images",
+        "handpose/x.py:2: points is called keypoints",
+        "handpose/x.py:3: picture is called image",
+        "handpose/x.py:3: points is called keypoints",
+        "handpose/x.py:3: to_picture is called to_image",
+    ]
+    assert struck("handpose/crop.py", "def apply(points): np.savez(f, points=points)") == []
