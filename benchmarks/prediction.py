@@ -14,7 +14,7 @@ from handpose.posenet import predict_crops
 
 
 def network(device: torch.device, repeats: int, limit: dict) -> dict:
-    """The bundled pose network on 1 and on 32 crops, a pose machine of its width, and the floor."""
+    """The bundled pose network on 1 and on 32 crops, a convolutional pose machine of its width, and the floor."""
     net, size = pretrained.load(None, device)
     rival = cpm.ConvolutionalPoseMachine(width=net.options["width"]).eval()
     rival.to(device, memory_format=torch.channels_last)

@@ -18,7 +18,7 @@ DRAWN = 1000  # hands; some seconds of it are the start of the processes
 
 
 def data_sources(repeats: int) -> dict:
-    """Drawn hands a second, and labelled photographs read and cut a second where there are any."""
+    """Rendered hands a second, and labelled photographs read and cut a second where there are any."""
     cpu = torch.device("cpu")
     sets, counter = {size: SyntheticHands(size=size) for size in (128, 192, 256)}, iter(range(1, 10**9))
     for hands in sets.values():

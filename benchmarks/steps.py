@@ -106,7 +106,7 @@ class Loop:
 
 
 def step(size: int, width: float, device: torch.device, repeats: int, limit: dict, *, batch: int = BATCH) -> dict:
-    """Images a second of our loop, a plain loop, a pose machine of the same width in ours, the floor; and the parts."""
+    """Images a second of our loop, a plain loop, a convolutional pose machine of that width, the floor; the parts."""
     loops = {
         "ours": Loop(PoseEstimationNet(width=width), size, device, plain=False, batch=batch),
         "plain": Loop(PoseEstimationNet(width=width), size, device, plain=True, batch=batch),

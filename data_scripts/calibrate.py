@@ -55,7 +55,7 @@ def look(hp: HandPose, limit: int) -> dict[str, np.ndarray]:
     for number, (name, every, image) in enumerate(tqdm(images(limit), unit="picture")):
         shown.append((name, image.group, len(image.boxes)))
         true, taken = torch.from_numpy(box_to_keypoint_extent(image.boxes)).reshape(-1, 4), set()
-        for hand in hp(image.image):  # surest first, so that of two on one hand the second is the wrong one
+        for hand in hp(image.image):  # most confident first, so that of two on one hand the second is the wrong one
             own = torch.from_numpy(skeleton.tight_box(hand.keypoints))[None]
             overlap = iou(own, true)[0] if len(true) else torch.zeros(1)
             best, at = float(overlap.max()), int(overlap.argmax())

@@ -2,8 +2,8 @@
 
 The paper compares with CPM (Wei et al. 2016) and prints neither its size nor its training. Two published forms for
 hands can be built and counted: the three-stage network of Zimmermann and Brox (2017), whose layout the paper's own
-Table 1 resembles, and the six-stage one of Simon et al. (2017) in OpenPose. A pose machine has no attention: it sees
-more of the picture by large kernels and more stages.
+Table 1 resembles, and the six-stage one of Simon et al. (2017) in OpenPose. A convolutional pose machine
+has no attention: it sees more of the picture by large kernels and more stages.
 """
 
 import math

@@ -110,9 +110,9 @@ class HandPose:
         from handpose import detector, devices, gesturenet
 
         place = devices.choose(device)
-        finder, _ = pretrained.load(None, place, kind=detector.HandDecNet)
+        found, _ = pretrained.load(None, place, kind=detector.HandDecNet)
         gesture_net, _ = pretrained.load(None, kind=gesturenet.GestureNet)  # small: always on the processor
-        return cls(*pretrained.load(weights, place), finder, gesture_net=gesture_net, **how)
+        return cls(*pretrained.load(weights, place), found, gesture_net=gesture_net, **how)
 
     @classmethod
     def from_onnx(

@@ -146,7 +146,7 @@ def test_average_precision_by_hand():
     perfect = [(one, np.array([0.9])), (two, np.array([0.8, 0.7]))]
     assert detection.average_precision(perfect, true)["ap50"] == pytest.approx(1)
     assert detection.average_precision([(one[:0], np.zeros(0))] * 2, true)["ap50"] == 0
-    # Surest first: right, wrong, right; the third is never found. Precision 1 to recall 1/3, then 2/3 to recall 2/3.
+    # Most confident first: right, wrong, right; the third is never found. Precision 1 to recall 1/3, 2/3 to recall 2/3.
     far = np.array([[80, 80, 90, 90]], np.float32)
     some = [(np.concatenate([one, far]), np.array([0.9, 0.8])), (two[:1], np.array([0.7]))]
     expected = (34 * 1 + 33 * 2 / 3) / 101  # recalls 0 to 0.33, then 0.34 to 0.66
@@ -156,7 +156,7 @@ def test_average_precision_by_hand():
 def test_best_counts_what_was_met():
     boxes = [np.array([[0, 0, 10, 10]], np.float32)] * 3
     found = [
-        (np.array([[50, 50, 60, 60], [0, 0, 10, 10]], np.float32), np.array([0.9, 0.8])),  # met, but not by the surest
+        (np.array([[50, 50, 60, 60], [0, 0, 10, 10]], np.float32), np.array([0.9, 0.8])),  # met by the second
         (np.array([[0, 0, 10, 10]], np.float32), np.array([0.2])),  # below the threshold
         (np.array([[0, 0, 10, 5]], np.float32), np.array([0.9])),  # IoU of a half
     ]

@@ -61,7 +61,7 @@ def test_it_finds_the_hand_by_itself(hp):
 
 
 def test_two_hands_in_one_picture(hp, hand):
-    """Side by side: two hands, each as alone, surest first."""
+    """Side by side: two hands, each as alone, most confident first."""
     wide = np.concatenate([hand.image, hand.image[:, ::-1]], 1)
     hp = handpose.HandPose(hp.net, hp.size, hp.detector, refine=False)
     found = hp(wide)

@@ -1,6 +1,7 @@
 """The field's terms as names: what the code no longer calls a thing, it does not call it again."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,13 @@ STRUCK = {
 POINTS = ("handpose/scoremap.py", "handpose/losses.py", "handpose/crop.py", "handpose/data/synthetic/",
           "handpose/data/readers/egohands.py", "handpose/train/curves.py", "data_scripts/rendering/",
           "tests/scripts/test_render_synthetic.py")  # fmt: skip
+#: Home-made terms, as patterns, and the field's, in prose and messages alike.
+PROSE = {
+    r"(?<!convolutional )(?<!convolutional\n)\bpose machine": "convolutional pose machine",
+    r"\bsurest\b": "most confident", r"\bheld shapes?\b": "static sign", r"\bforetold\b": "predicted",
+    r"\bdearer\b": "more costly", r"\bhangs? together\b": "depend on each other", r"\bby lot\b": "at random",
+    r"\bdrawn hands?\b": "rendered hand", r"\bfinders?\b": "detector",
+}  # fmt: skip
 FILE_KEYS = {"savez", "savez_compressed"}  # whose keyword arguments are keys of files, which stay readable
 
 
@@ -66,3 +74,34 @@ def test_a_struck_name_is_found():
         "handpose/x.py:3: to_picture is called to_image",
     ]
     assert struck("handpose/crop.py", "def apply(points): np.savez(f, points=points)") == []
+
+
+def struck_in_prose(file: str, text: str) -> list[str]:
+    """The home-made terms in a text."""
+    return [
+        f"{file}:{text.count(chr(10), 0, match.start()) + 1}: {match[0]} is called {word}"
+        for pattern, word in PROSE.items()
+        for match in re.finditer(pattern, text, re.IGNORECASE)
+    ]
+
+
+def test_no_struck_term_stands_in_the_book_or_in_a_message():
+    files = [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *(ROOT / "book").glob("*.md"),
+        *(ROOT / "book" / "source").glob("*.md"),
+    ]
+    files += [
+        path for folder in ("handpose", "data_scripts", "tools") for path in sorted((ROOT / folder).rglob("*.py"))
+    ]
+    assert [
+        row for path in files for row in struck_in_prose(path.relative_to(ROOT).as_posix(), path.read_text("utf-8"))
+    ] == []
+
+
+def test_a_struck_term_is_found():
+    assert struck_in_prose("a.md", "A\npose machine beside a convolutional pose machine") == [
+        "a.md:2: pose machine is called convolutional pose machine"
+    ]
+    assert struck_in_prose("a.md", "The Surest of all") and not struck_in_prose("a.md", "assured")

@@ -100,6 +100,13 @@ the training set: compare the rows above. A point is always given, also where th
 """
 
 
+def before_training(record: dict) -> dict:
+    """The scores of the weights that a detector's runs on photographs by many people began from."""
+    while "one_labelled" in record.get("before", {}):
+        record = record["before"]
+    return record
+
+
 def detector_card(name: str, record: dict) -> str:
     """The card of the detector's weights."""
     threshold, minutes = record["threshold"], record["seconds"] / 60
@@ -111,22 +118,17 @@ def detector_card(name: str, record: dict) -> str:
             low, high = scores["intervals"][key]
             cells.append(f"{scores[key]:.3f} ({low:.2f}-{high:.2f})")
         lines.append(f"| {place} | {scores['pictures']} | {scores['hands']} | " + " | ".join(cells) + " |")
-    lines += [
-        "",
-        "| `hand-keypoints` val | pictures | recall at IoU 0.5 | IoU of the most confident box |",
-        "|---|---|---|---|",
-    ]
-    for part, scores in record["one_labelled"].items():
-        lines.append(f"| part {part} | {scores['pictures']} | {scores['recall50']:.3f} | {scores['top1_iou']:.3f} |")
-    for place, sizes in record["sizes"].items():
-        lines += ["", f"| {place}, by the hand's part of the picture | hands | recall at IoU 0.5 |", "|---|---|---|"]
-        lines += [f"| {size} | {scores['hands']} | {scores['recall50']:.3f} |" for size, scores in sizes.items()]
-    lines += ["", "| wild/val turned by | " + " | ".join(f"{a} degrees" for a in record["turned"]) + " |",
-              "|---" * (len(record["turned"]) + 1) + "|",
-              "| recall at IoU 0.5 | " + " | ".join(f"{v:.3f}" for v in record["turned"].values()) + " |"]  # fmt: skip
-    lines += ["", "| pictures without a hand | pictures | false alarms a picture |", "|---|---|---|"]
-    for place, scores in record["empty"].items():
-        lines.append(f"| {place} | {scores['pictures']} | {scores['false_alarms_per_picture']:.3f} |")
+    start = before_training(record)
+    for title, number, value, now, then in (
+        ("`hand-keypoints` val, recall at IoU 0.5", "pictures", "recall50", record["one_labelled"], start["one_labelled"]),
+        *((f"{place}, by the hand's part of the picture, recall at IoU 0.5", "hands", "recall50", sizes,
+           start["sizes"][place]) for place, sizes in record["sizes"].items()),
+        ("pictures without a hand: boxes a picture", "pictures", "false_alarms_per_picture", record["empty"], start["empty"]),
+    ):  # fmt: skip
+        lines += ["", f"| {title} | number | before | now |", "|---|---|---|---|"]
+        lines += [f"| {key} | {e[number]:,} | {then[key][value]:.3f} | {e[value]:.3f} |" for key, e in now.items()]
+    lines += ["", "| wild/val turned by, recall at IoU 0.5 | before | now |", "|---|---|---|"]
+    lines += [f"| {angle} degrees | {start['turned'][angle]:.3f} | {e:.3f} |" for angle, e in record["turned"].items()]
     table = "\n".join(lines)
     return f"""# {name}.safetensors
 

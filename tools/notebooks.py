@@ -34,6 +34,7 @@ KERNEL_ENV = {
     "PYTHONHASHSEED": "0",
     "OMP_NUM_THREADS": "2",  # sums in another order give other last digits
     "MKL_NUM_THREADS": "2",
+    "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait do not take the cores from those that work
     "CUDA_VISIBLE_DEVICES": "",  # the stored outputs are those of a CPU
     "HANDPOSE_DATA": "",  # chapters use the embedded data only
     "TQDM_DISABLE": "1",  # progress bars differ from run to run

@@ -22,7 +22,8 @@ from tools.cards import card_of
 
 ROOT = Path(__file__).resolve().parent.parent
 ELSEWHERE = ("asl-letters/all", "wild/val", "massey/val", "synthetic/test")
-BEFORE = ("experiment", "steps", "batch", "seconds", "data", "before")  # what is kept of the run that a run began from
+#: What is kept of the run that a run began from, and of a detector's scores, to be compared with.
+BEFORE = ("experiment", "steps", "batch", "seconds", "data", "before", "one_labelled", "sizes", "turned", "empty")
 
 
 def record_file(record: dict) -> Path:

@@ -91,7 +91,7 @@ def room_for_drawn_hands() -> Findings:
     """They are drawn once and kept."""
     from handpose import files
 
-    yield from room("room for drawn hands", files.cache_folder())
+    yield from room("room for rendered hands", files.cache_folder())
 
 
 def weights() -> Findings:

@@ -158,7 +158,7 @@ def _keep(file: Path, crops: Crops) -> None:
             np.savez(stream, images=crops.images.numpy(), points=crops.keypoints.numpy(), visible=crops.visible.numpy(),
                      parts=crops.parts.numpy(), masked=crops.masked, ids=np.array(crops.ids))  # fmt: skip
     except (files.OutputError, OSError) as error:  # a full or read-only disk costs time next time, nothing else
-        print(f"note: drawn hands are not kept on disk ({error})", file=sys.stderr)
+        print(f"note: rendered hands are not kept on disk ({error})", file=sys.stderr)
 
 
 def backgrounds(samples, size: int, *, limit: int = 400, seed: int = 0) -> Tensor:

@@ -1,4 +1,4 @@
-"""Drawn hands by several processes: the same pictures in the same order, on all cores.
+"""Rendered hands by several processes: the same pictures in the same order, on all cores.
 
 Each process is given the whole task through a pipe and sends back every n-th result. Python's own pools would run the
 script that calls them once more in each process, which a script without a guard does not survive.

@@ -117,12 +117,19 @@ def turn(scene: scenes.Picture, degrees: float) -> scenes.Picture:
 
 def score_everywhere(net: detector.HandDecNet) -> dict:
     """Everything that the record of a detector holds beyond its training; needs the photographs."""
+    result, (pose, size) = _score_boxes(net) | {"pck": {}}, pretrained.load()
+    for name, split in (("hand-keypoints", "val"), ("asl-letters", "all"), ("wild", "val")):
+        result["pck"][f"{name}/{split}"] = key_points(net, pose, size, data.open(name, split))
+    return result
+
+
+def _score_boxes(net: detector.HandDecNet) -> dict:
+    """The scores of its boxes: precision, and recall by part, by angle and by size; boxes where there is no hand."""
 
     def find(images: Sequence[scenes.Picture]) -> Found:
         return detector.detect(net, [p.image for p in images], threshold=LOWEST)
 
-    result: dict = {"threshold": THRESHOLD, "precision": {}, "one_labelled": {}, "turned": {}, "sizes": {}, "empty": {},
-                    "pck": {}}  # fmt: skip
+    result: dict = {"threshold": THRESHOLD, "precision": {}, "one_labelled": {}, "turned": {}, "sizes": {}, "empty": {}}
     letters = {split: scenes.labelled(AslLetters(None, split, min_score=0.0)) for split in ("val", "test")}
     composed = scenes.Scenes(0, "test", 500)
     whole = scenes.photographs(data.open("wild", "scenes-val"))
@@ -159,10 +166,6 @@ def score_everywhere(net: detector.HandDecNet) -> dict:
     ):
         alarms = sum(int((scores >= THRESHOLD).sum()) for _, scores in find(empty))
         result["empty"][name] = {"pictures": len(empty), "false_alarms_per_picture": alarms / max(len(empty), 1)}
-
-    pose, size = pretrained.load()
-    for name, split in (("hand-keypoints", "val"), ("asl-letters", "all"), ("wild", "val")):
-        result["pck"][f"{name}/{split}"] = key_points(net, pose, size, data.open(name, split))
     return result
 
 

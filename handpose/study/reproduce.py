@@ -28,7 +28,7 @@ DIVISIONS = {
     "community": ("train", "val"),
     "random": ("random-train", "random-val"),
 }
-CPM_WIDTH = 0.464  # times the network's width: a 3-stage pose machine of as many operations
+CPM_WIDTH = 0.464  # times the network's width: a 3-stage convolutional pose machine of as many operations
 
 
 def print_table(head: list[str], rows: list[list[str]]) -> None:
@@ -128,7 +128,7 @@ def table2(
     results: Path, source: str | None, *, scale: str = "paper", division: str | None = None, seeds: int = 1,
     out: Path = Path("runs/reproduce"), seed: int = 0, device: str | None = None,
 ) -> None:  # fmt: skip
-    """Train the pose machine and the paper's network, score both at the four thresholds, and compare them in pairs.
+    """Train the convolutional pose machine and the paper's network, score both at four thresholds, compare in pairs.
 
     Args:
         source: the data set, ``NAME:PATH``.

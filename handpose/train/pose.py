@@ -181,7 +181,7 @@ def _read(plan: Plan, opened: list, held_out: HeldOut, kept: dict[str, crops.Cro
     if held_out.divided:
         about["division"] = held_out.divided.about()
     about["trained_on"] = {key for source, c in zip(plan.sources, sets, strict=True)
-                           if source.partition(":")[0] in OWN for key in c.images}  # fmt: skip
+                           if source.partition(":")[0] in OWN for key in c.image_keys}  # fmt: skip
     if shared := held_out.shared(sets):
         about["also_trained_on"] = shared
     return sets, about, {name: c.digests() for name, c in zip(names, sets, strict=True)} | held_out.digests()

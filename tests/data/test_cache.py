@@ -1,4 +1,4 @@
-"""A cache of drawn hands that others share, or have damaged: whatever is wrong there, training goes on, slower."""
+"""A cache of rendered hands that others share, or have damaged: whatever is wrong there, training goes on, slower."""
 
 import builtins
 import os

@@ -1,4 +1,4 @@
-"""The rendered hand: anatomy without drawing, then labels of drawn hands."""
+"""The rendered hand: anatomy without drawing, then labels of rendered hands."""
 
 import multiprocessing
 

@@ -1,4 +1,4 @@
-"""From pictures to letters: persons left out, finders, and the whole of section 4.1 on written videos."""
+"""From pictures to letters: persons left out, detectors, and the whole of section 4.1 on written videos."""
 
 import importlib.util
 import json
