@@ -149,7 +149,7 @@ def _kinds(hands: CroppedDataset, name: str) -> np.ndarray:
 def _joined(sets: list[CroppedDataset]) -> CroppedDataset:
     """One set of several, their rows one after another."""
     arrays: dict[str, Any] = {
-        k: np.concatenate([getattr(s, k) for s in sets]) for k in ("images", "matrices", "points", "visible")
+        k: np.concatenate([getattr(s, k) for s in sets]) for k in ("images", "matrices", "keypoints", "visible")
     }
     return CroppedDataset(**arrays, occluded=None, groups=[g for s in sets for g in s.groups], parts=None,
                           ids=[i for s in sets for i in s.ids], grouping=sets[0].grouping)  # fmt: skip
