@@ -168,6 +168,11 @@ def control_width(channels: int, cells: int | None = None) -> int:
     return round((4 * channels + (2 * cells if cells else 0)) / 18)
 
 
+def blocks(model: nn.Module) -> list[SelfAttention2d]:
+    """The attention blocks of a network, in the order of computation (Chapter 6)."""
+    return [module for module in model.modules() if isinstance(module, SelfAttention2d)]
+
+
 @contextmanager
 def record(model: nn.Module) -> Iterator[list[Tensor]]:
     """Collect the attention weights of every forward pass made inside the `with` block (Chapter 6).
@@ -177,12 +182,11 @@ def record(model: nn.Module) -> Iterator[list[Tensor]]:
         computation. The model's outputs and their type stay what they were; leaving the block detaches.
     """
     weights: list[Tensor] = []
-    blocks = [m for m in model.modules() if isinstance(m, SelfAttention2d)]
-    before = [block.recorder for block in blocks]
+    before = [(block, block.recorder) for block in blocks(model)]
     try:
-        for block in blocks:
+        for block, _ in before:
             block.recorder = weights.append
         yield weights
     finally:
-        for block, recorder in zip(blocks, before, strict=True):
+        for block, recorder in before:
             block.recorder = recorder

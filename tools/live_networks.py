@@ -45,7 +45,7 @@ class Readable(nn.Module):
             read = inputs[0].unflatten(-1, (len(heads), -1))  # (B, L, C) -> (B, L, H, D)
             return ((read * heads[:, None]).flatten(2),)
 
-        hooks = [block.out.register_forward_pre_hook(scale) for block in blocks_of(self.net)]
+        hooks = [block.out.register_forward_pre_hook(scale) for block in attention.blocks(self.net)]
         try:
             with attention.record(self.net) as weights:
                 maps = self.net(images)
@@ -53,10 +53,6 @@ class Readable(nn.Module):
             for hook in hooks:
                 hook.remove()
         return (*maps, weights[0])
-
-
-def blocks_of(net: nn.Module) -> list[attention.SelfAttention2d]:
-    return [module for module in net.modules() if isinstance(module, attention.SelfAttention2d)]
 
 
 def weights_files() -> dict[str, Path]:
@@ -94,7 +90,7 @@ def parts() -> tuple[dict[str, bytes], dict]:
 
 def describe(name: str, net: posenet.PoseEstimationNet, size: int) -> dict:
     """What the page knows of a pose network."""
-    heads = [block.heads for block in blocks_of(net)]
+    heads = [block.heads for block in attention.blocks(net)]
     return {
         "name": name, "title": BLOCKS.get(name, "the bundled network, attention after row 10"), "size": size,
         "cells": size // posenet.STRIDE, "heads": heads[0] if heads else 0, "stages": net.options["stages"],
@@ -129,9 +125,9 @@ def gesture_model(net: gesturenet.GestureNet) -> bytes:
 
 def pose_model(net: posenet.PoseEstimationNet, size: int) -> bytes:
     inputs, stages = {"images": torch.rand(1, 3, size, size)}, [f"stage{k + 1}" for k in range(net.options["stages"])]
-    if not blocks_of(net):
+    if not attention.blocks(net):
         return translate(net, inputs, stages)
-    inputs["heads"] = torch.ones(blocks_of(net)[0].heads)
+    inputs["heads"] = torch.ones(attention.blocks(net)[0].heads)
     return translate(Readable(net), inputs, [*stages, "attention"])
 
 

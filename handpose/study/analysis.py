@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from handpose import metrics, skeleton
+from handpose import attention, metrics, skeleton
 from handpose.attention import SelfAttention2d
 
 FILLS = ("mean", "noise")
@@ -100,7 +100,7 @@ def knock_out(net: nn.Module, heads: Sequence[int]) -> Iterator[None]:
     Raises:
         ValueError: the network has no attention block, or a block has no such head.
     """
-    blocks = [m for m in net.modules() if isinstance(m, SelfAttention2d)]
+    blocks = attention.blocks(net)
     if not blocks:
         raise ValueError("this network has no attention block, so no head can be silenced")
     if wrong := [k for k in heads if not 0 <= k < min(b.heads for b in blocks)]:

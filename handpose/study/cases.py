@@ -101,11 +101,11 @@ def turned(samples, size: int, limit: int | None = None) -> Case:
     for angle in ANGLES:
         rows = []
         for hand in hands:  # its own key-points as outlines: they are turned with the picture
-            image = scenes.Picture(hand.image, hand.box[None], hand.group, hand.id, hand.keypoints[None])
-            image = turn(image, angle)
-            assert image.outlines is not None
-            rows.append(dataclasses.replace(hand, image=image.image, keypoints=image.outlines[0].astype(np.float32),
-                                            box=image.boxes[0], mask=None))  # fmt: skip
+            still = scenes.Picture(hand.image, hand.box[None], hand.group, hand.id, hand.keypoints[None])
+            shown = turn(still, angle)
+            assert shown.outlines is not None
+            rows.append(dataclasses.replace(hand, image=shown.image, keypoints=shown.outlines[0].astype(np.float32),
+                                            box=shown.boxes[0], mask=None))  # fmt: skip
         sets.append(evaluate.crop_dataset(rows, size))
         kinds += [f"{angle} degrees"] * len(sets[-1].ids)
     together, kinds = _joined(sets), np.array(kinds)

@@ -32,10 +32,10 @@ def look(net: nn.Module, hands: CroppedDataset) -> tuple[Tensor, Tensor, Tensor]
         evaluate.predict(net, hands)
     if not recorded:
         raise ValueError("this network has no attention block, so there is no head to look at")
-    blocks = sum(isinstance(m, attention.SelfAttention2d) for m in net.modules())
+    every = slice(None, None, len(attention.blocks(net)))  # the first block's
     pairs = zip(hands.matrices, hands.keypoints, strict=True)
     inside = np.stack([crop.apply(m, p) for m, p in pairs])
-    return torch.cat(recorded[::blocks]), scoremap.to_cells(torch.from_numpy(inside)), torch.from_numpy(hands.visible)
+    return torch.cat(recorded[every]), scoremap.to_cells(torch.from_numpy(inside)), torch.from_numpy(hands.visible)
 
 
 def readings(
@@ -103,7 +103,7 @@ def lost_without(net: nn.Module, hands: CroppedDataset, *, repeats: int = 1000) 
         the hands, None for too few of them.
     """
     reach = 0.2 * skeleton.unit_length(hands.keypoints, hands.visible)[:, None]
-    heads = next(m for m in net.modules() if isinstance(m, attention.SelfAttention2d)).heads
+    heads = attention.blocks(net)[0].heads
 
     def right() -> np.ndarray:  # (N, 21) correct and visible
         return (metrics.errors(evaluate.predict(net, hands)[-1], hands.keypoints) <= reach) & hands.visible
