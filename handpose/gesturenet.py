@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from handpose import devices, skeleton
-from handpose.arrays import name, normalise
+from handpose.arrays import name, normalise, run
 
 __all__ = ["GERMAN_ALPHABET", "JITTER", "PRINTED", "STRETCH", "TURN", "UNITS", "FullyConnected", "GestureNet",
            "NearestNeighbour", "fit", "misplaced", "name", "normalise", "read", "vary"]  # fmt: skip
@@ -194,12 +194,9 @@ def vary(keypoints: Tensor, rng: torch.Generator, flip: float, turn: float = TUR
     return (keypoints * stretch) @ rotation.transpose(1, 2) + JITTER * torch.randn(keypoints.shape, generator=rng)
 
 
-@torch.inference_mode()
 def read(net: GestureNet | FullyConnected, keypoints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Labels (N,) and the probabilities of all labels (N, labels) for normalised points (N, 21, 2)."""
-    net.eval()
-    logits = net(torch.from_numpy(np.asarray(keypoints, np.float32)))[:, : len(net.labels)]
-    sure = logits.softmax(1).numpy()
+    (sure,) = run("gesture", net.eval(), np.asarray(keypoints, np.float32))
     return np.array(net.labels)[sure.argmax(1)], sure
 
 

@@ -32,6 +32,12 @@ def bundled(name: str = DEFAULT) -> Path:
     return Path(__file__).with_name("weights") / f"{name}.safetensors"
 
 
+def weights_files(pose: str | os.PathLike | None = None) -> dict[str, Path]:
+    """The files of the three networks, by kind: "pose" (the bundled one or another), "detector", "gesture"."""
+    own = {"pose": DEFAULT, "detector": DETECTOR, "gesture": GESTURES}
+    return {kind: bundled(name) for kind, name in own.items()} | ({"pose": Path(pose)} if pose else {})
+
+
 def pose_networks() -> tuple[type, ...]:
     """The classes that weights of a pose network may be of."""
     from handpose import cpm, posenet

@@ -54,8 +54,7 @@ def export(folder: str | os.PathLike, weights: str | os.PathLike | None = None) 
         import onnxscript  # noqa: F401
     except ImportError:
         raise onnx_runtime.needs("onnx", "onnxscript", "onnxruntime") from None
-    chosen = {"detector": pretrained.bundled(pretrained.DETECTOR), "gesture": pretrained.bundled(pretrained.GESTURES),
-              "pose": Path(weights or pretrained.bundled())}  # fmt: skip
+    chosen = pretrained.weights_files(weights)
     loaded = {kind: pretrained.load(chosen[kind], kind=of) for kind, of in NETWORKS.items()}
     targets = {kind: Path(folder) / name for kind, name in onnx_runtime.FILES.items()}
     for target in targets.values():

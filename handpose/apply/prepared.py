@@ -31,12 +31,6 @@ PATIENCE = 600  # seconds after which an export that has not come about was brok
 FAILED = "failed.txt"  # why an export did not come about; it is not tried again until something changes
 
 
-def weights(pose: str | os.PathLike | None = None) -> dict[str, Path]:
-    """The files of the three networks, by kind; of the pose network the bundled one or another."""
-    own = {"pose": pretrained.DEFAULT, "detector": pretrained.DETECTOR, "gesture": pretrained.GESTURES}
-    return {kind: pretrained.bundled(name) for kind, name in own.items()} | ({"pose": Path(pose)} if pose else {})
-
-
 def folder(pose: str | os.PathLike | None = None) -> Path:
     """Where the export of these networks is kept.
 
@@ -48,7 +42,7 @@ def folder(pose: str | os.PathLike | None = None) -> Path:
         digest.update(f"{name} {_version(name)}".encode())
     for name in SOURCES:
         digest.update(Path(handpose.__file__).parent.joinpath(*name.split(".")).with_suffix(".py").read_bytes())
-    for _, path in sorted(weights(pose).items()):
+    for _, path in sorted(pretrained.weights_files(pose).items()):
         digest.update(path.read_bytes())
     return files.cache_folder() / f"onnx-{digest.hexdigest()[:20]}"
 
@@ -111,7 +105,7 @@ def choose(
     except OSError as error:
         raise pretrained.WeightsError(f"{error.filename}: no such weights file") from None
     try:
-        return onnx_runtime.load(place, weights=weights(pose))
+        return onnx_runtime.load(place, weights=pretrained.weights_files(pose))
     except onnx_runtime.OnnxError as error:
         if all((place / name).exists() for name in onnx_runtime.FILES.values()):
             print(f"note: {error}; it is made anew", file=sys.stderr)
@@ -119,7 +113,7 @@ def choose(
         start(place)
         return None
     make(pose)
-    return onnx_runtime.load(place, weights=weights(pose))
+    return onnx_runtime.load(place, weights=pretrained.weights_files(pose))
 
 
 def make(pose: str | os.PathLike | None = None) -> Path:

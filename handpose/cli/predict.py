@@ -100,9 +100,7 @@ def weights(arguments: argparse.Namespace) -> dict:
     if arguments.onnx is not None:
         used = {name: Path(arguments.onnx) / f"{name}.onnx" for name in ("pose", "detector", "gesture")}
     else:
-        pose = pretrained.bundled() if arguments.weights is None else Path(arguments.weights)
-        used = {"pose": pose, "detector": pretrained.bundled(pretrained.DETECTOR),
-                "gesture": pretrained.bundled(pretrained.GESTURES)}  # fmt: skip
+        used = pretrained.weights_files(arguments.weights)
     return {n: {"file": p.name, "sha256": hashlib.sha256(p.read_bytes()).hexdigest()} for n, p in used.items()}
 
 
