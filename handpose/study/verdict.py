@@ -1,10 +1,10 @@
 """When one method counts as better than another, and how large a difference a number of runs can find (Chapter 9).
 
-The rule was written, and tried on invented numbers, before the runs that it judges. `side` and `verdict` are that rule,
-word for word; a change here is a change of the plan.
+The rule was written, and tried on invented numbers, before the runs that it judges. `side` and `verdict`, as they are
+called without more, are that rule, word for word; a change of their defaults is a change of the plan.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -12,11 +12,19 @@ ALIKE = 0.01  # PCK: an interval within one point of zero
 SIDES = ("above", "alike", "open", "below")
 
 
-def side(entry: Mapping) -> str:
+def every_run(first: Sequence[float], second: Sequence[float]) -> bool:
+    """Whether all runs of one method score higher than all of another (Chapter 9)."""
+    return min(first) > max(second)
+
+
+def side(
+    entry: Mapping, *, alike: float = ALIKE, ahead: Callable[[Sequence[float], Sequence[float]], bool] = every_run
+) -> str:
     """On which side of zero a difference lies (Chapter 9).
 
     Args:
         entry: {"interval": (low, high) of the difference, fractions; "runs": (ours, theirs), one score a seed}.
+        alike: how far from zero an interval may reach, as a fraction. ahead: what is asked of the single runs.
 
     Returns:
         "alike" where the interval lies within one point of zero; "above" or "below" where it lies on one side of zero
@@ -24,28 +32,29 @@ def side(entry: Mapping) -> str:
     """
     low, high = entry["interval"]
     ours, theirs = entry["runs"]
-    if max(abs(low), abs(high)) < ALIKE:
+    if max(abs(low), abs(high)) < alike:
         return "alike"
-    if low > 0 and min(ours) > max(theirs):
+    if low > 0 and ahead(ours, theirs):
         return "above"
-    return "below" if high < 0 and max(ours) < min(theirs) else "open"
+    return "below" if high < 0 and ahead(theirs, ours) else "open"
 
 
-def verdict(none: Mapping, *controls: Mapping) -> str:
+def verdict(none: Mapping, *controls: Mapping, judge: Callable[[Mapping], str] = side) -> str:
     """The answer to "does attention help" at one stage on one set, from the opponents together (Chapter 9).
 
     Args:
         none, controls: as for `side`, against the network with nothing in attention's place, and with convolutions.
+        judge: the rule for one difference.
 
     Returns:
         "supported", "the block helps", "no gain of a point", "undecided" or "contradicted".
     """
-    against = [side(c) for c in controls]
-    if side(none) == "below" or set(against) == {"below"}:
+    block, against = judge(none), {judge(control) for control in controls}
+    if block == "below" or against == {"below"}:
         return "contradicted"
-    if side(none) == "above":
-        return "supported" if set(against) == {"above"} else "the block helps"
-    return "no gain of a point" if side(none) == "alike" else "undecided"
+    if block == "above":
+        return "supported" if against == {"above"} else "the block helps"
+    return "no gain of a point" if block == "alike" else "undecided"
 
 
 def spread(entries: Sequence[Mapping]) -> tuple[float, float]:
