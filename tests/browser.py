@@ -19,7 +19,8 @@ except ImportError:
 
 PATH = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE = 120_000  # milliseconds: a busy machine is slow, and no reason to fail
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage",
+         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")  # fmt: skip
 
 
 def missing() -> str | None:
@@ -44,12 +45,20 @@ class Browser:
     def __enter__(self):
         self._playwright = sync_playwright().start()
         try:
-            self._browser = self._playwright.chromium.launch(executable_path=PATH, args=[*FLAGS, *self._flags])
+            self._launch()
         except Exception:
             self._playwright.stop()
             raise
-        self._context, self._own, self._page = None, False, Page(None)
         return self
+
+    def _launch(self) -> None:
+        self._browser = self._playwright.chromium.launch(executable_path=PATH, args=[*FLAGS, *self._flags])
+        self._context, self._own, self._page = None, False, Page(None)
+
+    @property
+    def alive(self) -> bool:
+        """Whether Chromium still runs. Where it has died, and with it every page, `open` starts another."""
+        return self._browser.is_connected()
 
     def __exit__(self, *_):
         self._browser.close()
@@ -63,6 +72,8 @@ class Browser:
             options: of Playwright's ``new_context``, such as ``has_touch``; with any, the page has a fresh profile.
                 Without, pages share one, and one tab, which is faster.
         """
+        if not self.alive:
+            self._launch()
         if options or self._own or self._context is None:
             self._renew(options)
         self._tab.goto("about:blank")  # the same address again would only be a reload, in its own time

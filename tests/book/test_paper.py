@@ -1,11 +1,9 @@
 """A chapter on paper: what a browser prints, and how many sheets it takes."""
 
-import base64
 import re
 
 import pytest
 
-LETTER = {"paperWidth": 8.5, "paperHeight": 11, "preferCSSPageSize": False, "printBackground": True}
 SHOWN = """(selector) => [...document.querySelectorAll(selector)].filter(e => e.getClientRects().length).length"""
 # Code, output and pictures that reach beyond the text on a sheet
 TOO_WIDE = """[...document.querySelectorAll('.bd-article :is(pre, img, table)')]
@@ -15,13 +13,13 @@ TOO_WIDE = """[...document.querySelectorAll('.bd-article :is(pre, img, table)')]
 @pytest.fixture
 def printed(site, chromium):
     page = chromium.open(site / "chapters" / "06-attention.html", width=720)
-    chromium.call("Emulation.setEmulatedMedia", media="print")
+    page.tab.emulate_media(media="print")
     yield page
-    chromium.call("Emulation.setEmulatedMedia", media="")
+    page.tab.emulate_media(media="screen")
 
 
-def test_a_chapter_takes_few_sheets(printed, chromium):
-    file = base64.b64decode(chromium.call("Page.printToPDF", **LETTER)["data"])
+def test_a_chapter_takes_few_sheets(printed):
+    file = printed.tab.pdf(format="Letter", print_background=True)
     sheets = len(re.findall(rb"/Type\s*/Page\b", file))
     assert 8 <= sheets <= 16
 

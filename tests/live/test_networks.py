@@ -16,6 +16,7 @@ from handpose.data import SyntheticHands
 from handpose.pipeline import HandPose
 from handpose.posenet import predict_crops
 from handpose.study import analysis
+from tests import browser
 from tests.live.conftest import floats, sent_image
 
 HANDS = 20
@@ -32,13 +33,13 @@ def samples():
     return [hands[i] for i in range(HANDS)]
 
 
-def check_hands(found: list[dict], wanted: list) -> None:
-    """The same hands: key-points within half a pixel, boxes within one."""
+def check_hands(found: list[dict], wanted: list, scores: float = 5e-3) -> None:
+    """The same hands: key-points within half a pixel, boxes within one, scores within ``scores``."""
     assert len(found) == len(wanted)
     for one, other in zip(found, wanted, strict=True):
         assert np.abs(np.array(one["keypoints"]) - other.keypoints).max() < 0.5
         assert np.abs(np.array(one["box"]) - other.box).max() < 1
-        assert np.allclose(one["scores"], other.scores, atol=5e-3) and abs(one["score"] - other.score) < 5e-3
+        assert np.allclose(one["scores"], other.scores, atol=scores) and abs(one["score"] - other.score) < scores
         assert (one["gesture"] is None) == (other.gesture is None)
         if other.gesture is not None and other.gesture[1] > 0.6:
             assert one["gesture"][0] == other.gesture[0] and abs(one["gesture"][1] - other.gesture[1]) < 0.02
@@ -265,15 +266,23 @@ def test_from_a_server(chromium, folder, samples):
     assert {"live.js", "worker.js", "bundle.js", "wasm.js", "gesture.js", "detector.js", "laptop.js"} == parts
 
 
-def test_photographs(page, hp, real_data):
+def test_photographs(chromium, folder, hp, real_data):
     """Fifty of them, as files that the browser decodes."""
     paths = sorted((real_data / "wild").rglob("*.jpg"))
     if len(paths) < 50:
         pytest.skip("the folder of real photographs has no wild/*.jpg")
     chosen, found_some = paths[:: len(paths) // 50][:50], 0
+    page = chromium.open(folder / "index.html")
     for path in chosen:
-        found = predicted_file(page, base64.b64encode(path.read_bytes()).decode())
+        data = base64.b64encode(path.read_bytes()).decode()
+        try:
+            found = predicted_file(page, data)
+        except browser.PlaywrightError:
+            if chromium.alive:
+                raise
+            page = chromium.open(folder / "index.html")  # Chromium itself died, which may happen once
+            found = predicted_file(page, data)
         wanted = hp(path, tiles=False)
-        check_hands(found["hands"], wanted)
+        check_hands(found["hands"], wanted, scores=0.02)  # decoders of JPEG differ by a grey value or two
         found_some += bool(wanted)
     assert found_some > 10
