@@ -103,7 +103,8 @@ def build(target: Path = TARGET) -> dict[str, int]:
     shutil.copy(VIEWS / "live.css", target)
     page = f"const MANIFEST = {json.dumps(manifest)};\n" + join("interface")
     (target / "live.js").write_text(f"(() => {{\n{page}}})();\n", "utf-8")
-    shutil.copy(SOURCE / "runtime" / "LICENSE", target / "LICENSE-onnxruntime")
+    shutil.copy(live_runtime.FOLDER / live_runtime.LICENCE, target / "LICENSE-onnxruntime")
+    (target / "NOTICES-onnxruntime.txt").write_bytes(live_runtime.notices())
     return sizes
 
 

@@ -1,11 +1,13 @@
 """ONNX Runtime for the browser, kept compressed in book/live/runtime: make its files, or unpack them.
 
     npm pack onnxruntime-web@1.30.0
-    python tools/live_runtime.py onnxruntime-web-1.30.0.tgz      makes book/live/runtime anew from the npm package
+    pip download --no-deps onnxruntime==1.30.0
+    python tools/live_runtime.py onnxruntime-web-1.30.0.tgz onnxruntime-1.30.0-*.whl      makes book/live/runtime anew
 
 The book is built with Python alone, so two files of the package stand in the repository: the bundle that is a single
 module, and the WebAssembly that it runs, without its variants for graphics cards. `runtime.json` holds where they come
-from and the SHA-256 of each.
+from and the SHA-256 of each. The npm package has no licence in it; the Python package of the same version has it, and
+the notices of what ONNX Runtime itself contains.
 """
 
 import argparse
@@ -15,10 +17,12 @@ import lzma
 import re
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent / "book" / "live" / "runtime"
 PACKAGE = "onnxruntime-web"
+LICENCE, NOTICES = "LICENSE", "ThirdPartyNotices.txt"
 FILES = {"bundle": "ort.wasm.bundle.min.mjs", "wasm": "ort-wasm-simd-threaded.wasm"}
 
 #: Browsers' tools for developers would look for the file that this line names, which is not there.
@@ -55,8 +59,18 @@ def read_about(folder: Path = FOLDER) -> dict:
     return json.loads((folder / "runtime.json").read_text("utf-8"))
 
 
-def make(package: Path, folder: Path = FOLDER) -> dict:
-    """Write the compressed files, their licence and `runtime.json` from a package that ``npm pack`` downloaded."""
+def notices(folder: Path = FOLDER) -> bytes:
+    """The notices of the software that ONNX Runtime contains, as its licences ask to hand them on."""
+    return lzma.decompress((folder / f"{NOTICES}.xz").read_bytes())
+
+
+def make(package: Path, wheel: Path, folder: Path = FOLDER) -> dict:
+    """Write the compressed files, their licences and `runtime.json`.
+
+    Args:
+        package: what ``npm pack`` downloaded.
+        wheel: the Python package of the same version.
+    """
     with tarfile.open(package) as archive:
 
         def read(name: str) -> bytes:
@@ -66,8 +80,13 @@ def make(package: Path, folder: Path = FOLDER) -> dict:
         if about["name"] != PACKAGE:
             raise RuntimeFilesError(f"{package}: the package {about['name']!r}, not {PACKAGE!r}")
         bodies = {file: read(f"dist/{file}") for file in FILES.values()}
+    if f"-{about['version']}-" not in wheel.name:
+        raise RuntimeFilesError(f"{wheel.name}: not of version {about['version']}, which the npm package has")
+    with zipfile.ZipFile(wheel) as archive:
+        licence, others = (archive.read(f"onnxruntime/{file}") for file in (LICENCE, NOTICES))
     folder.mkdir(parents=True, exist_ok=True)
-    for file, body in bodies.items():
+    (folder / LICENCE).write_bytes(licence)
+    for file, body in (bodies | {NOTICES: others}).items():
         (folder / f"{file}.xz").write_bytes(lzma.compress(body, preset=9 | lzma.PRESET_EXTREME))
     record = {
         "package": PACKAGE, "version": about["version"], "licence": about["license"],
@@ -85,9 +104,11 @@ def _sha256(body: bytes) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("package", type=Path, help="the .tgz that npm pack downloaded")
+    parser.add_argument("wheel", type=Path, help="the .whl of the Python package onnxruntime of the same version")
+    asked = parser.parse_args()
     try:
-        record = make(parser.parse_args().package)
-    except (OSError, tarfile.TarError, KeyError, RuntimeFilesError) as error:
+        record = make(asked.package, asked.wheel)
+    except (OSError, tarfile.TarError, zipfile.BadZipFile, KeyError, RuntimeFilesError) as error:
         print(f"handpose: {error}", file=sys.stderr)
         return 1
     print(f"{FOLDER}: {record['package']} {record['version']}")

@@ -60,6 +60,7 @@ def test_every_module_of_the_page_is_joined():
 def test_the_runtime_is_unpacked_and_a_damaged_file_is_named(tmp_path):
     folder = shutil.copytree(live_runtime.FOLDER, tmp_path / "runtime")
     found = live_runtime.unpack(folder)
+    assert b"Eigen" in live_runtime.notices(folder)
     assert found["wasm"][:4] == b"\0asm" and b"sourceMappingURL" not in found["bundle"]
     about = live_runtime.read_about(folder)
     assert about["licence"] == "MIT" and about["version"] in found["bundle"].decode()
