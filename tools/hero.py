@@ -1,11 +1,10 @@
-"""Draw book/_static/hand.png, the picture above the fold: a rendered hand, its key-points, what one joint reads.
+"""Draw book/_static/hand.png, the picture above the fold: a rendered hand, its key-points, what eight heads read.
 
 python tools/hero.py
 """
 
 from pathlib import Path
 
-import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from handpose.book import figures
 from handpose.data.synthetic import render
 
 JOINT = 8  # index fingertip
+ORANGE, BLUE = np.array([0.92, 0.38, 0.0]), "#0050d0"  # as in the chapter on attention and in the live page
 
 
 def main() -> None:
@@ -22,30 +22,27 @@ def main() -> None:
     hp = HandPose.from_pretrained(device="cpu", backend="torch")
     hand = render("L", size=384, background="plain", seed=4)
     found = hp(hand.image, boxes=[hand.box])[0]
-    taken = crop.crop_box(hand.image, hand.box, hp.size)
+    warped = crop.crop_box(hand.image, hand.box, hp.size)
     with attention.record(hp.net) as weights, torch.no_grad():
-        hp.net(torch.from_numpy(taken.image).permute(2, 0, 1)[None].float() / 255)
+        hp.net(torch.from_numpy(warped.image).permute(2, 0, 1)[None].float() / 255)
     cells = hp.size // 8
-    at = (
-        scoremap.to_cells(torch.from_numpy(crop.apply(taken.matrix, found.keypoints[JOINT])))
-        .round()
-        .long()
-        .clamp(0, cells - 1)
-    )
-    reads = weights[0][0, :, int(at[1]) * cells + int(at[0])]  # (heads, L): what each head reads for this cell
-    entropy = torch.special.entr(reads).sum(-1)
-    shown = reads[int(entropy.argmin())].reshape(cells, cells).numpy()  # the most decided head
+    point = torch.from_numpy(crop.apply(warped.matrix, found.keypoints[JOINT]))
+    x, y = scoremap.to_cells(point).round().long().clamp(0, cells - 1).tolist()
+    heads = weights[0][0, :, y * cells + x].reshape(-1, cells, cells).numpy()  # what each head reads for this cell
 
-    large = crop.crop_box(hand.image, hand.box, 384).image
-    fig, axes = plt.subplots(1, 3, figsize=(12, 4.05))
-    axes[0].imshow(hand.image)
-    figures.plot_hand(axes[1], hand.image, found.keypoints, size=6, line=2.6)
-    axes[2].imshow(large)
-    smooth = cv2.resize(shown, (384, 384), interpolation=cv2.INTER_LINEAR)
-    axes[2].imshow(smooth, cmap="magma", alpha=0.35 + 0.5 * np.clip(smooth / smooth.max(), 0, 1))
-    x, y = (at.numpy() + 0.5) * 384 / cells - 0.5
-    axes[2].scatter([x], [y], s=130, facecolors="none", edgecolors="white", linewidths=2)
-    for ax in axes:
+    fig = plt.figure(figsize=(12, 3.05))
+    grid = fig.add_gridspec(2, 8)
+    left, middle = fig.add_subplot(grid[:, :2]), fig.add_subplot(grid[:, 2:4])
+    left.imshow(hand.image)
+    figures.plot_hand(middle, hand.image, found.keypoints, size=5, line=2.4)
+    for number, values in enumerate(heads):
+        ax = fig.add_subplot(grid[number // 4, 4 + number % 4])
+        frame = (-0.5, cells - 0.5, cells - 0.5, -0.5)
+        ax.imshow(warped.image.mean(-1), cmap="gray", vmin=-60, vmax=270, extent=frame, interpolation="bilinear")
+        colour = np.broadcast_to(ORANGE, (cells, cells, 3))
+        ax.imshow(np.dstack([colour, 0.95 * values / values.max()]), extent=frame, interpolation="nearest")
+        ax.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=BLUE, linewidth=1.6))
+    for ax in fig.axes:
         ax.set_axis_off()
     file = Path(__file__).resolve().parent.parent / "book" / "_static" / "hand.png"
     fig.savefig(file, dpi=100)
