@@ -52,8 +52,8 @@ def detect(
     for image in images:
         square, factor = letterbox(image, size)
         (boxes,), (scores,) = run("detector", net, square[None])
-        kept = np.flatnonzero(scores >= threshold)
-        boxes, scores = (boxes[kept] + 0.5) / factor - 0.5, scores[kept]
+        confident = np.flatnonzero(scores >= threshold)
+        boxes, scores = (boxes[confident] + 0.5) / factor - 0.5, scores[confident]
         boxes = np.clip(boxes, -0.5, np.array(image.shape[1::-1] * 2) - 0.5).astype(np.float32)
         inside = (boxes[:, 2:] - boxes[:, :2] >= 1).all(1)  # of a box beside the picture nothing is left
         chosen = [i for i in nms(boxes, scores, overlap) if inside[i]][:most]
@@ -64,8 +64,8 @@ def detect(
 def nms(boxes: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarray:
     """Non-maximum suppression: indices of the boxes (n, 4), pixels, that stay, best first; their scores are (n,)."""
     corner_and_extent = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], 1)
-    kept = cv2.dnn.NMSBoxes(corner_and_extent.tolist(), scores.tolist(), 0.0, overlap)
-    return np.asarray(kept, int).reshape(-1)
+    chosen = cv2.dnn.NMSBoxes(corner_and_extent.tolist(), scores.tolist(), 0.0, overlap)
+    return np.asarray(chosen, int).reshape(-1)
 
 
 def keypoints_to_box(keypoints: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:

@@ -212,6 +212,6 @@ def letterbox(image: np.ndarray, size: int) -> tuple[np.ndarray, float]:
     factor = size / max(height, width)
     new = max(1, round(width * factor)), max(1, round(height * factor))
     out = np.full((size, size, 3), GREY, np.uint8)
-    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    out[: new[1], : new[0]] = cv2.resize(image, new, interpolation=how)
+    interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    out[: new[1], : new[0]] = cv2.resize(image, new, interpolation=interpolation)
     return out, factor

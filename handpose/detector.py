@@ -188,6 +188,6 @@ class DetectionLoss(nn.Module):
         goals = [b[c[h]] for b, c, h in zip(boxes, chosen, hand, strict=True) if len(b)]
         goal = torch.cat([*goals, self.default.new_zeros(0, 4)])
         own = self.default.expand(len(logits), -1, -1)[hand]
-        kind = wrong[counted].sum() / positives
-        place = F.smooth_l1_loss(offsets.float()[hand], encode(goal, own), reduction="sum") / positives
-        return kind + place, {"class": kind, "box": place}
+        class_loss = wrong[counted].sum() / positives
+        box_loss = F.smooth_l1_loss(offsets.float()[hand], encode(goal, own), reduction="sum") / positives
+        return class_loss + box_loss, {"class": class_loss, "box": box_loss}

@@ -62,9 +62,9 @@ def bfloat16_share() -> float:
                 x, w = (t.to(dtype).contiguous(memory_format=torch.channels_last) for t in (inputs, weights))
                 start = time.perf_counter()
                 torch.nn.functional.conv2d(x, w, padding=1)
-                taken = time.perf_counter() - start
+                seconds = time.perf_counter() - start
                 if turn:  # the first also chooses how to compute
-                    least[dtype] = min(taken, least.get(dtype, taken))
+                    least[dtype] = min(seconds, least.get(dtype, seconds))
     return least[torch.bfloat16] / least[torch.float32]
 
 

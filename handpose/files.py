@@ -96,8 +96,8 @@ def is_stream(path: str | os.PathLike) -> bool:
 
     ``/dev/stdout`` is a link to an ordinary file where the output goes to one, so the name decides as well.
     """
-    place = os.path.abspath(path)
-    if is_stdout(path) or os.path.dirname(place) in ("/dev", "/dev/fd") or place.startswith("/proc/"):
+    absolute = os.path.abspath(path)
+    if is_stdout(path) or os.path.dirname(absolute) in ("/dev", "/dev/fd") or absolute.startswith("/proc/"):
         return True
     try:
         mode = os.stat(path).st_mode

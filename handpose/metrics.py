@@ -178,9 +178,9 @@ def intervals(
     return _by_unit(pairs) | dict(zip(("auc_30px", "epe_mean_px", "epe_median_px"), pairs[-3:], strict=True))
 
 
-def ends_of(groups: Sequence[str], statistic: Callable, **how) -> list[list[float] | None]:
+def ends_of(groups: Sequence[str], statistic: Callable, **options) -> list[list[float] | None]:
     """Interval of each of the statistic's numbers; None where there are too few groups."""
-    low, high = bootstrap(groups, statistic, **how)
+    low, high = bootstrap(groups, statistic, **options)
     few = len(set(groups)) < FEWEST
     return [None if few else [float(a), float(b)] for a, b in zip(low, high, strict=True)]
 
@@ -217,13 +217,13 @@ def paired(
         shares = [(distance / bone[:, None] <= t).sum(2) for t in BONE_THRESHOLDS]
         return np.stack(shares + [(distance / side[:, None] <= t).sum(2) for t in BOX_THRESHOLDS], 2)
 
-    mine, other, count, rng = hits(first), hits(second), visible.sum(1), np.random.default_rng(seed)
+    hits_first, hits_second, count, rng = hits(first), hits(second), visible.sum(1), np.random.default_rng(seed)
 
     def statistic(times: np.ndarray) -> np.ndarray:
-        a, b = (h[rng.integers(len(h), size=len(h))].mean(0) for h in (mine, other))
+        a, b = (h[rng.integers(len(h), size=len(h))].mean(0) for h in (hits_first, hits_second))
         return times @ (a - b) / (times @ count)
 
-    difference = (mine.mean(0) - other.mean(0)).sum(0) / count.sum()
+    difference = (hits_first.mean(0) - hits_second.mean(0)).sum(0) / count.sum()
     ends = ends_of(groups, statistic, repeats=repeats, seed=seed)
     return _by_unit([{"difference": float(d), "interval": e} for d, e in zip(difference, ends, strict=True)])
 

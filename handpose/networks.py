@@ -64,7 +64,7 @@ class Signs(nn.Module):
         return (self.net(keypoints)[:, : self.labels].softmax(1),)
 
 
-def whole(kind: str, net: nn.Module, size: int = detector.SIZE) -> nn.Module:
+def end_to_end(kind: str, net: nn.Module, size: int = detector.SIZE) -> nn.Module:
     """A network of the kind "pose", "detector" or "gesture" from pixels to numbers; `size` is its input's side."""
     return Boxes(net, size) if kind == "detector" else {"pose": Keypoints, "gesture": Signs}[kind](net)
 
@@ -74,4 +74,4 @@ def run(kind: str, net: nn.Module, inputs: np.ndarray) -> tuple[np.ndarray, ...]
     """`handpose.arrays.run` for a network of PyTorch: inputs and outputs are arrays shaped as there."""
     device = next((p.device for p in net.parameters()), torch.device("cpu"))
     given = torch.from_numpy(np.ascontiguousarray(inputs)).to(device)
-    return tuple(found.float().cpu().numpy() for found in whole(kind, net, given.shape[1])(given))
+    return tuple(found.float().cpu().numpy() for found in end_to_end(kind, net, given.shape[1])(given))

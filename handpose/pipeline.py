@@ -104,15 +104,15 @@ class HandPose:
         """
         from handpose.apply import prepared  # here, as ONNX Runtime below: it need not be installed
 
-        how: dict[str, Any] = dict(threshold=threshold, refine=refine, tiles=tiles)
+        options: dict[str, Any] = dict(threshold=threshold, refine=refine, tiles=tiles)
         if nets := prepared.choose(weights, device, backend):
-            return cls(nets["pose"], nets["pose"].size, nets["detector"], gesture_net=nets["gesture"], **how)
+            return cls(nets["pose"], nets["pose"].size, nets["detector"], gesture_net=nets["gesture"], **options)
         from handpose import detector, devices, gesturenet
 
-        place = devices.choose(device)
-        found, _ = pretrained.load(None, place, kind=detector.HandDecNet)
+        torch_device = devices.choose(device)
+        found, _ = pretrained.load(None, torch_device, kind=detector.HandDecNet)
         gesture_net, _ = pretrained.load(None, kind=gesturenet.GestureNet)  # small: always on the processor
-        return cls(*pretrained.load(weights, place), found, gesture_net=gesture_net, **how)
+        return cls(*pretrained.load(weights, torch_device), found, gesture_net=gesture_net, **options)
 
     @classmethod
     def from_onnx(
@@ -175,12 +175,12 @@ class HandPose:
                 hand.gesture = arrays.name(self.networks["gesture"], hand.keypoints)
         return hands
 
-    def _photograph(self, image: pictures.Picture, boxes: Boxes | None, **how) -> list[Hand]:
+    def _photograph(self, image: pictures.Picture, boxes: Boxes | None, **options) -> list[Hand]:
         """`__call__` on one that its decoder may have shrunk, in pixels of the photograph."""
         if boxes is not None and image.scale > 1:  # something that is no box is refused below
             boxes = [(crop.check_box(box, *image.size) + 0.5) / image.scale - 0.5 if np.ndim(box) else box
                      for box in boxes]  # fmt: skip
-        return [resized(hand, image.scale) for hand in self(image.image, boxes, **how)]
+        return [resized(hand, image.scale) for hand in self(image.image, boxes, **options)]
 
     def _given(self, image: np.ndarray, boxes: Boxes, angles: Sequence[float] | np.ndarray | None) -> list[Hand]:
         """A hand for every given box."""
@@ -218,17 +218,17 @@ class HandPose:
         if self.refine:
             keypoints, scores = self._refined(image, boxes, keypoints, scores)
         sure = self.confidence(detected, scores.mean(1))
-        kept = [i for i in arrays.nms(skeleton.tight_box(keypoints), sure, SAME_HAND) if sure[i] >= self.threshold]
-        return [Hand(keypoints[i], scores[i], boxes[i], float(sure[i])) for i in kept]
+        confident = [i for i in arrays.nms(skeleton.tight_box(keypoints), sure, SAME_HAND) if sure[i] >= self.threshold]
+        return [Hand(keypoints[i], scores[i], boxes[i], float(sure[i])) for i in confident]
 
     def _predict(
         self, image: np.ndarray, boxes: Sequence[np.ndarray], angles: Sequence[float] | np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Key-points (n, 21, 2) in the picture's pixels and scores (n, 21), all hands in one batch."""
         angles = [0.0] * len(boxes) if angles is None else angles
-        taken = [crop.crop_box(image, box, self.size, angle=angle) for box, angle in zip(boxes, angles, strict=True)]
-        keypoints, scores = arrays.run("pose", self.networks["pose"], np.stack([t.image for t in taken]))
-        return np.stack([t.to_image(p) for t, p in zip(taken, keypoints, strict=True)]), scores
+        crops = [crop.crop_box(image, box, self.size, angle=angle) for box, angle in zip(boxes, angles, strict=True)]
+        keypoints, scores = arrays.run("pose", self.networks["pose"], np.stack([t.image for t in crops]))
+        return np.stack([t.to_image(p) for t, p in zip(crops, keypoints, strict=True)]), scores
 
     def _refined(
         self, image: np.ndarray, boxes: list[np.ndarray], keypoints: np.ndarray, scores: np.ndarray

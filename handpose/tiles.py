@@ -35,15 +35,15 @@ def detect(
     height, width = image.shape[:2]
     tiles = quarters(height, width)
     found = arrays.detect(net, [image[y0:y1, x0:x1] for x0, y0, x1, y1 in tiles], threshold=threshold, most=most)
-    whole, sure = [], []
+    tile_boxes, tile_scores = [], []
     for (x0, y0, x1, y1), (boxes, scores) in zip(tiles, found, strict=True):
         near = CUT * max(x1 - x0, y1 - y0)
-        kept = np.ones(len(boxes), bool)
+        uncut = np.ones(len(boxes), bool)
         for edge, column, inner in ((x0, 0, x0 > 0), (y0, 1, y0 > 0), (x1, 2, x1 < width), (y1, 3, y1 < height)):
             own = boxes[:, column] + (x0, y0)[column % 2]
-            kept &= (not inner) | (np.abs(own - (edge - 0.5)) > near)
-        whole.append(boxes[kept] + np.array([x0, y0, x0, y0], np.float32))
-        sure.append(scores[kept])
-    boxes, scores = np.concatenate(whole), np.concatenate(sure)
+            uncut &= (not inner) | (np.abs(own - (edge - 0.5)) > near)
+        tile_boxes.append(boxes[uncut] + np.array([x0, y0, x0, y0], np.float32))
+        tile_scores.append(scores[uncut])
+    boxes, scores = np.concatenate(tile_boxes), np.concatenate(tile_scores)
     chosen = arrays.nms(boxes, scores, overlap)[:most]
     return boxes[chosen], scores[chosen]

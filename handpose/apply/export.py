@@ -61,8 +61,8 @@ def export(folder: str | os.PathLike, weights: str | os.PathLike | None = None) 
         files.check(target)
     written, apart = {}, {}
     for kind, (net, size) in loaded.items():
-        whole, given = networks.whole(kind, net, size).eval(), example(kind, size)
-        body = translate(whole, given, kind)
+        network, given = networks.end_to_end(kind, net, size).eval(), example(kind, size)
+        body = translate(network, given, kind)
         about = describe(kind, net, size, chosen[kind])
         about |= {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
         entry = onnx.StringStringEntryProto(key=onnx_runtime.KEY, value=json.dumps(about))

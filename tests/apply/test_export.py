@@ -152,7 +152,7 @@ def test_other_networks(net):
     example = export.example("pose", 48)
     import onnxruntime
 
-    raw = export.translate(networks.whole("pose", net.eval()), example, "pose")
+    raw = export.translate(networks.end_to_end("pose", net.eval()), example, "pose")
     session = onnxruntime.InferenceSession(raw, providers=["CPUExecutionProvider"])
     for batch in (1, 3):
         given = example[:batch].numpy()
