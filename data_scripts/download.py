@@ -24,7 +24,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     for name, entry in catalogue.SETS.items():
         page = sets.add_parser(name, help=entry.title, description=f"{terms.facts(entry)}\n\nIf no link works: "
                                f"{entry.manual}", formatter_class=raw)  # fmt: skip
-        where = f"folder of the set (default: $HANDPOSE_DATA/{entry.place}, else data/{entry.place})"
+        where = f"folder of the set (default: $HANDPOSE_DATA/{entry.folder_name}, else data/{entry.folder_name})"
         page.add_argument("--out", type=Path, default=terms.default_folder(entry), metavar="DIR", help=where)
         page.add_argument("--yes", action="store_true", help="agree to the licence without being asked")
         page.add_argument(

@@ -27,7 +27,7 @@ def facts(entry: Dataset) -> str:
 
 def default_folder(entry: Dataset) -> Path:
     """Where the readers look for a set, `$HANDPOSE_DATA/NAME`; without that variable ``data/NAME``."""
-    return Path(os.environ.get("HANDPOSE_DATA") or "data") / entry.place
+    return Path(os.environ.get("HANDPOSE_DATA") or "data") / entry.folder_name
 
 
 def agree(yes: bool) -> None:

@@ -28,8 +28,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.description = "What data sets there are, whether a folder holds a whole one, and what its labels look like."
     parts = command.add_subparsers(dest="part", required=True, metavar="list | check | show")
     parts.add_parser("list", help="every set, with its terms and where it is")
-    whole = parts.add_parser("check", help="read every picture's header, count, and open the set")
-    whole.add_argument("data", metavar="NAME[:PATH]")
+    checked = parts.add_parser("check", help="read every picture's header, count, and open the set")
+    checked.add_argument("data", metavar="NAME[:PATH]")
     show = parts.add_parser("show", help="write a sheet of pictures with their labels drawn")
     show.add_argument("data", metavar="NAME[:PATH]")
     show.add_argument("--split", default="train", help="default: train")
@@ -54,10 +54,10 @@ def run_list(_: argparse.Namespace) -> int:
             print(f"{name:16}{OWN[name]}")
             continue
         print(f"{name:16}{entry.title} ({entry.citation}): {entry.shows}")
-        folder = Path(root) / entry.place if root else None
-        place = ("here", folder) if folder and folder.is_dir() else ("to get it", script_of(entry) or entry.manual)
+        folder = Path(root) / entry.folder_name if root else None
+        where = ("here", folder) if folder and folder.is_dir() else ("to get it", script_of(entry) or entry.manual)
         about = (("terms", entry.licence), ("size", check.in_words(entry.bytes)), ("splits", ", ".join(entry.splits)))
-        for what, text in (*about, place):
+        for what, text in (*about, where):
             print(f"{'':16}{what}: {text}")
     if not root:
         print("HANDPOSE_DATA is not set: it names the folder that sets given without a path are looked for in")
@@ -81,15 +81,15 @@ def run_check(chosen: argparse.Namespace) -> int:
         data.open(chosen.data)  # says which there are
     if entry is None:
         raise ValueError(f"{name} has no published form to be checked against; data show {chosen.data} opens it")
-    folder = common.locate(entry.place, path or None)
-    there, whole = counts(folder), dict(entry.whole)
-    for place in sorted({*there, *whole}):
-        print(f"{place:40}{there.get(place, 0):8,}" + (f" of {whole[place]:,}" if place in whole else ""))
+    folder = common.locate(entry.folder_name, path or None)
+    present, published = counts(folder), dict(entry.published_counts)
+    for part in sorted({*present, *published}):
+        print(f"{part:40}{present.get(part, 0):8,}" + (f" of {published[part]:,}" if part in published else ""))
     print(check.check_set(name, folder))
-    short = [place for place, number in whole.items() if there.get(place, 0) < number]
+    short = [part for part, number in published.items() if present.get(part, 0) < number]
     if short:
-        print(f"not the whole set: in {len(short)} of {len(whole)} folders there are fewer than published")
-    elif whole:
+        print(f"not the whole set: in {len(short)} of {len(published)} folders there are fewer than published")
+    elif published:
         print("the whole set")
     return 0
 
@@ -99,11 +99,11 @@ def counts(folder: Path) -> dict[str, int]:
     from handpose.data import check
 
     found: Counter[str] = Counter()
-    for place, below, names in os.walk(folder):
+    for parent, below, names in os.walk(folder):
         below.sort()
         number = sum(name.lower().endswith((*check.PICTURES, ".mpg")) for name in names if not name.startswith("."))
         if number:
-            found[Path(place).relative_to(folder).as_posix()] += number
+            found[Path(parent).relative_to(folder).as_posix()] += number
     return dict(found)
 
 

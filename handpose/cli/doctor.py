@@ -67,19 +67,19 @@ def prediction() -> Findings:
     """What runs the networks in `HandPose` and `predict`."""
     from handpose.apply import prepared
 
-    how = prepared.describe() if prepared.on_processor(None) else ("PyTorch, on the device above", None)
-    yield ("networks run by", *how)
+    described = prepared.describe() if prepared.on_processor(None) else ("PyTorch, on the device above", None)
+    yield ("networks run by", *described)
 
 
-def room(what: str, place: Path) -> Findings:
+def room(what: str, folder: Path) -> Findings:
     """On the disk that holds a folder, or will hold it."""
     from handpose.data import check
 
-    there, free = check.free_space(place)
+    existing, free = check.free_space(folder)
     wrong = f"make room: {check.in_words(LEAST_ROOM)} are wanted" if free < LEAST_ROOM else None
-    if not os.access(there, os.W_OK):
-        wrong = f"{there} cannot be written"
-    yield what, f"{check.in_words(free)} in {place}", wrong
+    if not os.access(existing, os.W_OK):
+        wrong = f"{existing} cannot be written"
+    yield what, f"{check.in_words(free)} in {folder}", wrong
 
 
 def room_here() -> Findings:
@@ -115,7 +115,7 @@ def data_sets() -> Findings:
         return
     from handpose.data import catalogue
 
-    found = [entry.name for entry in catalogue.SETS.values() if (Path(root) / entry.place).is_dir()]
+    found = [entry.name for entry in catalogue.SETS.values() if (Path(root) / entry.folder_name).is_dir()]
     wrong = None if found else "no data set is in it; python -m handpose data list names their folders"
     yield "HANDPOSE_DATA", f"{root}: {', '.join(found) or 'nothing known'}", wrong
 
@@ -128,13 +128,13 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def main(_: argparse.Namespace) -> int:
     """Print all findings, what needs doing last."""
     wrong = []
-    for look in (versions, system, commit, device, prediction, room_here, room_for_drawn_hands, weights, data_sets):
+    for finding in (versions, system, commit, device, prediction, room_here, room_for_drawn_hands, weights, data_sets):
         try:
-            for what, how, advice in look():
-                print(f"{what:22}{how}")
+            for what, state, advice in finding():
+                print(f"{what:22}{state}")
                 wrong += [f"{what}: {advice}"] if advice else []
         except (ImportError, OSError) as error:  # `versions` has said which package is missing
-            print(f"{look.__name__.replace('_', ' '):22}not known: {(str(error).splitlines() or [''])[0]}")
+            print(f"{finding.__name__.replace('_', ' '):22}not known: {(str(error).splitlines() or [''])[0]}")
     for line in wrong or ["nothing is amiss"]:
         print(line)
     return 0

@@ -68,11 +68,11 @@ def reading(sources: list[str], *, joint_order: str | None = None, unturned: boo
     from handpose.data.common import DataError
 
     given = ({} if joint_order is None else {"joint_order": joint_order}) | ({"unturned": True} if unturned else {})
-    taken = {source: given if source.partition(":")[0] in FORMS else {} for source in sources}
-    if given and not any(taken.values()):
+    by_source = {source: given if source.partition(":")[0] in FORMS else {} for source in sources}
+    if given and not any(by_source.values()):
         options = " and ".join(f"--{key.replace('_', '-')}" for key in given)
         raise DataError(f"{', '.join(sources)}: {options} cannot be given, only for {', '.join(FORMS)}")
-    return taken
+    return by_source
 
 
 def open(source: str, split: str = "train", *, joint_order: str | None = None, unturned: bool = False):

@@ -217,6 +217,6 @@ def colours(images: Tensor, rng: Random, how: Augment) -> Tensor:
         steps = torch.arange(size, device=images.device)
         across = (steps - at[:, :1]).abs() < extent[:, :1] / 2  # (B, size)
         down = (steps - at[:, 1:]).abs() < extent[:, 1:] / 2
-        there = (down[:, :, None] & across[:, None]) & rng.chance(how.cutout, B)[:, None, None]
-        images = torch.where(there[:, None], rng.uniform(0, 1, B, 3, 1, 1), images)
+        covered = (down[:, :, None] & across[:, None]) & rng.chance(how.cutout, B)[:, None, None]
+        images = torch.where(covered[:, None], rng.uniform(0, 1, B, 3, 1, 1), images)
     return images.clamp(0, 1)

@@ -33,7 +33,7 @@ _TABLE = (
             *(Archive(f"{sequence}.zip", into=f"images/{sequence}") for sequence in SEQUENCES),
             Archive("labels.zip", into="labels"),
         ),
-        whole=tuple((f"images/{sequence}", 6000) for sequence in SEQUENCES),  # four pictures a frame
+        published_counts=tuple((f"images/{sequence}", 6000) for sequence in SEQUENCES),  # four pictures a frame
         faults=(
             "joint 0 is the palm's centre, not the wrist",
             "there are no labels in pixels; they are projected with the published constants",
@@ -56,7 +56,7 @@ _TABLE = (
         top=("RHD_published_v2",),
         splits=("train", "val", "all"),
         archives=(Archive("RHD_v1-1.zip", (f"{LMB}/RenderedHandpose/RHD_v1-1.zip",), 7_080_690_299),),
-        whole=(
+        published_counts=(
             ("RHD_published_v2/evaluation/color", 2728),
             ("RHD_published_v2/training/color", 41_258),
         ),
@@ -81,7 +81,7 @@ _TABLE = (
             Archive("FreiHAND_pub_v2.zip", (f"{LMB}/freihand/FreiHAND_pub_v2.zip",), 3_881_833_583),
             Archive("FreiHAND_pub_v2_eval.zip", (f"{LMB}/freihand/FreiHAND_pub_v2_eval.zip",), 758_382_230),
         ),
-        whole=(("evaluation/rgb", 3960), ("training/rgb", 130_240)),
+        published_counts=(("evaluation/rgb", 3960), ("training/rgb", 130_240)),
         faults=(
             "pictures i, i + 32,560, i + 65,120 and i + 97,680 are one photograph with other backgrounds and share "
             "its label: a random split leaks",

@@ -24,8 +24,8 @@ def in_words(size: float | None) -> str:
 
 def free_space(folder: Path) -> tuple[Path, int]:
     """The nearest folder above that is there, or the folder itself, and the bytes that are free in it."""
-    there = next(p for p in (folder, *folder.absolute().parents) if p.is_dir())
-    return there, shutil.disk_usage(there).free
+    existing = next(p for p in (folder, *folder.absolute().parents) if p.is_dir())
+    return existing, shutil.disk_usage(existing).free
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -87,11 +87,11 @@ def check_set(name: str, folder: Path) -> str:
         DataError: naming the first file, in the order of names, that is broken, or what the reader says.
     """
     entry, images = catalogue.find(name), 0
-    for place, below, names in os.walk(folder):
+    for parent, below, names in os.walk(folder):
         below[:] = sorted(name for name in below if name != "archives" and not name.startswith("."))
         for file in sorted(names):
             if file.lower().endswith(PICTURES) and not file.startswith("."):
-                image_size(Path(place, file))
+                image_size(Path(parent, file))
                 images += 1
     found = []
     # "all" holds all the others but those with a name of their own, such as "evaluation".

@@ -82,8 +82,8 @@ def load_crops(name: str, samples, size: int, *, progress: bool = True) -> Crops
     side = kept_side(size)
     key = getattr(samples, "cache_key", None)
     file = cache_folder() / f"{name}-{key}-{side}.npz" if key else None
-    if file and (kept := _kept(file, name, side)):
-        return kept
+    if file and (cached := _load_cached(file, name, side)):
+        return cached
 
     number, used, masked = len(samples), 0, False
     images = np.empty((number, side, side, 4), np.uint8)
@@ -110,14 +110,14 @@ def load_crops(name: str, samples, size: int, *, progress: bool = True) -> Crops
     return result
 
 
-def _kept(file: Path, name: str, side: int) -> Crops | None:
+def _load_cached(file: Path, name: str, side: int) -> Crops | None:
     """The crops that a file of the cache holds; None where there is none, or none that can be read."""
     try:
         if not file.is_file():
             return None
-        with np.load(file) as kept:
-            arrays = [torch.from_numpy(kept[k]) for k in ("images", "points", "visible", "parts")]
-            masked, ids = bool(kept["masked"]), kept["ids"].tolist()
+        with np.load(file) as stored:
+            arrays = [torch.from_numpy(stored[k]) for k in ("images", "points", "visible", "parts")]
+            masked, ids = bool(stored["masked"]), stored["ids"].tolist()
         forms = [((len(ids), side, side, 4), torch.uint8), ((len(ids), 21, 2), torch.float32),
                  ((len(ids), 21), torch.bool), ((len(ids),), torch.int64)]  # fmt: skip
         if [(tuple(a.shape), a.dtype) for a in arrays] != forms:
@@ -142,8 +142,8 @@ def _cut(samples, side: int, i: int) -> tuple | None:
     sample = samples[i]
     if not sample.visible.any():
         return None
-    side_there = CONTEXT * max(sample.box[2] - sample.box[0], sample.box[3] - sample.box[1], 1.0)
-    matrix = crop.affine((sample.box[:2] + sample.box[2:]) / 2, side_there, side)
+    side_in_image = CONTEXT * max(sample.box[2] - sample.box[0], sample.box[3] - sample.box[1], 1.0)
+    matrix = crop.affine((sample.box[:2] + sample.box[2:]) / 2, side_in_image, side)
     image = np.full((side, side, 4), 255, np.uint8)
     image[..., :3] = crop.warp(sample.image, matrix, side)
     if sample.mask is not None:

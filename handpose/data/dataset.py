@@ -49,7 +49,7 @@ class Dataset:
         faults: what a user should know.
         manual: what to do when no link works.
         home: the page it is announced on; "" where not recorded.
-        whole: folders of the whole set with the number of their pictures, for `handpose data check`.
+        published_counts: folders of the whole set with the number of their pictures, for `handpose data check`.
         folder: its name below `$HANDPOSE_DATA`; `name` where not given.
     """
 
@@ -66,11 +66,11 @@ class Dataset:
     faults: tuple[str, ...]
     manual: str
     home: str = ""
-    whole: tuple[tuple[str, int], ...] = ()
+    published_counts: tuple[tuple[str, int], ...] = ()
     folder: str = ""
 
     @property
-    def place(self) -> str:
+    def folder_name(self) -> str:
         """Name of its folder below `$HANDPOSE_DATA`."""
         return self.folder or self.name
 

@@ -54,15 +54,15 @@ def write(
         handpose.files.OutputError: the file cannot be written.
         ValueError: there is nothing to pack.
     """
-    blob, rows, how = [], [], [cv2.IMWRITE_WEBP_QUALITY, quality]
-    places = [(name, split) for name in sets for split in sets[name]]
-    for name, split, i in progress([(*place, i) for place in places for i in range(len(sets[place[0]][place[1]]))]):
+    blob, rows, encoding = [], [], [cv2.IMWRITE_WEBP_QUALITY, quality]
+    pairs = [(name, split) for name in sets for split in sets[name]]
+    for name, split, i in progress([(*pair, i) for pair in pairs for i in range(len(sets[pair[0]][pair[1]]))]):
         sample = sets[name][split][i]
         if not sample.visible.any():
             continue
         image, mask, keypoints = _small(sample, side)
-        blob.append(cv2.imencode(".webp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), how)[1].reshape(-1))
-        blob.append(np.zeros(0, np.uint8) if mask is None else cv2.imencode(".webp", mask, how)[1].reshape(-1))
+        blob.append(cv2.imencode(".webp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), encoding)[1].reshape(-1))
+        blob.append(np.zeros(0, np.uint8) if mask is None else cv2.imencode(".webp", mask, encoding)[1].reshape(-1))
         part = getattr(sets[name][split], "parts", None)
         rows.append((keypoints, sample.visible, name, split, part[i] if part else "", sample.group, sample.id,
                      sample.shape or ""))  # fmt: skip
@@ -108,15 +108,15 @@ class Packed:
     def __init__(self, path: str | os.PathLike, name: str, split: str) -> None:
         self.path, self.split = Path(path), split
         try:
-            with np.load(self.path) as kept:
-                self.columns = {key: kept[key] for key in kept.files}
+            with np.load(self.path) as stored:
+                self.columns = {key: stored[key] for key in stored.files}
             names, splits = self.columns["name"], self.columns["splits"].tolist()
             names = np.broadcast_to(names, len(splits)).tolist()  # one for all, in packs of a single set of old
-            whole = self._is_whole()
+            complete = self._is_complete()
         except Exception as error:  # a damaged file can raise almost anything
             reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise DataError(f"{self.path}: not a whole packed set ({reason}); pack or copy it again") from None
-        if not whole:
+        if not complete:
             raise DataError(f"{self.path}: not a whole packed set (its columns or offsets do not fit); pack it again")
         if name not in names:
             held = ", ".join(ascii(n)[1:-1] for n in sorted(set(names)))
@@ -124,11 +124,11 @@ class Packed:
         packed = sorted({s for n, s in zip(names, splits, strict=True) if n == name})
         if split not in packed:
             raise DataError(f"{self.path}: has no split {split!r} of {name}; packed are {', '.join(packed)}")
-        self.rows = [i for i, place in enumerate(zip(names, splits, strict=True)) if place == (name, split)]
+        self.rows = [i for i, pair in enumerate(zip(names, splits, strict=True)) if pair == (name, split)]
         if any(self.columns["parts"][self.rows]):
             self.parts = [str(self.columns["parts"][i]) for i in self.rows]
 
-    def _is_whole(self) -> bool:
+    def _is_complete(self) -> bool:
         """Whether every column has its type and as many rows as it should."""
         number = len(self.columns["splits"])
         forms = {"name": ("U", self.columns["name"].shape and (number,)),

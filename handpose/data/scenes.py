@@ -117,8 +117,8 @@ class Scenes:
         """A hand whose body box is about `side` pixels: (S, S, 4) float32 RGB and alpha, and its box."""
         pool = self.pools[rng.integers(len(self.pools))]
         k = int(rng.integers(len(pool)))
-        keypoints, seen = pool.keypoints[k].numpy(), pool.visible[k].numpy()
-        own = keypoints_to_box(keypoints, seen)
+        keypoints, visible = pool.keypoints[k].numpy(), pool.visible[k].numpy()
+        own = keypoints_to_box(keypoints, visible)
         scale = max(own[2:] - own[:2]) / side
         half = (own[2:] - own[:2]) / scale / 2
         # The whole box within the picture, mostly; now and then up to a third of it leaves.
@@ -129,7 +129,7 @@ class Scenes:
         matrix[:, 2] += centre - (self.size - 1) / 2
         rgba = crop.warp(pool.images[k].numpy(), matrix, self.size, outside=0).astype(np.float32) / 255
         rgba[..., :3] *= np.float32(rng.uniform(0.7, 1.25))
-        box = keypoints_to_box(crop.apply(matrix, keypoints), seen)
+        box = keypoints_to_box(crop.apply(matrix, keypoints), visible)
         return rgba, np.clip(box, -0.5, self.size - 0.5)
 
 
@@ -169,9 +169,9 @@ def _clipped(boxes: np.ndarray, image: np.ndarray) -> np.ndarray:
 def windows(images: Sequence[Picture], *, limit: int = 400, size: int = SIZE, seed: int = 0) -> list[Picture]:
     """Windows of photographs beside the labelled hand: pictures without a hand (but for second, unlabelled ones)."""
     with_hands = [p for p in images if len(p.boxes)]
-    kept = crops.backgrounds(with_hands, round(size / crops.OVERSAMPLE), limit=limit, seed=seed)
+    backgrounds = crops.backgrounds(with_hands, round(size / crops.OVERSAMPLE), limit=limit, seed=seed)
     none = np.zeros((0, 4), np.float32)
-    return [Picture(w.numpy(), none, f"window-{i}", f"window-{i:04d}") for i, w in enumerate(kept)]
+    return [Picture(w.numpy(), none, f"window-{i}", f"window-{i:04d}") for i, w in enumerate(backgrounds)]
 
 
 def batch(
@@ -217,5 +217,5 @@ def batch(
         moved.append(inside[area[0] > area[1] / 3])
     out = augment.colours(out, rng, how)
     at = torch.arange(size, device=images.device)
-    seen = (at < ends[:, :1])[:, None, None, :] & (at < ends[:, 1:])[:, None, :, None]
-    return torch.where(seen, out, GREY / 255), moved
+    within = (at < ends[:, :1])[:, None, None, :] & (at < ends[:, 1:])[:, None, :, None]
+    return torch.where(within, out, GREY / 255), moved

@@ -292,7 +292,7 @@ def videos() -> list[bytes]:
 
 def read_name(data: bytes) -> rwth.Video:
     """No part of a path is longer than 255 bytes."""
-    return rwth.place(Path(*(part[:255] for part in data.decode("latin1").split("/"))))
+    return rwth.parse_path(Path(*(part[:255] for part in data.decode("latin1").split("/"))))
 
 
 def labelled_files() -> list[dict]:

@@ -738,7 +738,7 @@ def test_each_set_has_a_page_of_help(name, monkeypatch, capsys):
     assert stop.value.code == 0
     assert f"licence {entry.licence}" in said and in_words(entry.bytes) in said and "--yes" in said
     assert all(folder in said for folder in entry.top) and words(entry.layout) in said and words(entry.manual) in said
-    assert f"data/{entry.place}" in words(said).replace(" ", "") and "from " in said
+    assert f"data/{entry.folder_name}" in words(said).replace(" ", "") and "from " in said
 
 
 def test_the_script_runs_on_its_own():

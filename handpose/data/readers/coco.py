@@ -79,11 +79,11 @@ class Coco:
                 continue
             orders = self._orders(file, content, joint_order)
             marks_hidden = content.marks_hidden
-            places = exports.images(file, (hand.image["file_name"] for hand in content.hands))
+            image_files = exports.images(file, (hand.image["file_name"] for hand in content.hands))
             for hand, order in zip(content.hands, orders, strict=True):
-                place = places[hand.image["file_name"]]
-                sizes[place] = (hand.image["width"], hand.image["height"]) if hand.image["width"] else None
-                self.rows.append(Row(hand, file, place, order, marks_hidden, content.description))
+                image_file = image_files[hand.image["file_name"]]
+                sizes[image_file] = (hand.image["width"], hand.image["height"]) if hand.image["width"] else None
+                self.rows.append(Row(hand, file, image_file, order, marks_hidden, content.description))
             ones = {v for hand in content.hands for v in hand.v.tolist()} <= {0, 1}
             self.notes += exports.hidden_note(marks_hidden, ones)
         self.notes += exports.counted(left_out, "annotation")
@@ -140,10 +140,11 @@ class Coco:
         row = self.rows[index]
         hand, order = row.hand, list(row.order)
         image = self.photos.read(row.file)
-        size, said = image.shape[1::-1], (hand.image["width"] or image.shape[1], hand.image["height"] or image.shape[0])
-        if size != said:
-            said_by = row.label_file.name
-            raise DataError(f"{row.file}: is {size[0]}x{size[1]}, but {said_by} says {said[0]}x{said[1]} pixels")
+        size = image.shape[1::-1]
+        stated = hand.image["width"] or size[0], hand.image["height"] or size[1]
+        if size != stated:
+            label_name = row.label_file.name
+            raise DataError(f"{row.file}: is {size[0]}x{size[1]}, but {label_name} says {stated[0]}x{stated[1]} pixels")
         occluded = (hand.v[order] == 1) if row.marks_hidden else None
         return make_sample(image, hand.keypoints[order], hand.labelled[order], group=self.group(row), id=hand.id,
                            hand=self.side(hand), occluded=occluded)  # fmt: skip

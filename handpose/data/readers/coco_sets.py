@@ -46,8 +46,8 @@ class OneHand10K(Coco):
             if split not in self.FILES:
                 raise DataError(f"a folder of {self.NAME} has no split {split!r}, only {' and '.join(self.FILES)}")
             root = locate(self.NAME, path)
-            places = [root / "annotations" / self.FILES[split], root / self.FILES[split]]
-            path = next((place for place in places if place.is_file()), places[0])
+            candidates = [root / "annotations" / self.FILES[split], root / self.FILES[split]]
+            path = next((candidate for candidate in candidates if candidate.is_file()), candidates[0])
         assert path is not None
         self.file = Path(path)
         self._read([self.file], joint_order, unturned)
@@ -71,13 +71,13 @@ class Panoptic(OneHand10K):
 
     def group(self, row: Row) -> str:
         """What the picture's name says, or a block of ids."""
-        said = re.fullmatch(r"(.+)_\d+_[lr]", Path(row.hand.image["file_name"]).stem)
-        return said[1] if said else super().group(row)
+        match = re.fullmatch(r"(.+)_\d+_[lr]", Path(row.hand.image["file_name"]).stem)
+        return match[1] if match else super().group(row)
 
     def side(self, hand: coco_json.Hand) -> str | None:
         """What the file says, or the picture's name."""
-        said = re.search(r"_([lr])\.\w+$", hand.image["file_name"])
-        return hand.side or (said and {"l": "left", "r": "right"}[said[1]])
+        match = re.search(r"_([lr])\.\w+$", hand.image["file_name"])
+        return hand.side or (match and {"l": "left", "r": "right"}[match[1]])
 
 
 class CocoWholeBody(OneHand10K):

@@ -25,8 +25,8 @@ CORNERS = 3  # an outline with fewer says that the hand is not in the picture
 
 def recording(video: str) -> str:
     """The game that a video shows. Both players wore a camera, so each was filmed twice: "..._B_T" and "..._T_B"."""
-    *place, viewer, partner = video.split("_")
-    return "_".join([*place, *sorted((viewer, partner))])
+    *scene, viewer, partner = video.split("_")
+    return "_".join([*scene, *sorted((viewer, partner))])
 
 
 class EgoHands:
@@ -52,10 +52,10 @@ class EgoHands:
         if not videos:
             raise DataError(f"{self.root}: no videos such as CARDS_COURTYARD_B_T; it should hold {FOLDER}")
         games = sorted({recording(v) for v in videos})
-        kept = {"train": set(games) - set(games[::6]), "val": set(games[::6]), "all": set(games)}[split]
+        chosen = {"train": set(games) - set(games[::6]), "val": set(games[::6]), "all": set(games)}[split]
         self.frames: list[tuple[Path, list[np.ndarray]]] = []
         for video in videos:
-            if recording(video) in kept:
+            if recording(video) in chosen:
                 self.frames += read_video(self.root / video)
         if not self.frames:
             raise DataError(f"{self.root}: no videos for split {split!r}; are they all there? There should be 48")

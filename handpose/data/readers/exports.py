@@ -76,9 +76,9 @@ def images(file: Path, names: Iterable[str]) -> dict[str, Path]:
     subset, part = re.split(r"keypoints_|kpts_", called)[-1], part_of(called)
     below = [f"{folder}{subset}" for folder in ("images/", "", "data/")]
     below += [folder for folder in FOLDERS if part_of(folder) in (None, part)]  # never the pictures of another part
-    roots = [place / folder for place in (beside, beside.parent) for folder in below]
+    roots = [parent / folder for parent in (beside, beside.parent) for folder in below]
     if part is None:
-        roots += [place / folder for place in (beside, beside.parent) for folder in FOLDERS if part_of(folder)]
+        roots += [parent / folder for parent in (beside, beside.parent) for folder in FOLDERS if part_of(folder)]
     spellings: list[Callable[[str], str]] = [str, unquote, lambda name: unicodedata.normalize("NFC", name),
                                              lambda name: unicodedata.normalize("NFD", name)]  # fmt: skip
     ways: list[Callable[[str], str]] = [*spellings]
@@ -91,12 +91,12 @@ def images(file: Path, names: Iterable[str]) -> dict[str, Path]:
                 if part is None and root != beside and part_of(root.name) and others:
                     raise DataError(f"{file}: {way(names[0])!r} lies in {root} and in {others[0]}; put the label file "
                                     "beside the pictures that it means")  # fmt: skip
-                return {name: _there(file, root, way(name)) for name in names}
+                return {name: _existing(file, root, way(name)) for name in names}
     raise DataError(f"{file}: there is no picture {names[0]!r} in {beside} as there should be, nor in the usual "
                     "folders there or above")  # fmt: skip
 
 
-def _there(file: Path, root: Path, name: str) -> Path:
+def _existing(file: Path, root: Path, name: str) -> Path:
     if not os.path.isfile(root / name):
         raise DataError(f"{file}: there is no picture {name!r} in {root} as there should be")
     return root / name

@@ -92,10 +92,10 @@ class FreiHand:
         good = (self._cameras[:, [0, 1], [0, 1]] > 0).all(1) & (self._cameras[:, 2] == (0, 0, 1)).all(1)
         if not good.all():
             raise DataError(f"{places['K']}: entry {int(np.argmin(good))} is not the matrix of a camera")
-        seen = self._points @ self._cameras.transpose(0, 2, 1)
+        homogeneous = self._points @ self._cameras.transpose(0, 2, 1)
         with np.errstate(all="ignore"):
-            self._pixels = seen[..., :2] / seen[..., 2:]
-        good = (seen[..., 2] > 0).all(1) & (np.abs(self._pixels) <= LARGEST).all((1, 2))
+            self._pixels = homogeneous[..., :2] / homogeneous[..., 2:]
+        good = (homogeneous[..., 2] > 0).all(1) & (np.abs(self._pixels) <= LARGEST).all((1, 2))
         if not good.all():
             raise DataError(f"{places['xyz']}: entry {int(np.argmin(good))} has a joint that is not before the camera")
 

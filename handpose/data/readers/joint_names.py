@@ -120,12 +120,12 @@ def tips_first(keypoints: np.ndarray, labelled: np.ndarray) -> bool | None:
         None where it cannot be told, or no hand has all joints of its four fingers and the wrist.
     """
     four = [FINGER_JOINTS[finger] for finger in ("index", "middle", "ring", "little")]
-    whole = keypoints[labelled[:, [0, *range(5, 21)]].all(1)]
-    if not len(whole):
+    complete = keypoints[labelled[:, [0, *range(5, 21)]].all(1)]
+    if not len(complete):
         return None
 
     def length(a: Sequence[int], b: Sequence[int]) -> float:
-        return float(np.linalg.norm(whole[:, a] - whole[:, b], axis=-1).sum())
+        return float(np.linalg.norm(complete[:, a] - complete[:, b], axis=-1).sum())
 
     base, second, third, tip = (list(joints) for joints in zip(*four, strict=True))
     wrist = [0] * 4

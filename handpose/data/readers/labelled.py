@@ -27,8 +27,8 @@ LARGEST = 1e7  # pixels; what is farther away is no coordinate
 
 def located(file: str | os.PathLike, path: str | os.PathLike) -> Path:
     """Where the picture `path` of the label file `file` lies. A picture has one such place, whatever led to it."""
-    whole = Path(os.path.realpath(file)).parent / path
-    return Path(os.path.realpath(whole.parent)) / whole.name
+    full = Path(os.path.realpath(file)).parent / path
+    return Path(os.path.realpath(full.parent)) / full.name
 
 
 def read(file: str | os.PathLike) -> list[dict]:
@@ -111,9 +111,9 @@ class LabelFile:
 
     def __init__(self, file: str | os.PathLike) -> None:
         self.file = Path(os.path.realpath(file))
-        kept = read(file) if os.path.exists(file) else []
+        loaded = read(file) if os.path.exists(file) else []
         #: The entry of each picture, by its place (see `located`).
-        self.entries = {located(file, entry["path"]): entry for entry in kept}
+        self.entries = {located(file, entry["path"]): entry for entry in loaded}
 
     def get(self, image: Path, size: tuple[int, int]) -> list | None:
         """The labels of a picture of that width and height, 21 times (x, y) or None; None if it has no entry.
@@ -178,19 +178,21 @@ class Labelled:
         self.rows = [(i, entry, located(path, entry["path"])) for i, entry in enumerate(read(path))]
         if not self.rows:
             raise DataError(f"{path}: holds no pictures yet")
-        one = len({place.parent for _, _, place in self.rows}) == 1
+        one = len({image_file.parent for _, _, image_file in self.rows}) == 1
         self.grouping = "photograph" if one else "folder"
-        for i, entry, place in self.rows:
-            if not os.path.isfile(place):
-                raise DataError(f"{path}, images[{i}] {_short(entry['path'])}: there is no such picture at {place}")
+        for i, entry, image_file in self.rows:
+            if not os.path.isfile(image_file):
+                raise DataError(
+                    f"{path}, images[{i}] {_short(entry['path'])}: there is no such picture at {image_file}"
+                )
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Sample:
-        i, entry, place = self.rows[index]
+        i, entry, image_file = self.rows[index]
         try:
-            image = read_image(place)
+            image = read_image(image_file)
             if (size := image.shape[1::-1]) != (entry["width"], entry["height"]):
                 raise DataError(f"the picture has {size[0]}x{size[1]} pixels, but was "
                                 f"{entry['width']}x{entry['height']} when it was labelled")  # fmt: skip
@@ -198,5 +200,5 @@ class Labelled:
             raise DataError(f"{self.file}, images[{i}] {_short(entry['path'])}: {error}") from None
         keypoints = np.array([point or (np.nan, np.nan) for point in entry["keypoints"]], np.float32)
         labelled = np.array([point is not None for point in entry["keypoints"]])
-        group = place.name if self.grouping == "photograph" else place.parent.name
+        group = image_file.name if self.grouping == "photograph" else image_file.parent.name
         return make_sample(image, keypoints, labelled, group=group, id=entry["path"], shape=entry.get("shape"))

@@ -106,14 +106,16 @@ class Rhd:
         self.rows: list[tuple[str, int, str | None]] = []  # folder, id, and the hand; None: the larger one
         for folder in FOLDERS[split]:
             ids, columns = read_labels(self.root / folder / f"anno_{folder}.pickle")
-            place = self.root / folder / "color"
-            there = set(os.listdir(place)) if place.is_dir() else set()
+            image_folder = self.root / folder / "color"
+            file_names = set(os.listdir(image_folder)) if image_folder.is_dir() else set()
             for i, uv, *more in zip(ids, *columns.values(), strict=True):
-                if f"{i:05d}.png" not in there:
-                    raise DataError(f"{place / f'{i:05d}.png'}: missing, though it has an entry among {len(ids)}")
+                if f"{i:05d}.png" not in file_names:
+                    raise DataError(
+                        f"{image_folder / f'{i:05d}.png'}: missing, though it has an entry among {len(ids)}"
+                    )
                 self._labels[folder, i] = (uv, *more)
-                seen = (uv[:, 2] > 0) & (uv[:, :2] >= -0.5).all(1) & (uv[:, :2] <= SIDE - 0.5).all(1)
-                sides = [side for side, rows in ROWS.items() if seen[rows].sum() >= min_seen]
+                in_view = (uv[:, 2] > 0) & (uv[:, :2] >= -0.5).all(1) & (uv[:, :2] <= SIDE - 0.5).all(1)
+                sides = [side for side, rows in ROWS.items() if in_view[rows].sum() >= min_seen]
                 self.rows += [(folder, i, side) for side in (sides if hands == "all" else [None])]
         if not self.rows:
             raise DataError(f"{self.root}: no hand with {min_seen} seen joints in split {split!r}")
@@ -134,11 +136,11 @@ class Rhd:
             side = "left" if np.count_nonzero(masks["left"]) > np.count_nonzero(masks["right"]) else "right"
         uv, xyz, camera = self._labels[folder, i]
         uv, xyz = (values[ROWS[side]][list(RHD_ORDER)] for values in (uv, xyz))
-        seen = uv[:, 2] > 0
-        labelled = seen if self.occluded_as_invisible else np.ones(21, bool)
+        unoccluded = uv[:, 2] > 0
+        labelled = unoccluded if self.occluded_as_invisible else np.ones(21, bool)
         inside = ((uv[:, :2] >= -0.5) & (uv[:, :2] <= SIDE - 0.5)).all(1)
         return make_sample(
             image, uv[:, :2], labelled, group=f"{folder}-{i // BLOCK}", id=f"{folder}/{i:05d}-{side}", hand=side,
-            occluded=~seen & inside, keypoints3d=(1000 * xyz).astype(np.float32), mask=masks.get(side),
+            occluded=~unoccluded & inside, keypoints3d=(1000 * xyz).astype(np.float32), mask=masks.get(side),
             camera=camera.astype(np.float32),
         )  # fmt: skip

@@ -52,7 +52,7 @@ class Video(NamedTuple):
         return f"{self.file.parent.name}/{self.file.name}"
 
 
-def place(file: Path) -> Video:
+def parse_path(file: Path) -> Video:
     """Read gesture, signer, session and camera from a file's name and folder; ValueError says what is wrong."""
     match, folder = NAME.fullmatch(file.name), file.parent.name
     if not match:
@@ -99,8 +99,8 @@ def read_frame(file: Path, number: int) -> np.ndarray:
         DataError: there is no such frame, or no such file.
     """
     video = cv2.VideoCapture(str(file))
-    there = all(video.grab() for _ in range(number + 1))
-    image = video.retrieve()[1] if there else None
+    reached = all(video.grab() for _ in range(number + 1))
+    image = video.retrieve()[1] if reached else None
     video.release()
     if image is None:
         raise DataError(f"{file}: frame {number} cannot be decoded; was the file changed or removed?")
@@ -186,13 +186,13 @@ class Rwth:
             # Anything in a gesture's folder, and a video anywhere; the rest of a wrong folder is nobody's business.
             if not file.name.startswith(".") and (file.suffix == ".mpg" or file.parent.name.isdecimal()):
                 try:
-                    found.append(place(file))
+                    found.append(parse_path(file))
                 except ValueError as error:
                     self._skip(file, error)
         people = sorted({video.signer for video in found})
-        kept = {"train": set(people) - set(people[::5]), "val": set(people[::5])}.get(split, set(people))
+        chosen_people = {"train": set(people) - set(people[::5]), "val": set(people[::5])}.get(split, set(people))
         gestures = {i for i, name in enumerate(GESTURES, 1) if not (static and name in MOVING)}
-        wanted = sorted(v for v in found if v.camera == camera and v.signer in kept and v.gesture in gestures)
+        wanted = sorted(v for v in found if v.camera == camera and v.signer in chosen_people and v.gesture in gestures)
         videos, counts = [], []
         for video in tqdm(wanted, desc="counting frames", unit="video", leave=False):
             try:
@@ -215,9 +215,9 @@ class Rwth:
             val = set(np.random.default_rng([seed, 1]).permutation(total)[:number].tolist())
             self.rows = [row for i, row in enumerate(self.rows) if (i in val) == (split == "paper-val")]
         if not self.rows:
-            said = f" ({len(self.skipped)} skipped)" if self.skipped else ""
+            skipped_note = f" ({len(self.skipped)} skipped)" if self.skipped else ""
             advice = f"it should hold {FOLDER}/1/1_1_1_{camera}.mpg and so on"
-            raise DataError(f"{self.root}: no usable video for split {split!r}{said}; {advice}")
+            raise DataError(f"{self.root}: no usable video for split {split!r}{skipped_note}; {advice}")
         self.labels = [GESTURES[video.gesture - 1] for video, _ in self.rows]  # `shape` of each sample
         self.signers = [f"signer-{video.signer}" for video, _ in self.rows]  # and its `group`
 

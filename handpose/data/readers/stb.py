@@ -164,11 +164,11 @@ class Stb:
         self.rows: list[tuple[str, int, str]] = []
         for sequence in self.sequences:
             folder = self.root / "images" / sequence
-            there = set(os.listdir(folder)) if folder.is_dir() else set()
+            file_names = set(os.listdir(folder)) if folder.is_dir() else set()
             frames = min(len(self._points[sequence, kind]) for kind in kinds)
             rows = [(sequence, frame, view) for frame in range(frames) for view in self.views]
             for _, frame, view in rows:
-                if f"{view}_{frame}.png" not in there:
+                if f"{view}_{frame}.png" not in file_names:
                     raise DataError(f"{folder / f'{view}_{frame}.png'}: missing, though there are {frames} labels")
             self.rows += rows
         if split.startswith("random"):

@@ -62,14 +62,14 @@ class Photos:
         self.sizes: dict[Path, tuple[int, int]] = {}  # (width, height) as `read` gives them, where that is known
         shown: list[Path] = []
         unclear: list[Path] = []
-        for file, said in sizes.items():
+        for file, stated in sizes.items():
             orientation, size = stored(file)
             if size:
                 self.sizes[file] = size
             if orientation == 1 or size is None:
                 continue
-            clear = orientation >= 5 and said is not None and size[0] != size[1] and said in (size, size[::-1])
-            if unturned or (clear and said == size):
+            clear = orientation >= 5 and stated is not None and size[0] != size[1] and stated in (size, size[::-1])
+            if unturned or (clear and stated == size):
                 self.back[file] = orientation
                 continue
             self.sizes[file] = size[::-1] if orientation >= 5 else size

@@ -132,8 +132,8 @@ def _shapes(rows: list[coco_json.Hand]) -> np.ndarray:
 def _others(rows: list[coco_json.Hand], tested: list[coco_json.Hand]) -> list[coco_json.Hand]:
     """The rows that share no photograph with `tested`, by its name or by a hand's shape however turned or mirrored."""
     names, sources = {_photo(row) for row in tested}, [[row.image["source"] for row in of] for of in (rows, tested)]
-    own, theirs = _shapes(rows), _shapes(tested)
-    likeness = np.maximum(abs(own.conj() @ theirs.T), abs(own @ theirs.T))  # 1: the same, turned or mirrored
+    own, test_shapes = _shapes(rows), _shapes(tested)
+    likeness = np.maximum(abs(own.conj() @ test_shapes.T), abs(own @ test_shapes.T))  # 1: the same, turned or mirrored
     likeness[np.array(sources[0])[:, None] != np.array(sources[1])] = 0
     return [row for row, like in zip(rows, likeness.max(1), strict=True)
             if _photo(row) not in names and like < np.cos(SAME_SHAPE)]  # fmt: skip

@@ -40,10 +40,10 @@ def images(root: Path, about: dict, split: str) -> tuple[list[Path], bool, list[
     """
     found: dict[str, list[Path]] = {}
     for part in PARTS:
-        said = _said(about, part)
-        places = said if isinstance(said, list) else [said] if said else _usual(root, part)
+        value = _value_of(about, part)
+        names = value if isinstance(value, list) else [value] if value else _usual(root, part)
         try:
-            files = [file for place in places for file in _listed(root, str(about.get("path") or ""), str(place))]
+            files = [file for name in names for file in _listed(root, str(about.get("path") or ""), str(name))]
         except DataError:  # yaml files name parts that were not exported
             if part == split:
                 raise
@@ -53,21 +53,21 @@ def images(root: Path, about: dict, split: str) -> tuple[list[Path], bool, list[
         for folder in (root / "images", root):
             if files := [file for file in _within(folder) if label_of(file).is_file()] and _within(folder):
                 return files, True, []
-    there = [part for part, files in found.items() if files]
-    if len(there) == 1 and split not in there and not _said(about, split):
-        note = f"there is no split but {there[0]}, which is taken as a set without splits"
-        return found[there[0]], True, [note] if split != "all" else []
+    present = [part for part, files in found.items() if files]
+    if len(present) == 1 and split not in present and not _value_of(about, split):
+        note = f"there is no split but {present[0]}, which is taken as a set without splits"
+        return found[present[0]], True, [note] if split != "all" else []
     if found["train"] and set(found["train"]) == set(found["val"]) and split in ("train", "val"):
         return found["train"], True, ["train and val are the same pictures, which are taken as a set without splits"]
     chosen = list(dict.fromkeys(f for files in found.values() for f in files)) if split == "all" else found[split]
     if not chosen:
-        others = f", only of {', '.join(there)}" if there else " in images/SPLIT or SPLIT/images"
+        others = f", only of {', '.join(present)}" if present else " in images/SPLIT or SPLIT/images"
         raise DataError(f"{root}: has no pictures of split {split!r}{others}")
-    alone = len(there) == 1 and not any(_said(about, part) for part in PARTS if part not in there)
+    alone = len(present) == 1 and not any(_value_of(about, part) for part in PARTS if part not in present)
     return chosen, alone, []
 
 
-def _said(about: dict, part: str) -> object:
+def _value_of(about: dict, part: str) -> object:
     """The place or places of a part that a yaml file names."""
     return next((about[key] for key in (part, {"val": "valid"}.get(part, part)) if about.get(key)), None)
 
@@ -85,22 +85,22 @@ def _listed(root: Path, base: str, name: str) -> list[Path]:
     """The pictures of a folder, or in a text file of names, that a yaml file or `_usual` names."""
     name, base = name.replace("\\", "/"), base.replace("\\", "/")
     bare = "/".join(part for part in name.split("/") if part != "..")  # Roboflow writes ../train/images, and means ./
-    places = [
+    candidates = [
         root / base / name,
         root.parent / base / name,
         root / name,
         root / bare,
         root / "/".join(bare.split("/")[-2:]),
     ]
-    there = next((p for p in places if p.exists()), None)
-    if there is None:
+    found = next((p for p in candidates if p.exists()), None)
+    if found is None:
         raise DataError(f"{root}: there is no {name[:200]} in it, as its yaml file says")
-    if there.is_dir():
-        return _within(there)
-    if there.suffix == ".txt":
-        names = there.read_text(encoding="utf-8", errors="replace").split("\n")
-        return [_named(there, line.strip().replace("\\", "/").lstrip("\ufeff")) for line in names if line.strip()]
-    return [there]
+    if found.is_dir():
+        return _within(found)
+    if found.suffix == ".txt":
+        names = found.read_text(encoding="utf-8", errors="replace").split("\n")
+        return [_named(found, line.strip().replace("\\", "/").lstrip("\ufeff")) for line in names if line.strip()]
+    return [found]
 
 
 def _named(file: Path, name: str) -> Path:

@@ -125,12 +125,12 @@ class YoloPose:
         """The label file of every picture, and what it says."""
         self.rows: list[tuple[Path, str, Line]] = []  # picture, id, hand
         left_out: Counter[str] = Counter()
-        seen: dict[Path, Path] = {}
+        owner: dict[Path, Path] = {}
         bare = 0
         for image in files:
             label = yolo_layout.label_of(image)
-            if seen.setdefault(label, image) != image:
-                raise DataError(f"{label}: belongs to two pictures, {seen[label].name} and {image.name}; rename one")
+            if owner.setdefault(label, image) != image:
+                raise DataError(f"{label}: belongs to two pictures, {owner[label].name} and {image.name}; rename one")
             try:
                 text = label.read_text(encoding="utf-8", errors="replace")
             except FileNotFoundError:
@@ -146,8 +146,8 @@ class YoloPose:
         self.marks_hidden = values <= {0, 1, 2} and 2 in values
         self.notes += exports.hidden_note(self.marks_hidden, bool(values) and values <= {0, 1})
         self.notes += exports.counted(left_out, "line")
-        labels = {file for folder in {label.parent for label in seen} for file in folder.glob("*.txt")}
-        alone = [file for file in labels - set(seen) if file.stem not in ("classes", "notes", "train", "val", "test")]
+        labels = {file for folder in {label.parent for label in owner} for file in folder.glob("*.txt")}
+        alone = [file for file in labels - set(owner) if file.stem not in ("classes", "notes", "train", "val", "test")]
         self.notes += exports.counted({"without a picture": len(alone)}, "label file")
         if bare:
             self.notes.append(f"left out: {bare} picture{'s' * (bare > 1)} without a label file")

@@ -137,11 +137,11 @@ def draw(pose: Pose, identity: Identity, camera: Camera, light: Light, size: int
     depth = [triangle_depth[q] for q in quarters]
     far, near = np.maximum(depth[0], depth[1]), np.minimum(depth[0], depth[1])
     calm = np.maximum(np.maximum(far, depth[2]), depth[3]) - np.minimum(np.minimum(near, depth[2]), depth[3]) < 8
-    whole, broken = some[calm], np.repeat(some[~calm], 4)
+    blocks, broken = some[calm], np.repeat(some[~calm], 4)
     corner = np.tile(np.arange(4), len(broken) // 4)
     number = np.concatenate([quarters[0][calm], np.stack([q[~calm] for q in quarters], 1).ravel()])
-    x = 2 * np.concatenate([whole % size + 0.25, broken % size + 0.5 * (corner % 2)])
-    y = 2 * np.concatenate([whole // size + 0.25, broken // size + 0.5 * (corner // 2)])
+    x = 2 * np.concatenate([blocks % size + 0.25, broken % size + 0.5 * (corner % 2)])
+    y = 2 * np.concatenate([blocks // size + 0.25, broken // size + 0.5 * (corner // 2)])
     hit = number > 0
     corners = faces[number[hit] - 1]
     weights = barycentric(x[hit], y[hit], flat[corners])
@@ -153,8 +153,8 @@ def draw(pose: Pose, identity: Identity, camera: Camera, light: Light, size: int
     shaded = np.zeros((len(number), 4), np.float32)
     shaded[hit, :3], shaded[hit, 3] = colour, 1
     image = np.zeros((size * size, 4), np.float32)
-    image[whole] = shaded[: len(whole)]
-    image[some[~calm]] = shaded[len(whole) :].reshape(-1, 4, 4).mean(1)
+    image[blocks] = shaded[: len(blocks)]
+    image[some[~calm]] = shaded[len(blocks) :].reshape(-1, 4, 4).mean(1)
     image = image.reshape(size, size, 4)
     keypoints = project(bones, k)
     hidden = occlusion(numbers, flat, points, faces, bones, keypoints, identity)
@@ -164,13 +164,13 @@ def draw(pose: Pose, identity: Identity, camera: Camera, light: Light, size: int
 def occlusion(numbers, flat, points, faces, bones, keypoints, identity: Identity) -> np.ndarray:
     """(21,) bool: the nearest surface at the joint's pixel is in front of it by more than its radius + 3 mm."""
     at = np.round((keypoints + 0.5) * 2 - 0.5).astype(int)
-    seen = ((at >= 0) & (at < len(numbers))).all(1)
+    in_image = ((at >= 0) & (at < len(numbers))).all(1)
     x, y = np.clip(at, 0, len(numbers) - 1).T
     number = numbers[y, x]
     corners = faces[np.maximum(number - 1, 0)]
     nearest = (barycentric(x, y, flat[corners]) * points[corners, 2]).sum(1)
     thick = np.concatenate([identity.thickness[5:], np.repeat(identity.thickness[:5], 4)]) * identity.size
-    return seen & (number > 0) & (bones[:, 2] - nearest > thick * JOINT_RADIUS + 3)
+    return in_image & (number > 0) & (bones[:, 2] - nearest > thick * JOINT_RADIUS + 3)
 
 
 def barycentric(x: np.ndarray, y: np.ndarray, tri: np.ndarray) -> np.ndarray:

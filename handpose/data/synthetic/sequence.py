@@ -77,17 +77,17 @@ def draw_fixed(
     middle = 0.5 * (own.min(0) + own.max(0))
     centre = wrist + turn @ middle  # the renderer puts this point on the turned camera's axis
     aside = _towards(centre)
-    seen = points @ aside.T
-    if seen[:, 2].min() < 90:
-        raise ValueError(f"a joint is {seen[:, 2].min():.0f} mm from the camera; a hand is drawn from 90 mm on")
+    in_camera = points @ aside.T
+    if in_camera[:, 2].min() < 90:
+        raise ValueError(f"a joint is {in_camera[:, 2].min():.0f} mm from the camera; a hand is drawn from 90 mm on")
     # A focal length that keeps the hand's size in pixels, and a square that holds the whole fixed picture.
-    focal = camera[0, 0] * (seen[:, 2].mean() / points[:, 2].mean()) ** 2
+    focal = camera[0, 0] * (in_camera[:, 2].mean() / points[:, 2].mean()) ** 2
     corners = np.array([(0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)], np.float64)
     rays = np.column_stack([corners, np.ones(4)]) @ np.linalg.inv(camera).T @ aside.T
     rays = focal * rays[:, :2] / rays[:, 2:]
     principal = 2 - rays.min(0)
     size = int(np.ceil(np.ptp(rays, axis=0).max())) + 4
-    flat = seen[:, :2] / seen[:, 2:]
+    flat = in_camera[:, :2] / in_camera[:, 2:]
     low, high = flat.min(0), flat.max(0)
     turned = TurnedCamera(
         distance=float(np.linalg.norm(centre)), fill=float(focal * (high - low).max() / size),
@@ -182,7 +182,7 @@ class StereoSequence:
         self.cast = 1 + room.normal(0, 0.03, 3).astype(np.float32)
         self.grain = float(room.uniform(0.002, 0.012))
         self.poses = finger_motion(rng, self.identity, frames, counting)
-        self._place(rng, frames, counting)
+        self._draw_motion(rng, frames, counting)
         # The camera meters the first picture and stays so.
         first = self.drawing(0, "BB_left")
         mean = float(first.colour.sum() / max(3 * first.alpha.sum(), 1e-6))
@@ -191,7 +191,7 @@ class StereoSequence:
     def __len__(self) -> int:
         return len(self.poses)
 
-    def _place(self, rng: np.random.Generator, frames: int, counting: bool) -> None:
+    def _draw_motion(self, rng: np.random.Generator, frames: int, counting: bool) -> None:
         """Orientation and place of every frame, on splines; drawn in until both cameras see every joint."""
         keys = (frames - 1) // TURN + 3
         spread = np.array([20, 12, 14] if counting else [45, 25, 30])
@@ -209,8 +209,8 @@ class StereoSequence:
             centre = np.column_stack([reach * curve[:, 3:5], push * curve[:, 5]]) + [stb.BASELINE / 2, 0, 0]
             self.wrists = centre - self.turns @ anchor
             self.points = self.wrists[:, None] + turned
-            seen = [stb.project(*stb.seen_from(self.points, view)) for view in ("BB_left", "BB_right")]
-            if np.min(seen) >= MARGIN and (np.max(seen, (0, 1, 2)) < [stb.WIDTH - MARGIN, stb.HEIGHT - MARGIN]).all():
+            flat = [stb.project(*stb.seen_from(self.points, view)) for view in ("BB_left", "BB_right")]
+            if np.min(flat) >= MARGIN and (np.max(flat, (0, 1, 2)) < [stb.WIDTH - MARGIN, stb.HEIGHT - MARGIN]).all():
                 return
         raise RuntimeError(f"{self.name}: the hand does not fit into both pictures")
 

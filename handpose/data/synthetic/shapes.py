@@ -107,14 +107,14 @@ def _jitter(rng, pose: Pose, amount: float) -> Pose:
 
 def _free(rng) -> Pose:
     """A pose within limits: fingers flex alike, outer joints follow the middle ones."""
-    whole = rng.beta(0.8, 1.0)
+    mean_curl = rng.beta(0.8, 1.0)
     a = np.zeros(23)
     a[0], a[1] = rng.uniform(0, 62), rng.uniform(0, 55)
     a[2] = np.clip(55 + 1.1 * a[1] + rng.normal(0, 12), *LIMITS[2])
     a[3], a[4] = rng.uniform(-5, 45), rng.uniform(-15, 65)
     spread = rng.uniform(0.2, 1.6)
     for f in range(4):
-        curl = np.clip(whole + rng.normal(0, 0.22), 0, 1) if rng.random() < 0.75 else rng.random()
+        curl = np.clip(mean_curl + rng.normal(0, 0.22), 0, 1) if rng.random() < 0.75 else rng.random()
         mcp = np.clip(curl + rng.normal(0, 0.2), 0, 1)
         pip = np.clip(curl + rng.normal(0, 0.2), 0, 1)
         a[5 + 4 * f] = -12 + 95 * mcp
