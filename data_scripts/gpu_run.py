@@ -127,7 +127,7 @@ class Gpu:
         if not (folder / "record.json").exists():
             train(
                 chosen, [self.place(s) for s in sources], folder, validate=self.place("hand-keypoints"),
-                init=init, device=str(self.device), resume=(folder / "checkpoint.pt").exists(), kept=self.kept,
+                init=init, device=str(self.device), resume=(folder / "checkpoint.pt").exists(), loaded=self.kept,
                 progress=False,
             )  # fmt: skip
         record = data.common.read_json(folder / "record.json")

@@ -98,7 +98,7 @@ def execute(table: dict, run: dict, seed: int, out: Path, results: Path, device:
         kept = {source: to_train_on(source, chosen.crop.size) for source in run["data"]}
         train(
             chosen, run["data"], folder, seed=seed, validate=table["validate"], init=init, device=device,
-            resume=(folder / "checkpoint.pt").exists(), kept={k: v for k, v in kept.items() if v is not None},
+            resume=(folder / "checkpoint.pt").exists(), loaded={k: v for k, v in kept.items() if v is not None},
         )  # fmt: skip
     record = json.loads((folder / "record.json").read_text())
     net, size = pretrained.load(folder / "weights.safetensors")

@@ -55,7 +55,7 @@ def part(batch: int) -> slice:
 
 
 @contextlib.contextmanager
-def group(place: torch.device) -> Iterator[None]:
+def group(device: torch.device) -> Iterator[None]:
     """Join the other processes for as long as the block lasts: NCCL between GPUs, gloo between processors.
 
     Raises:
@@ -70,7 +70,7 @@ def group(place: torch.device) -> Iterator[None]:
 
     before = signal.signal(signal.SIGTERM, end)  # how torchrun ends the others
     try:
-        distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
         yield
     except RuntimeError as error:
         if isinstance(error, TrainingError) or not _is_loss(error):
@@ -85,9 +85,9 @@ def group(place: torch.device) -> Iterator[None]:
 
 def _is_loss(error: RuntimeError) -> bool:
     """Whether an error says that a process has gone, as NCCL and gloo put it."""
-    said = str(error).lower()
+    message = str(error).lower()
     return isinstance(error, distributed.DistError) or any(
-        word in said for word in ("connection closed", "connection reset", "broken pipe", "timed out", "gloo")
+        word in message for word in ("connection closed", "connection reset", "broken pipe", "timed out", "gloo")
     )
 
 
@@ -99,15 +99,15 @@ def wrapped(net: nn.Module) -> nn.Module:
     """
     if ranks() == 1:
         return net
-    place = next(net.parameters()).device
-    return DistributedDataParallel(net, device_ids=[place.index] if place.type == "cuda" else None)
+    device = next(net.parameters()).device
+    return DistributedDataParallel(net, device_ids=[device.index] if device.type == "cuda" else None)
 
 
-def any_of(asked: bool, place: torch.device) -> bool:
+def any_of(asked: bool, device: torch.device) -> bool:
     """Whether any process asks for something, such as to stop; all get the same answer."""
     if ranks() == 1:
         return asked
-    flag = torch.tensor([float(asked)], device=place)
+    flag = torch.tensor([float(asked)], device=device)
     distributed.all_reduce(flag, distributed.ReduceOp.MAX)
     return bool(flag.item())
 

@@ -53,10 +53,9 @@ def crop_dataset(samples, size: int, *, limit: int | None = None, progress: bool
         elif not skeleton.box_side(sample.keypoints, sample.visible) > 0:
             left_out.setdefault("one visible joint, or all in one place: no scale", []).append(sample.id)
         else:
-            taken = crop.crop_box(sample.image, sample.box, size)
-            rows.append(
-                (taken.image, taken.matrix, sample.keypoints, sample.visible, sample.occluded, sample.group, sample.id)
-            )
+            cropped = crop.crop_box(sample.image, sample.box, size)
+            rows.append((cropped.image, cropped.matrix, sample.keypoints, sample.visible, sample.occluded, sample.group,
+                         sample.id))  # fmt: skip
             parts.append(names[int(i)] if names else "")
     if not rows:
         raise ValueError("no sample of this set has two visible key-points apart; there is nothing to score")

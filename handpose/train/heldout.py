@@ -73,7 +73,7 @@ class HeldOut:
                evaluate.crop_dataset(part, size, limit=EVALUATED, progress=progress)
                for name, part in self.parts.items()}  # fmt: skip
 
-        def look(net: nn.Module) -> tuple[dict, str]:
+        def score(net: nn.Module) -> tuple[dict, str]:
             scores, lines = {}, []
             for name, hands in few.items():
                 found = evaluate.evaluate(net, hands, intervals=False)["metrics"]
@@ -85,7 +85,7 @@ class HeldOut:
             first = scores.pop(next(iter(few)))
             return first | ({"watch": scores} if scores else {}), "; ".join(lines)
 
-        return look
+        return score
 
     def digests(self) -> dict[str, dict[str, str]]:
         """By which a run that is resumed knows what it is scored on again; rendered hands need no such thing."""
@@ -107,11 +107,11 @@ class HeldOut:
             scored = set(part.image_keys.values())
             if not (both := len(scored & trained)):
                 continue
-            said = f"{name}: {both} of the {len(scored)} pictures that it is scored on are also trained on"
+            message = f"{name}: {both} of the {len(scored)} pictures that it is scored on are also trained on"
             if number == 0 and (scored & guarded or both >= LEAK * len(scored)):
-                raise TrainingError(f"{said}, whatever their files are called; name another set with --validate, or "
+                raise TrainingError(f"{message}, whatever their files are called; name another set with --validate, or "
                                     "leave it out to divide a set that has no splits (--val-fraction)")  # fmt: skip
-            print(f"note: {said}", file=sys.stderr)
+            print(f"note: {message}", file=sys.stderr)
             found[name] = both
         return found
 
@@ -155,7 +155,7 @@ def open_sets(
         raise TrainingError(f"--val-fraction {fraction}: nothing is divided, for {validate} is not trained on or has "
                             "splits of its own")  # fmt: skip
     parts = {validate: divided.val if divided else division.Part(scored)}
-    parts |= {name: division.Part(opener(*place)) for name, place in watching.items()}
+    parts |= {name: division.Part(opener(*pair)) for name, pair in watching.items()}
     return opened, HeldOut(parts, strict, divided, notes=opener.notes)
 
 

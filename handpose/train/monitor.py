@@ -17,7 +17,7 @@ from handpose.train import checkpoint, curves, distributed
 from handpose.train.checkpoint import TrainingError
 from handpose.train.state import TrainState
 
-NOTED = 10  # steps from one entry of the history to the next
+HISTORY_EVERY = 10  # steps from one entry of the history to the next
 
 
 class Interrupted(TrainingError):
@@ -32,8 +32,8 @@ class Monitor:
         state: the run.
         file: its checkpoint.
         identity: what a checkpoint must have been made with to be resumed, versions included.
-        save_every, look_every: steps.
-        look: scores a network during the run, as what goes into the history and a line to print; None for no looks.
+        save_every, evaluation_every: steps.
+        evaluation: scores a network during the run, as what goes into the history and a line to print; None for none.
         names: of the samples, for the error that says which batch broke the run.
         progress: show a bar.
 
@@ -46,8 +46,8 @@ class Monitor:
     file: Path
     identity: dict
     save_every: int
-    look_every: int
-    look: Callable[[nn.Module], tuple[dict, str]] | None = None
+    evaluation_every: int
+    evaluation: Callable[[nn.Module], tuple[dict, str]] | None = None
     names: Sequence[str] = ()
     progress: bool = True
     _asked: bool = False
@@ -89,7 +89,7 @@ class Monitor:
         state = self.state
         last = state.step == state.schedule.steps
         self._pending.append((state.step - 1, samples, distributed.mean(loss)))
-        log_now = last or state.step % NOTED == 0
+        log_now = last or state.step % HISTORY_EVERY == 0
         # Several processes agree on stopping, and only now and then: asking waits for the device.
         stopping = (log_now or distributed.ranks() == 1) and distributed.any_of(self._asked, state.device)
         saving = stopping or last or state.step % self.save_every == 0
@@ -100,8 +100,8 @@ class Monitor:
             shown = {k: round(float(v), 4) for k, v in parts.items()}
             self._note({"rate": rate, "loss": round(value, 4), **shown})
             self._bar.set_postfix(loss=f"{value:.3f}", refresh=False)
-        if self.look and not last and state.step % self.look_every == 0 and distributed.is_first():
-            scores, line = self.look(state.averaged())
+        if self.evaluation and not last and state.step % self.evaluation_every == 0 and distributed.is_first():
+            scores, line = self.evaluation(state.averaged())
             self._note(scores)
             self._bar.write(f"step {state.step}: {line}")
         self._bar.update()

@@ -61,7 +61,7 @@ def train(
     config: Config, sources: Sequence[str], out: str | os.PathLike, *, seed: int = 0, validate: str | None = None,
     splits: tuple[str, str] = ("train", "val"), watch: Sequence[str] = (), init: str | os.PathLike | None = None,
     device: str | None = None, resume: bool = False, branch: str | os.PathLike | None = None,
-    decay: int | None = None, progress: bool = True, kept: dict[str, crops.Crops] | None = None,
+    decay: int | None = None, progress: bool = True, loaded: dict[str, crops.Crops] | None = None,
     reading: dict | None = None, val_fraction: float | None = None,
 ) -> dict:  # fmt: skip
     """One training run, to the end of its schedule, scored on the whole validation split (Chapters 7 and 13).
@@ -79,7 +79,7 @@ def train(
         device: None chooses CUDA, MPS or CPU.
         resume: go on from the checkpoint in `out`. branch: go on from this one of another folder, in `out`.
         decay: of a "stable" schedule: so many steps are left, in which the rate falls.
-        progress: show progress bars. kept: crops of the sources by name, cut before, which runs of one process share.
+        progress: show progress bars. loaded: crops of the sources by name, cut before, which runs of one process share.
         reading: `joint_order` and `unturned` of `data.open`, for those of the sets that take them.
         val_fraction: of a set that is divided, the part that is scored; a fifth by default.
 
@@ -94,25 +94,25 @@ def train(
         handpose.data.DataError: a data set is not there.
     """
     plan = _plan(config, sources, out, seed, validate, splits, watch, init, reading or {}, val_fraction)
-    place, progress = devices.choose(distributed.device(device)), progress and distributed.is_first()
-    identity = plan.identity() | {"versions": records.versions(place) | {"ranks": distributed.ranks()}}
+    torch_device, progress = devices.choose(distributed.device(device)), progress and distributed.is_first()
+    identity = plan.identity() | {"versions": records.versions(torch_device) | {"ranks": distributed.ranks()}}
     source = Path(branch) if branch else plan.checkpoint if resume else None
     saved = _saved(plan, identity, source)
     opened, held_out = open_sets(plan.sources, plan.splits, plan.validate, plan.watch, val_fraction, plan.reading,
                                  progress=progress)  # fmt: skip
-    state, commit = _begin(plan, place, saved, decay), records.commit()
+    state, commit = _begin(plan, torch_device, saved, decay), records.commit()
     alone = checkpoint.locked(plan.out) if distributed.is_first() else contextlib.nullcontext()
-    with alone, distributed.group(place):
-        sets, about, digests = _read(plan, opened, held_out, kept or {}, progress)
+    with alone, distributed.group(torch_device):
+        sets, about, digests = _read(plan, opened, held_out, loaded or {}, progress)
         if source and saved and distributed.is_first():
             checkpoint.check_data(source, saved, digests)
         names = [f"{c.name}/{i}" for c in sets for i in c.ids]
-        batch_loss = _batch_loss(plan, state, sets, _scenery(plan, opened, place))
+        batch_loss = _batch_loss(plan, state, sets, _scenery(plan, opened, torch_device))
         del sets  # they are on the device now
         looking = config.evaluate_every < state.schedule.steps and distributed.is_first()
-        look = held_out.scorer(config.crop.size, progress) if looking else None
+        evaluation = held_out.scorer(config.crop.size, progress) if looking else None
         monitor = Monitor(state, plan.checkpoint, identity | {"data_digests": digests}, config.checkpoint_every,
-                          config.evaluate_every, look, names, progress)  # fmt: skip
+                          config.evaluate_every, evaluation, names, progress)  # fmt: skip
         fit(state, batch_loss, monitor, seed=seed)
         del batch_loss  # and with it what averages gradients: it must not outlive the group of processes
         about |= {"notes": held_out.notes, "commit": commit, "versions": identity["versions"]}
@@ -165,7 +165,7 @@ def _begin(plan: Plan, device: torch.device, saved: dict | None, decay: int | No
     return state
 
 
-def _read(plan: Plan, opened: list, held_out: HeldOut, kept: dict[str, crops.Crops], progress: bool) -> tuple:
+def _read(plan: Plan, opened: list, held_out: HeldOut, loaded: dict[str, crops.Crops], progress: bool) -> tuple:
     """Read all hands, those to be scored first.
 
     Returns:
@@ -175,7 +175,7 @@ def _read(plan: Plan, opened: list, held_out: HeldOut, kept: dict[str, crops.Cro
     if distributed.is_first():
         held_out.read(size, progress)
     for source, samples in zip(plan.sources, opened, strict=True):
-        known = None if isinstance(samples, Part) else kept.get(source)  # which holds the whole of a divided set
+        known = None if isinstance(samples, Part) else loaded.get(source)  # which holds the whole of a divided set
         sets.append(known or crops.load_crops(source.partition(":")[0], samples, size, progress=progress))
     about: dict[str, Any] = {"data_sha256": {name: c.fingerprint() for name, c in zip(names, sets, strict=True)}}
     if held_out.divided:
@@ -187,13 +187,13 @@ def _read(plan: Plan, opened: list, held_out: HeldOut, kept: dict[str, crops.Cro
     return sets, about, {name: c.digests() for name, c in zip(names, sets, strict=True)} | held_out.digests()
 
 
-def _batch_loss(plan: Plan, state: TrainState, kept: list[crops.Crops], scenery: Tensor | None) -> BatchLoss:
+def _batch_loss(plan: Plan, state: TrainState, sets: list[crops.Crops], scenery: Tensor | None) -> BatchLoss:
     """One step's batch, prediction and loss, of crops that are held on the device."""
     config, device = plan.config, state.device
     images, keypoints, visible = (
-        torch.cat([getattr(c, k) for c in kept]).to(device) for k in ("images", "keypoints", "visible")
+        torch.cat([getattr(c, k) for c in sets]).to(device) for k in ("images", "keypoints", "visible")
     )
-    sampler, loss = Sampler.of_crops(kept, config.balance), PoseLoss(**dataclasses.asdict(config.loss))
+    sampler, loss = Sampler.of_crops(sets, config.balance), PoseLoss(**dataclasses.asdict(config.loss))
     net, use_bfloat16, part = (
         distributed.wrapped(state.net), devices.half_precision(device), distributed.part(config.schedule.batch)
     )  # fmt: skip
@@ -201,13 +201,13 @@ def _batch_loss(plan: Plan, state: TrainState, kept: list[crops.Crops], scenery:
     def batch_loss(rng: augment.Random) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         samples = sampler.sample_batch(rng, config.schedule.batch)
         chosen = samples.to(device)
-        inputs, targets, seen = augment.batch(
+        inputs, targets, labelled = augment.batch(
             images[chosen], keypoints[chosen], visible[chosen], size=config.crop.size, rng=rng, crop=config.crop,
             how=config.augment, backgrounds=scenery,
         )  # fmt: skip
         with torch.autocast(device.type, torch.bfloat16, enabled=use_bfloat16):
             maps = net(inputs[part].contiguous(memory_format=torch.channels_last))
-        return *loss(maps, targets[part], seen[part]), samples
+        return *loss(maps, targets[part], labelled[part]), samples
 
     return batch_loss
 

@@ -21,12 +21,12 @@ class Opener:
     """
 
     def __init__(self, sources: Iterable[str], reading: Mapping) -> None:
-        self.how = data.reading(list(sources), **reading)
+        self.options = data.reading(list(sources), **reading)
         self.notes: dict[str, list[str]] = {}
 
     def __call__(self, source: str, split: str):
         """A split of one of the sets, an object with ``len`` and ``[i] -> Sample``; DataError where it is not there."""
-        samples = data.open(source, split, **self.how[source])
+        samples = data.open(source, split, **self.options[source])
         for note in getattr(samples, "notes", []):
             if note not in self.notes.setdefault(source, []):
                 self.notes[source].append(note)
