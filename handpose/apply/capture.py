@@ -62,8 +62,8 @@ class Source:
         number = 0
         try:
             while True:
-                there, frame = self.video.read()  # turned as the file's metadata say
-                if not there or frame is None:
+                decoded, frame = self.video.read()  # turned as the file's metadata say
+                if not decoded or frame is None:
                     break
                 number += 1
                 self.size = self.size or frame.shape[1::-1]
@@ -110,10 +110,10 @@ class Source:
 
     def _time(self, video: cv2.VideoCapture, last: float | None) -> float:
         """When the frame just read is shown, as the file says; some say nothing, and then frames are evenly spaced."""
-        said = video.get(cv2.CAP_PROP_POS_MSEC)
+        reported = video.get(cv2.CAP_PROP_POS_MSEC)
         if last is None:
-            return said if np.isfinite(said) else 0.0
-        return said if last < said < np.inf else last + 1000 / (self.fps or USUAL)
+            return reported if np.isfinite(reported) else 0.0
+        return reported if last < reported < np.inf else last + 1000 / (self.fps or USUAL)
 
 
 def without_password(name: Path | int | str) -> str:

@@ -92,8 +92,8 @@ def is_video(name: Path | int | str) -> bool:
     return not isinstance(name, Path) or (name != STDIN and kind_of(name) == "video")
 
 
-def drawings(files: list[tuple[Path | int | str, Path]], place: Path, several: bool) -> dict[Path | int | str, Path]:
-    """Where the drawing of each photo or video goes: `place` itself for one, a file in the folder `place` for several.
+def drawings(files: list[tuple[Path | int | str, Path]], out: Path, several: bool) -> dict[Path | int | str, Path]:
+    """Where the drawing of each photo or video goes: `out` itself for one, a file in the folder `out` for several.
 
     Two photos whose drawings would have one name give ``x.jpg.png`` and ``x.png.png``, and if that is taken,
     ``x-2.png`` and so on.
@@ -101,20 +101,20 @@ def drawings(files: list[tuple[Path | int | str, Path]], place: Path, several: b
     Raises:
         ValueError: a drawing would replace a photo or video, or its kind cannot be written.
     """
-    if several or place.is_dir():
-        if place.suffix.lower() in (*DRAWN, *FILMED) and not place.is_dir():
-            kind = "video" if place.suffix.lower() in FILMED else "picture"
-            raise ValueError(f"--draw {place}: several photos need a folder, and this is the name of a {kind}")
-        targets = {file: place / name for file, name in _apart(files).items()}
+    if several or out.is_dir():
+        if out.suffix.lower() in (*DRAWN, *FILMED) and not out.is_dir():
+            kind = "video" if out.suffix.lower() in FILMED else "picture"
+            raise ValueError(f"--draw {out}: several photos need a folder, and this is the name of a {kind}")
+        targets = {file: out / name for file, name in _apart(files).items()}
     else:
         kinds = FILMED if is_video(files[0][0]) else DRAWN
-        if place.suffix.lower() not in kinds:
-            raise ValueError(f"--draw {place}: give a name that ends in {', '.join(kinds)}")
-        targets = {files[0][0]: place}
-    taken = {file.resolve(): file for file, _ in files if isinstance(file, Path)}
+        if out.suffix.lower() not in kinds:
+            raise ValueError(f"--draw {out}: give a name that ends in {', '.join(kinds)}")
+        targets = {files[0][0]: out}
+    inputs = {file.resolve(): file for file, _ in files if isinstance(file, Path)}
     for target in targets.values():
-        if target.resolve() in taken:
-            raise ValueError(f"--draw: {target} would replace {taken[target.resolve()]}; choose another place")
+        if target.resolve() in inputs:
+            raise ValueError(f"--draw: {target} would replace {inputs[target.resolve()]}; choose another place")
     return targets
 
 
@@ -123,13 +123,13 @@ def _apart(files: list[tuple[Path | int | str, Path]]) -> dict[Path | int | str,
     ends = {file: ".mp4" if is_video(file) else ".png" for file, _ in files}
     wanted = {file: name.with_suffix(ends[file]) for file, name in files}
     often = Counter(str(name).casefold() for name in wanted.values())
-    taken = {name for name, times in often.items() if times == 1}
+    used = {name for name, times in often.items() if times == 1}
     for file, name in files:
         number = 1
         if often[str(wanted[file]).casefold()] > 1:
             wanted[file] = name.with_name(name.name + ends[file])
-            while str(wanted[file]).casefold() in taken:
+            while str(wanted[file]).casefold() in used:
                 number += 1
                 wanted[file] = name.with_name(f"{name.stem}-{number}{ends[file]}")
-            taken.add(str(wanted[file]).casefold())
+            used.add(str(wanted[file]).casefold())
     return wanted

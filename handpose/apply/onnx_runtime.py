@@ -125,12 +125,12 @@ def read_about(raw: bytes, kind: str) -> dict:
         known = about["kind"] in FILES and type(size) is int and 0 <= size <= LARGEST and size % STEP == 0
         if not known or not (isinstance(labels, list) and all(isinstance(name, str) for name in labels)):
             raise ValueError
-        whole = hashlib.sha256(raw[: int(about["bytes"])]).hexdigest() == about["sha256"]
+        intact = hashlib.sha256(raw[: int(about["bytes"])]).hexdigest() == about["sha256"]
     except (ValueError, TypeError, KeyError, RecursionError):
         raise OnnxError(f"not a file that `python -m handpose export` wrote for this version; {ANEW}") from None
     if about["kind"] != kind:
         raise OnnxError(f"holds the network {about['kind']!r}, not {kind!r}; {ANEW}")
-    if not whole:
+    if not intact:
         raise OnnxError(f"damaged (its network does not match its checksum); copy it again, or {ANEW}")
     if kind == "detector" and about.get("settings") != DETECTOR:
         raise OnnxError(f"the detector was made with other settings than this version's; {ANEW}")

@@ -26,7 +26,7 @@ BACKENDS = ("onnx", "torch")
 PACKAGES = ("onnx", "onnxscript", "onnxruntime", "torch")
 #: What shapes the exported networks.
 SOURCES = ("arrays", "attention", "cpm", "detector", "gesturenet", "networks", "posenet", "scoremap", "apply.export")
-KEPT = 4  # exports, the newest; each takes 8 MB
+MAX_EXPORTS = 4  # exports, the newest; each takes 8 MB
 PATIENCE = 600  # seconds after which an export that has not come about was broken off, and is begun again
 FAILED = "failed.txt"  # why an export did not come about; it is not tried again until something changes
 
@@ -56,8 +56,8 @@ def _version(name: str) -> str:
 
 def missing(names: tuple[str, ...] = PACKAGES) -> list[str]:
     """The packages among `names` that are not installed."""
-    there = {name: sys.modules[name] if name in sys.modules else importlib.util.find_spec(name) for name in names}
-    return [name for name, module in there.items() if module is None]
+    found = {name: sys.modules[name] if name in sys.modules else importlib.util.find_spec(name) for name in names}
+    return [name for name, module in found.items() if module is None]
 
 
 def on_processor(device: str | None) -> bool:
@@ -101,19 +101,19 @@ def choose(
             raise ValueError(f"backend 'onnx' runs on the processor, not on {device or 'a GPU'}; give device='cpu'")
         return None
     try:
-        place = folder(pose)
+        export_folder = folder(pose)
     except OSError as error:
         raise pretrained.WeightsError(f"{error.filename}: no such weights file") from None
     try:
-        return onnx_runtime.load(place, weights=pretrained.weights_files(pose))
+        return onnx_runtime.load(export_folder, weights=pretrained.weights_files(pose))
     except onnx_runtime.OnnxError as error:
-        if all((place / name).exists() for name in onnx_runtime.FILES.values()):
+        if all((export_folder / name).exists() for name in onnx_runtime.FILES.values()):
             print(f"note: {error}; it is made anew", file=sys.stderr)
     if backend is None:
-        start(place)
+        start(export_folder)
         return None
     make(pose)
-    return onnx_runtime.load(place, weights=pretrained.weights_files(pose))
+    return onnx_runtime.load(export_folder, weights=pretrained.weights_files(pose))
 
 
 def make(pose: str | os.PathLike | None = None) -> Path:
@@ -124,22 +124,22 @@ def make(pose: str | os.PathLike | None = None) -> Path:
     """
     from handpose.apply import export
 
-    place = folder(pose)
-    files.check(place / FAILED)
-    with filelock.FileLock(place / ".lock"):
+    export_folder = folder(pose)
+    files.check(export_folder / FAILED)
+    with filelock.FileLock(export_folder / ".lock"):
         try:
-            onnx_runtime.load(place)  # another process has made it meanwhile
+            onnx_runtime.load(export_folder)  # another process has made it meanwhile
         except onnx_runtime.OnnxError:
-            export.export(place, pose)
-            (place / FAILED).unlink(missing_ok=True)
-    others = sorted(place.parent.glob("onnx-*/"), key=lambda path: path.stat().st_mtime)
-    for old in others[:-KEPT]:
-        if old != place:
+            export.export(export_folder, pose)
+            (export_folder / FAILED).unlink(missing_ok=True)
+    others = sorted(export_folder.parent.glob("onnx-*/"), key=lambda path: path.stat().st_mtime)
+    for old in others[:-MAX_EXPORTS]:
+        if old != export_folder:
             shutil.rmtree(old, ignore_errors=True)
-    return place
+    return export_folder
 
 
-def start(place: Path) -> bool:
+def start(export_folder: Path) -> bool:
     """Have another process make the export, unless one does, packages for it are missing, or it failed before.
 
     Returns:
@@ -148,10 +148,12 @@ def start(place: Path) -> bool:
     if missing():
         return False
     try:
-        if place.exists() and ((place / FAILED).exists() or time.time() - place.stat().st_mtime < PATIENCE):
+        if export_folder.exists() and (
+            (export_folder / FAILED).exists() or time.time() - export_folder.stat().st_mtime < PATIENCE
+        ):
             return False
-        place.mkdir(parents=True, exist_ok=True)
-        os.utime(place)  # from now on nobody else starts it
+        export_folder.mkdir(parents=True, exist_ok=True)
+        os.utime(export_folder)  # from now on nobody else starts it
         code = "from handpose.apply import prepared; prepared.main()"
         root = str(Path(handpose.__file__).parent.parent)
         paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -172,12 +174,12 @@ def main() -> None:
     """What `start` starts: make the export of the bundled networks with low priority, or write down why not."""
     if hasattr(os, "nice"):
         os.nice(10)
-    place = folder()
+    export_folder = folder()
     try:
         make()
     except Exception as error:  # nobody sees it, and it would be tried again with every picture
-        place.mkdir(parents=True, exist_ok=True)
-        (place / FAILED).write_text(f"{type(error).__name__}: {error}\n", encoding="utf-8")
+        export_folder.mkdir(parents=True, exist_ok=True)
+        (export_folder / FAILED).write_text(f"{type(error).__name__}: {error}\n", encoding="utf-8")
 
 
 def describe() -> tuple[str, str | None]:
@@ -186,14 +188,14 @@ def describe() -> tuple[str, str | None]:
         return "PyTorch, as HANDPOSE_BACKEND says", None
     if absent := missing():
         return f"PyTorch ({', '.join(absent)} not installed)", "ONNX Runtime is faster: pip install " + " ".join(absent)
-    place = folder()
+    export_folder = folder()
     try:
-        onnx_runtime.load(place)
-        return f"ONNX Runtime {_version('onnxruntime')} ({place})", None
+        onnx_runtime.load(export_folder)
+        return f"ONNX Runtime {_version('onnxruntime')} ({export_folder})", None
     except onnx_runtime.OnnxError as error:
-        if (place / FAILED).exists():
-            return f"PyTorch (the export failed: {(place / FAILED).read_text('utf-8').strip()})", None
-        if place.exists() and not any((place / name).exists() for name in onnx_runtime.FILES.values()):
+        if (export_folder / FAILED).exists():
+            return f"PyTorch (the export failed: {(export_folder / FAILED).read_text('utf-8').strip()})", None
+        if export_folder.exists() and not any((export_folder / name).exists() for name in onnx_runtime.FILES.values()):
             return "PyTorch; the export for ONNX Runtime is being made", None
         return "PyTorch; the first prediction has the export for ONNX Runtime made", \
-            str(error) if place.exists() else None  # fmt: skip
+            str(error) if export_folder.exists() else None  # fmt: skip

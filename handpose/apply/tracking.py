@@ -43,7 +43,7 @@ class _Track:
     sure: float  # mean score of the key-points when the detector last saw it, or its box was given
     unseen: float = 0  # looks of the detector in a row that passed it over; -inf: the box was given, so never mind
 
-    def place(self) -> np.ndarray:
+    def extent(self) -> np.ndarray:
         """(4,): the key-points' extent."""
         return skeleton.tight_box(self.hand.keypoints)
 
@@ -110,13 +110,13 @@ class Tracker:
         else:
             lost = self._follow(image)
             if lost or not self.tracks or self.age >= EVERY:
-                self._look(image, lost)
-        kept: list[_Track] = []
+                self._detect(image, lost)
+        distinct: list[_Track] = []
         for track in sorted(self.tracks, key=lambda track: track.number):
-            if all(_overlap(track.place(), other.place()) < SAME_HAND for other in kept):
-                kept.append(track)
-        self.tracks = kept
-        return [track.hand for track in kept]
+            if all(_overlap(track.extent(), other.extent()) < SAME_HAND for other in distinct):
+                distinct.append(track)
+        self.tracks = distinct
+        return [track.hand for track in distinct]
 
     def _begin(self, hand: Hand, unseen: float = 0) -> None:
         self.count += 1
@@ -133,8 +133,8 @@ class Tracker:
         self.tracks, found = [], self.hp(image, boxes=boxes, angles=angles) if boxes else []
         for old, box, hand in zip(tracks, boxes, found, strict=True):
             new = _Track(old.number, hand, box, old.sure, old.unseen)
-            new.hand = replace(hand, box=new.place(), score=old.hand.score)
-            (middle, side), (before, side_before) = _centre_and_side(new.place()), _centre_and_side(old.place())
+            new.hand = replace(hand, box=new.extent(), score=old.hand.score)
+            (middle, side), (before, side_before) = _centre_and_side(new.extent()), _centre_and_side(old.extent())
             mean = hand.scores.mean()
             fine = (
                 (mean >= KEEP * old.sure or self.hp.confidence.of_keypoints(mean) >= LEAST)
@@ -145,14 +145,14 @@ class Tracker:
             (self.tracks if fine else lost).append(new)
         return lost
 
-    def _look(self, image: np.ndarray, lost: list[_Track]) -> None:
+    def _detect(self, image: np.ndarray, lost: list[_Track]) -> None:
         """Let the detector look: tracks start anew from what it finds, others begin, and lost ones end."""
         self.looked, self.age = True, 0
         known, followed, self.tracks = [*self.tracks, *lost], list(self.tracks), []
         closer = self.since_closer >= CLOSER
         self.since_closer = 0 if closer else self.since_closer
         for hand in self.hp(image, tiles=None if closer else False):
-            shared = [max(_overlap(t.place(), hand.box), _overlap(t.place(), skeleton.tight_box(hand.keypoints)))
+            shared = [max(_overlap(t.extent(), hand.box), _overlap(t.extent(), skeleton.tight_box(hand.keypoints)))
                       for t in known]  # fmt: skip
             if shared and max(shared) > SAME_PLACE:
                 old = known.pop(int(np.argmax(shared)))

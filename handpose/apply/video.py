@@ -35,7 +35,7 @@ def follow(
     """
     if draw or window:
         from handpose.book import figures  # here: Matplotlib takes a moment
-    tracker, drawn, done, looks, seen = Tracker(hp), None, 0, 0, 0
+    tracker, drawn, done, looks, with_hand = Tracker(hp), None, 0, 0, 0
     usual = source.fps or USUAL
     even = rate(source.times(), usual) if draw and not source.camera else usual
     frames = source.numbered() if source.camera else ahead(source.numbered())  # a camera's wait for nobody
@@ -51,9 +51,9 @@ def follow(
             if rows is not None:
                 shown = [photos.as_json(hand) | {"track": n} for hand, n in zip(hands, tracker.numbers, strict=True)]
                 rows.append({"frame": number, "time_ms": round(at, 2), "hands": shown})
-            done, looks, seen = done + 1, looks + tracker.looked, seen + bool(hands)
+            done, looks, with_hand = done + 1, looks + tracker.looked, with_hand + bool(hands)
             bar.update()
             if window and drawn is not None and not window.show(drawn):
                 break
-    tqdm.write(f"{source.title}: {done} frames, {seen} with a hand, {tracker.count} "
+    tqdm.write(f"{source.title}: {done} frames, {with_hand} with a hand, {tracker.count} "
                f"hand{'s' * (tracker.count != 1)} followed; the detector looked at {looks}")  # fmt: skip
