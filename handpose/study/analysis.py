@@ -147,8 +147,8 @@ def cover(
         drawn = np.zeros(image.shape[:2], np.uint8)
         line = np.round(np.asarray(keypoints, np.float64)[list(joints)]).astype(np.int32)
         cv2.polylines(drawn, [line], False, 1, max(1, round(2 * half)))
-        for place in line.tolist():
-            cv2.circle(drawn, place, max(1, round(half)), 1, -1)
+        for centre in line.tolist():
+            cv2.circle(drawn, centre, max(1, round(half)), 1, -1)
         return drawn.astype(bool)
 
     covered, inside = image.copy(), band(radius)
@@ -174,11 +174,11 @@ def moved_attention(
         The mean change and the ends of its interval, each (...); NaN hands are left out.
     """
     change = (after - before).double().cpu().numpy()
-    there, change = np.isfinite(change), np.nan_to_num(change)
+    finite, change = np.isfinite(change), np.nan_to_num(change)
 
     def statistic(times: np.ndarray) -> np.ndarray:
         with np.errstate(invalid="ignore"):
-            return np.tensordot(times, change, 1) / np.tensordot(times, there, 1)
+            return np.tensordot(times, change, 1) / np.tensordot(times, finite, 1)
 
     return statistic(np.ones(len(change))), *metrics.bootstrap(groups, statistic, repeats=repeats)
 
@@ -227,7 +227,7 @@ def gain_apart(
         right = np.stack([np.where(visible, metrics.errors(p, target), np.inf) for p in predicted]) <= reach
         return (right[:, :, None] & kinds).sum(-1)
 
-    mine, other, count = hits(first), hits(second), kinds.sum(-1)
+    hits_first, hits_second, count = hits(first), hits(second), kinds.sum(-1)
     rng = np.random.default_rng(seed)
 
     def difference(times: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -236,10 +236,10 @@ def gain_apart(
         return np.array([on_hard, on_easy, on_hard - on_easy])
 
     def statistic(times: np.ndarray) -> np.ndarray:
-        return difference(times, *(h[rng.integers(len(h), size=len(h))].mean(0) for h in (mine, other)))
+        return difference(times, *(h[rng.integers(len(h), size=len(h))].mean(0) for h in (hits_first, hits_second)))
 
     ends = metrics.ends_of(groups, statistic, repeats=repeats, seed=seed)
-    found = difference(np.ones(len(target)), mine.mean(0), other.mean(0))
+    found = difference(np.ones(len(target)), hits_first.mean(0), hits_second.mean(0))
     return {
         name: {"difference": float(d), "interval": interval}
         for name, d, interval in zip(("hard", "easy", "growth"), found, ends, strict=True)

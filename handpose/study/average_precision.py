@@ -29,16 +29,16 @@ def average_precision(found: Found, boxes: Sequence[np.ndarray]) -> dict:
 
     true = [{"image_id": i, "bbox": extent(b), "area": float(np.prod(b[2:] - b[:2])), "iscrowd": 0, "category_id": 1}
             for i, many in enumerate(boxes) for b in many]  # fmt: skip
-    mine = [{"image_id": i, "bbox": extent(b), "score": float(s), "category_id": 1}
-            for i, (many, scores) in enumerate(found) for b, s in zip(many, scores, strict=True)]  # fmt: skip
-    if not mine or not true:
+    detected = [{"image_id": i, "bbox": extent(b), "score": float(s), "category_id": 1}
+                for i, (many, scores) in enumerate(found) for b, s in zip(many, scores, strict=True)]  # fmt: skip
+    if not detected or not true:
         return {"ap50": 0.0, "ap": 0.0, "precision50": [0.0] * 101}
     truth = COCO()
     truth.dataset = {"images": [{"id": i} for i in range(len(boxes))], "categories": [{"id": 1}],
                      "annotations": [a | {"id": k} for k, a in enumerate(true, 1)]}  # fmt: skip
     with contextlib.redirect_stdout(io.StringIO()):
         truth.createIndex()
-        judge = COCOeval(truth, truth.loadRes(mine), "bbox")
+        judge = COCOeval(truth, truth.loadRes(detected), "bbox")
         judge.params.areaRng, judge.params.areaRngLbl = judge.params.areaRng[:1], ["all"]
         judge.evaluate()
         judge.accumulate()
@@ -59,7 +59,7 @@ def with_interval(found: Found, boxes: Sequence[np.ndarray], groups: Sequence[st
         scores = average_precision([found[i] for i in drawn], [boxes[i] for i in drawn])
         draws.append((scores["ap50"], scores["ap"]))
     low, high = np.quantile(draws, [0.025, 0.975], axis=0)
-    whole = average_precision(found, boxes)
+    overall = average_precision(found, boxes)
     few = len(names) < metrics.FEWEST
     ends = {k: None if few else [float(a), float(b)] for k, a, b in zip(("ap50", "ap"), low, high, strict=True)}
-    return whole | {"intervals": ends}
+    return overall | {"intervals": ends}

@@ -132,8 +132,8 @@ def border(samples, size: int, limit: int | None = None) -> Case:
         inside[i] = crop.apply(hands.matrices[i], sample.keypoints)
     hands.images = np.stack(images)
     depth = np.minimum(inside, size - 1 - inside).min(2) + 0.5  # (N, 21) pixels from the border, negative outside
-    there, near = hands.visible & (depth >= 0), depth < RIM * size
-    return Case(hands, there & near, there & ~near, np.array([names[i % 4] for i in range(len(hands.ids))]))
+    within, near = hands.visible & (depth >= 0), depth < RIM * size
+    return Case(hands, within & near, within & ~near, np.array([names[i % 4] for i in range(len(hands.ids))]))
 
 
 def _some(samples, limit: int | None) -> list:

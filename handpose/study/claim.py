@@ -48,8 +48,8 @@ class Table:
     @property
     def sets(self) -> tuple[str, ...]:
         """Of `SETS`, those on which these runs were scored."""
-        there = self.compared["none"]["sets"]
-        return tuple(name for name in SETS if name in there)
+        scored = self.compared["none"]["sets"]
+        return tuple(name for name in SETS if name in scored)
 
     @property
     def steps(self) -> int:

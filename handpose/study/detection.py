@@ -31,9 +31,11 @@ def best(found: Found, boxes: Sequence[np.ndarray], threshold: float = THRESHOLD
         ``top1_iou``: mean IoU of the likeliest box with the label, 0 where none is above the threshold; ``pictures``.
     """
     met, first = [], []
-    for (mine, scores), true in zip(found, boxes, strict=True):
-        mine = mine[scores >= threshold]
-        overlap = detector.iou(torch.from_numpy(mine), torch.from_numpy(true))[:, 0] if len(mine) else torch.zeros(1)
+    for (ranked, scores), true in zip(found, boxes, strict=True):
+        ranked = ranked[scores >= threshold]
+        overlap = (
+            detector.iou(torch.from_numpy(ranked), torch.from_numpy(true))[:, 0] if len(ranked) else torch.zeros(1)
+        )
         met.append(bool(overlap.max() >= 0.5))
         first.append(float(overlap[0]))
     return {"pictures": len(met), "recall50": float(np.mean(met)), "top1_iou": float(np.mean(first))}
@@ -132,10 +134,10 @@ def _score_boxes(net: detector.HandDecNet) -> dict:
     result: dict = {"threshold": THRESHOLD, "precision": {}, "one_labelled": {}, "turned": {}, "sizes": {}, "empty": {}}
     letters = {split: scenes.labelled(AslLetters(None, split, min_score=0.0)) for split in ("val", "test")}
     composed = scenes.Scenes(0, "test", 500)
-    whole = scenes.photographs(data.open("wild", "scenes-val"))
+    photographs = scenes.photographs(data.open("wild", "scenes-val"))
     for name, images in (
         ("asl-letters/test", letters["test"]),
-        ("wild/scenes-val", whole),
+        ("wild/scenes-val", photographs),
         ("scenes/test", [composed[i] for i in range(500)]),
     ):
         found = find(images)
@@ -143,7 +145,7 @@ def _score_boxes(net: detector.HandDecNet) -> dict:
         scores["first_hundred"] = {"ap50": average_precision(found[:100], [p.boxes for p in images[:100]])["ap50"]}
         result["precision"][name] = {"pictures": len(images), "hands": sum(len(p.boxes) for p in images)} | scores
 
-    result["sizes"]["wild/scenes-val"] = recall_by_size(find(whole), whole, THRESHOLD)
+    result["sizes"]["wild/scenes-val"] = recall_by_size(find(photographs), photographs, THRESHOLD)
     hands = scenes.labelled(data.open("wild", "val"))
     for angle in TURNS:
         turned = [turn(image, angle) for image in hands]
@@ -161,7 +163,7 @@ def _score_boxes(net: detector.HandDecNet) -> dict:
     for name, empty in (
         ("hand-keypoints part B", scenes.windows(part_b, limit=len(part_b))),
         ("asl-letters", scenes.windows(letters["val"] + letters["test"], limit=1000)),
-        ("wild/scenes-val", scenes.windows(whole, limit=1000)),
+        ("wild/scenes-val", scenes.windows(photographs, limit=1000)),
         ("drawn scenes", [drawn[i] for i in range(200)]),
     ):
         alarms = sum(int((scores >= THRESHOLD).sum()) for _, scores in find(empty))

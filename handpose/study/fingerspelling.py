@@ -69,7 +69,7 @@ def detected_box(detector: HandDecNet, threshold: float = 0.2) -> Callable[[Samp
 class Pictures:
     """Signs cut out for a pose network of one input size (Chapter 12)."""
 
-    taken: list[crop.Crop]
+    crops: list[crop.Crop]
     labels: np.ndarray  # (N,) str
     persons: np.ndarray  # (N,) str
     ids: list[str]
@@ -97,14 +97,14 @@ def cut(
         rows.append((crop.crop_box(sample.image, find(sample), size), sample.shape, person(sample), sample.id))
     if not rows:
         raise ValueError("there is no sign to look at")
-    taken, labels, persons, ids = zip(*rows, strict=True)
-    return Pictures(list(taken), np.array(labels), np.array(persons), list(ids))
+    crops, labels, persons, ids = zip(*rows, strict=True)
+    return Pictures(list(crops), np.array(labels), np.array(persons), list(ids))
 
 
 def look(net: nn.Module, images: Pictures) -> Signs:
     """Signs as a frozen pose network sees them."""
-    keypoints, _ = predict_crops(net, np.stack([t.image for t in images.taken]))
-    keypoints = np.stack([t.to_image(p) for t, p in zip(images.taken, keypoints[-1], strict=True)])
+    keypoints, _ = predict_crops(net, np.stack([t.image for t in images.crops]))
+    keypoints = np.stack([t.to_image(p) for t, p in zip(images.crops, keypoints[-1], strict=True)])
     return Signs(gesturenet.normalise(keypoints), images.labels, images.persons, images.ids)
 
 
@@ -189,10 +189,10 @@ def random_split(signs: Signs, make: Callable[[Signs], Reader], share: float, se
 def in_turns(order: Sequence[int], labels: Sequence[str]) -> list[int]:
     """Indices in an order, label by label in turn: among the first of them no label has two more than another that is
     not used up."""
-    kept: dict[str, list[int]] = {}
+    by_label: dict[str, list[int]] = {}
     for i in order:
-        kept.setdefault(labels[i], []).append(int(i))
-    return [some[k] for k in range(max(map(len, kept.values()))) for some in kept.values() if k < len(some)]
+        by_label.setdefault(labels[i], []).append(int(i))
+    return [some[k] for k in range(max(map(len, by_label.values()))) for some in by_label.values() if k < len(some)]
 
 
 def merged(labels: Sequence[str], pairs: dict[str, str]) -> np.ndarray:
@@ -202,9 +202,9 @@ def merged(labels: Sequence[str], pairs: dict[str, str]) -> np.ndarray:
 
 def confusion(found: Sequence[str], true: Sequence[str], labels: Sequence[str]) -> np.ndarray:
     """Counts (labels, labels): row the true letter, column what was read."""
-    place = {name: i for i, name in enumerate(labels)}
+    index_of = {name: i for i, name in enumerate(labels)}
     counts = np.zeros((len(labels), len(labels)), np.int64)
-    np.add.at(counts, ([place[t] for t in true], [place[f] for f in found]), 1)
+    np.add.at(counts, ([index_of[t] for t in true], [index_of[f] for f in found]), 1)
     return counts
 
 

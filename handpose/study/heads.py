@@ -87,10 +87,10 @@ def shares(weights: Tensor, keypoints: Tensor, visible: Tensor, size: int) -> Te
     chosen = weights[keep]
     rows = chosen.gather(2, token.expand(-1, chosen.shape[1], -1, chosen.shape[-1])).double()  # (B, H, J, L)
     rows = rows - rows.mean(3, keepdim=True)
-    place = rows.mean((0, 2), keepdim=True)
-    joint = rows.mean(0, keepdim=True) - place
-    image = rows.mean(2, keepdim=True) - place
-    parts = [place, joint, image, rows - place - joint - image]
+    by_cell = rows.mean((0, 2), keepdim=True)
+    joint = rows.mean(0, keepdim=True) - by_cell
+    image = rows.mean(2, keepdim=True) - by_cell
+    parts = [by_cell, joint, image, rows - by_cell - joint - image]
     variance = torch.stack([p.expand_as(rows).square().mean((0, 2, 3)) for p in parts], 1)  # (H, 4)
     return variance / variance.sum(1, keepdim=True)
 
@@ -108,11 +108,11 @@ def lost_without(net: nn.Module, hands: CroppedDataset, *, repeats: int = 1000) 
     def right() -> np.ndarray:  # (N, 21) correct and visible
         return (metrics.errors(evaluate.predict(net, hands)[-1], hands.keypoints) <= reach) & hands.visible
 
-    whole = right()
+    intact = right()
     found: dict[str, list] = {name: [] for name in (*GROUPS, "all")}
     for head in range(heads):
         with analysis.knock_out(net, [head]):
-            lost = whole.astype(int) - right()
+            lost = intact.astype(int) - right()
         for name, joints in (*GROUPS.items(), ("all", range(skeleton.NUM_JOINTS))):
             own, count = lost[:, list(joints)].sum(1), hands.visible[:, list(joints)].sum(1)
 
@@ -137,11 +137,11 @@ def describe(net: nn.Module, size: int, samples, *, limit: int | None = None) ->
     """
     hands = evaluate.crop_dataset(samples, size, limit=limit)
     hands = dataclasses.replace(hands, groups=hands.ids)
-    seen = look(net, hands)
-    own, strange = readings(*seen, size // 8)
+    recorded = look(net, hands)
+    own, strange = readings(*recorded, size // 8)
     corrected = (own - strange).nanmean(0)  # (H, 21, 21)
     return {
-        "hands": len(hands.ids), "shares": shares(*seen, size // 8).tolist(),
+        "hands": len(hands.ids), "shares": shares(*recorded, size // 8).tolist(),
         "columns": [between_columns(m) for m in corrected], "lost": lost_without(net, hands),
     }  # fmt: skip
 

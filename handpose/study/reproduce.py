@@ -149,7 +149,7 @@ def table2(
     if known != "stb" and division != "community":
         raise ValueError(f"--division {division} is STB's; {known} has its own train and val, --division community")
     splits = DIVISIONS[division]
-    place, name = devices.choose(device), f"table2-{known}-{division}-{Path(scale).stem}"
+    torch_device, name = devices.choose(device), f"table2-{known}-{division}-{Path(scale).stem}"
     predicted: dict[str, list[np.ndarray]] = {}
     found: dict[str, list[dict]] = {}
     cut: evaluate.CroppedDataset | None = None
@@ -158,7 +158,7 @@ def table2(
         for number in range(seed, seed + seeds):
             folder = out / name / f"{method}-s{number}"
             found[method].append(run_of(scale, method, source, splits, folder, number, device))
-            net, size = pretrained.load(folder / "weights.safetensors", place)
+            net, size = pretrained.load(folder / "weights.safetensors", torch_device)
             cut = cut or evaluate.crop_dataset(
                 scored(data.open(source, splits[1]), found[method][-1].get("division")), size
             )
@@ -213,9 +213,9 @@ def table4(
     name, _, path = (source or "").partition(":")
     if name != "rwth":
         raise ValueError("table4 needs the RWTH videos: --data rwth:FOLDER; data_scripts/download.py rwth unpacks them")
-    place = devices.choose(device)
-    net, size = pretrained.load(weights, place)
-    detector, _ = pretrained.load(None, place, kind=HandDecNet)
+    torch_device = devices.choose(device)
+    net, size = pretrained.load(weights, torch_device)
+    detector, _ = pretrained.load(None, torch_device, kind=HandDecNet)
     rows = []
     for method, percent in paper.TABLE4:
         low, high = metrics.wilson(percent / 100 * paper.TABLE4_SIGNS, paper.TABLE4_SIGNS)

@@ -30,14 +30,14 @@ def draw(samples: Sequence[Sample], number: int, title: str) -> Figure:
 def draw_sample(ax: Axes, sample: Sample) -> None:
     """One sample: cut out around its hand where it has one, with bones, joints and the outline of a mask."""
     height, width = sample.image.shape[:2]
-    there = np.isfinite(sample.box).all()
-    box = sample.box if there else np.array([0, 0, width - 1, height - 1], np.float32)
-    taken = crop.crop_box(sample.image, box, TILE, margin=1.6 if there else 1.0)
-    ax.imshow(taken.image)
+    has_hand = np.isfinite(sample.box).all()
+    box = sample.box if has_hand else np.array([0, 0, width - 1, height - 1], np.float32)
+    cropped = crop.crop_box(sample.image, box, TILE, margin=1.6 if has_hand else 1.0)
+    ax.imshow(cropped.image)
     if sample.mask is not None:
-        mask = crop.warp(sample.mask[..., None], taken.matrix, TILE, outside=0)[..., 0]
+        mask = crop.warp(sample.mask[..., None], cropped.matrix, TILE, outside=0)[..., 0]
         ax.contour(mask, levels=[127], colors="white", linewidths=0.8)
-    keypoints = crop.apply(taken.matrix, sample.keypoints)
+    keypoints = crop.apply(cropped.matrix, sample.keypoints)
     hidden = np.zeros(21, bool) if sample.occluded is None else sample.occluded
     if sample.visible.any():
         figures.plot_hand(ax, None, keypoints, sample.visible, size=2.5, line=1.2, alpha=0.45)

@@ -23,7 +23,7 @@ def side(
     """On which side of zero a difference lies (Chapter 9).
 
     Args:
-        entry: {"interval": (low, high) of the difference, fractions; "runs": (ours, theirs), one score a seed}.
+        entry: {"interval": (low, high) of the difference, fractions; "runs": (ours, other), one score a seed}.
         alike: how far from zero an interval may reach, as a fraction. ahead: what is asked of the single runs.
 
     Returns:
@@ -31,12 +31,12 @@ def side(
         and all runs of one method score higher than all of the other; else "open".
     """
     low, high = entry["interval"]
-    ours, theirs = entry["runs"]
+    ours, other = entry["runs"]
     if max(abs(low), abs(high)) < alike:
         return "alike"
-    if low > 0 and ahead(ours, theirs):
+    if low > 0 and ahead(ours, other):
         return "above"
-    return "below" if high < 0 and ahead(theirs, ours) else "open"
+    return "below" if high < 0 and ahead(other, ours) else "open"
 
 
 def verdict(none: Mapping, *controls: Mapping, judge: Callable[[Mapping], str] = side) -> str:
@@ -93,11 +93,11 @@ def chances(
         A share for each of `SIDES`, and "interval": how often the interval alone lies above zero.
     """
     rng = np.random.default_rng(seed)
-    ours, theirs = rng.normal(0, seeds, (2, repeats, runs))
+    ours, other = rng.normal(0, seeds, (2, repeats, runs))
     ours = ours + difference
-    middle = ours.mean(1) - theirs.mean(1) + rng.normal(0, images, repeats)
-    half = 1.96 * np.sqrt(images**2 + (ours.var(1) + theirs.var(1)) / runs)
-    ends = zip(middle - half, middle + half, ours, theirs, strict=True)
+    middle = ours.mean(1) - other.mean(1) + rng.normal(0, images, repeats)
+    half = 1.96 * np.sqrt(images**2 + (ours.var(1) + other.var(1)) / runs)
+    ends = zip(middle - half, middle + half, ours, other, strict=True)
     found = [side({"interval": (low, high), "runs": (a, b)}) for low, high, a, b in ends]
     return {name: found.count(name) / repeats for name in SIDES} | {"interval": float((middle > half).mean())}
 
