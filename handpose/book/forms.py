@@ -15,7 +15,7 @@ from handpose.data.sample import Sample
 from handpose.skeleton import FINGERS, NUM_JOINTS
 
 #: Names of joints in our order, as a labelling project might call them.
-NAMES = ("wrist", *(f"{finger}_{place}" for finger in FINGERS for place in
+NAMES = ("wrist", *(f"{finger}_{part}" for finger in FINGERS for part in
                     (("cmc", "mcp", "ip", "tip") if finger == "thumb" else ("mcp", "pip", "dip", "tip"))))  # fmt: skip
 #: The same joints from the little finger to the thumb: ours, by its place in such a file.
 LITTLE_FIRST = (0, *(1 + 4 * finger + joint for finger in (4, 3, 2, 1, 0) for joint in range(4)))
@@ -25,9 +25,9 @@ def labelling_window(folder: Path, samples: Sequence[Sample]) -> Path:
     """Pictures, and the file that ``data_scripts/label_keypoints.py`` writes; returns that file."""
     labels = LabelFile(folder / "labels.json")
     for i, sample in enumerate(samples):
-        place = _image(folder / "photos" / f"{i:03}.png", sample)
+        file = _image(folder / "photos" / f"{i:03}.png", sample)
         keypoints = [p if v else None for p, v in zip(sample.keypoints.tolist(), sample.visible, strict=True)]
-        labels.put(place.resolve(), sample.image.shape[1::-1], keypoints)
+        labels.put(file.resolve(), sample.image.shape[1::-1], keypoints)
     labels.save()
     return labels.file
 
