@@ -59,11 +59,11 @@ def main(arguments: argparse.Namespace) -> int:
 
     if arguments.json:
         files.check(arguments.json, text=True)
-    place = devices.choose(arguments.device)
-    net, size = pretrained.load(arguments.weights, place)
+    device = devices.choose(arguments.device)
+    net, size = pretrained.load(arguments.weights, device)
     name, _, path = arguments.data.partition(":")
     if name == "rwth":  # letters instead of key-points
-        detector, _ = pretrained.load(None, place, kind=HandDecNet)
+        detector, _ = pretrained.load(None, device, kind=HandDecNet)
         score = fingerspelling.score_rwth(net, size, detector, path or None, arguments.split)
         return letters_read(arguments, score)
     samples = opened(arguments.data, arguments.split, arguments)

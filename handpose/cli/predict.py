@@ -85,12 +85,14 @@ def hand_pose(arguments: argparse.Namespace) -> "HandPose":
     """The pipeline that `predict` is asked for."""
     from handpose.pipeline import HandPose
 
-    look = {"threshold": arguments.threshold, "refine": arguments.refine, "tiles": arguments.tiles}
+    options = {"threshold": arguments.threshold, "refine": arguments.refine, "tiles": arguments.tiles}
     if arguments.onnx is None:
-        return HandPose.from_pretrained(arguments.weights, device=arguments.device, backend=arguments.backend, **look)
+        return HandPose.from_pretrained(
+            arguments.weights, device=arguments.device, backend=arguments.backend, **options
+        )
     if arguments.device not in (None, "cpu"):
         raise ValueError(f"--device {arguments.device}: the networks of --onnx run on the processor only")
-    return HandPose.from_onnx(arguments.onnx, **look)
+    return HandPose.from_onnx(arguments.onnx, **options)
 
 
 def weights(arguments: argparse.Namespace) -> dict:
@@ -148,8 +150,8 @@ def main(arguments: argparse.Namespace) -> int:
         files.check(file)
     if arguments.json:
         files.check(arguments.json, text=True)
-        taken = {Path(str(file)).resolve() for file in [*targets.values(), *dict(found.files)] if file != listing.STDIN}
-        if Path(arguments.json).resolve() in taken:
+        used = {Path(str(file)).resolve() for file in [*targets.values(), *dict(found.files)] if file != listing.STDIN}
+        if Path(arguments.json).resolve() in used:
             raise ValueError(f"--json {arguments.json}: would replace what is read or drawn; choose another name")
     if arguments.part:
         k, n = arguments.part  # the drawings were named before: no two parts give two the same name

@@ -43,8 +43,8 @@ def sources(given: list[str]) -> list[str]:
     found: list[str] = []
     for text in given:
         path = text.partition(":")[2]
-        whole = any(map(os.path.exists, (path, re.sub(r"/[a-z-]+$", "", path))))  # the second without a split
-        found += [text] if whole else re.split(rf",+(?=(?:{names})(?:[:,/]|$))", text)
+        is_path = any(map(os.path.exists, (path, re.sub(r"/[a-z-]+$", "", path))))  # the second without a split
+        found += [text] if is_path else re.split(rf",+(?=(?:{names})(?:[:,/]|$))", text)
     return [name.rstrip(",") for name in found if name.strip(",")]
 
 
