@@ -48,20 +48,20 @@ def images(limit: int) -> list[tuple[str, bool, scenes.Picture]]:
             for i in np.linspace(0, len(of) - 1, min(limit, len(of))).round().astype(int)]  # fmt: skip
 
 
-def look(hp: HandPose, limit: int) -> dict[str, np.ndarray]:
+def collect(hp: HandPose, limit: int) -> dict[str, np.ndarray]:
     """Every detection: ``detected``, ``keypoints`` (mean scores), ``right``, ``set``, ``group``, ``image``; and of
     every picture ``names``, ``groups`` and ``hands`` (how many are labelled)."""
     rows, shown = [], []
     for number, (name, every, image) in enumerate(tqdm(images(limit), unit="picture")):
         shown.append((name, image.group, len(image.boxes)))
-        true, taken = torch.from_numpy(box_to_keypoint_extent(image.boxes)).reshape(-1, 4), set()
+        true, matched = torch.from_numpy(box_to_keypoint_extent(image.boxes)).reshape(-1, 4), set()
         for hand in hp(image.image):  # most confident first, so that of two on one hand the second is the wrong one
             own = torch.from_numpy(skeleton.tight_box(hand.keypoints))[None]
             overlap = iou(own, true)[0] if len(true) else torch.zeros(1)
             best, at = float(overlap.max()), int(overlap.argmax())
             if every or best >= KNOWN:
-                right = best >= RIGHT and at not in taken
-                taken |= {at} if right else set()
+                right = best >= RIGHT and at not in matched
+                matched |= {at} if right else set()
                 rows.append((hand.score, hand.scores.mean(), right, name, image.group, number))
     columns = [np.array(c) for c in zip(*rows, strict=True)]
     names = ("detected", "keypoints", "right", "set", "group", "picture")
@@ -69,7 +69,7 @@ def look(hp: HandPose, limit: int) -> dict[str, np.ndarray]:
     return dict(zip(names, columns, strict=True)) | about
 
 
-def halves(found: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, set[str]]:
+def divide(found: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, set[str]]:
     """Of the detections those to fit on and those to test on, as masks; and the groups of the second half.
 
     Groups are dealt out in the order of the hashes of their names, so that both halves hold all kinds.
@@ -112,15 +112,15 @@ def main() -> int:
         detector, _ = pretrained.load(chosen["detector"], kind=HandDecNet)
         hp = HandPose(*pretrained.load(chosen["pose"]), detector, threshold=LOWEST, tiles=False,
                       confidence=confidence.DETECTOR_ALONE)  # fmt: skip
-        found = look(hp, asked.limit)
+        found = collect(hp, asked.limit)
         if asked.detections:
             np.savez(asked.detections, **found)
-    fitting, test, groups = halves(found)
-    said = found["detected"].clip(1e-6, 1 - 1e-6)
-    fitted = confidence.fit(said[fitting], found["keypoints"][fitting], found["right"][fitting])
-    sure, right = fitted(said, found["keypoints"]), found["right"]
+    fitting, test, groups = divide(found)
+    scores = found["detected"].clip(1e-6, 1 - 1e-6)
+    fitted = confidence.fit(scores[fitting], found["keypoints"][fitting], found["right"][fitting])
+    sure, right = fitted(scores, found["keypoints"]), found["right"]
     floor = fitted.floor(THRESHOLD)
-    per_image = {name: {label: round(float((found["set"] == name)[said >= least].sum()
+    per_image = {name: {label: round(float((found["set"] == name)[scores >= least].sum()
                                              / (found["names"] == name).sum()), 3)
                           for label, least in (("at the floor", floor), ("of 0.5", 0.5))}
                    for name in dict.fromkeys(found["names"].tolist())}  # fmt: skip
@@ -133,11 +133,11 @@ def main() -> int:
         "detections": {"fitted": int(fitting.sum()), "tested": int(test.sum())},
         "floor": round(floor, 4), "detections_per_picture": per_image,
         "calibration": {"both": confidence.reliability(sure[test], right[test]),
-                        "detector alone": confidence.reliability(said[test], right[test]),
+                        "detector alone": confidence.reliability(scores[test], right[test]),
                         "keypoints alone": confidence.reliability(
                             fitted.of_keypoints(found["keypoints"][test]), right[test])},
         "recall_at_alarms": {name: recalls(by, found, test, groups)
-                             for name, by in (("both", sure), ("detector alone", said))},
+                             for name, by in (("both", sure), ("detector alone", scores))},
     }  # fmt: skip
     files.write_json(Path(asked.out), about)
     print(f"{asked.out}: {about['calibration']['both']}")

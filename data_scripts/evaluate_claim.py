@@ -66,18 +66,18 @@ def score(net: nn.Module, case: cases.Case) -> tuple[np.ndarray, dict]:
     return predicted, found | {"hands": len(case.hands.ids), "joints": [int(case.hard.sum()), int(case.easy.sum())]}
 
 
-def compare(table: dict, made: dict[str, cases.Case], kept: dict[tuple[str, int], dict]) -> list[dict]:
+def compare(table: dict, made: dict[str, cases.Case], predictions: dict[tuple[str, int], dict]) -> list[dict]:
     """Gains on hard and easy joints and their growth, for each pair of the table, over the seeds that both have."""
     found = []
     for pair in table.get("compare", []):
-        seeds = [s for s in table["seeds"] if all((pair[k], s) in kept for k in ("first", "second"))]
+        seeds = [s for s in table["seeds"] if all((pair[k], s) in predictions for k in ("first", "second"))]
         if not seeds:
             continue
         entry = {"first": pair["first"], "second": pair["second"], "seeds": seeds, "cases": {}}
         for name, case in made.items():
             hands, entry["cases"][name] = case.hands, {}
             for stage, k in STAGES.items():
-                both = [np.stack([kept[pair[m], s][name][k] for s in seeds]) for m in ("first", "second")]
+                both = [np.stack([predictions[pair[m], s][name][k] for s in seeds]) for m in ("first", "second")]
                 entry["cases"][name][stage] = analysis.gain_apart(
                     *both, hands.keypoints, hands.visible, case.hard, case.easy, hands.groups
                 )
@@ -107,21 +107,21 @@ def main() -> int:
         (size,) = {size for _, size in nets.values()}
         made = build(names, size, arguments.limit)
         looked_at = min(HEADS, arguments.limit or HEADS)
-        results, kept = arguments.results / f"{table['name']}-cases", {}
+        results, predictions = arguments.results / f"{table['name']}-cases", {}
         results.mkdir(parents=True, exist_ok=True)
-        prints = {name: case.fingerprint() for name, case in made.items()}
+        fingerprints = {name: case.fingerprint() for name, case in made.items()}
         for (method, seed), (net, _) in nets.items():
             print(f"{method}-s{seed}", flush=True)
             scored = {name: score(net, case) for name, case in made.items()}
-            kept[method, seed] = {name: predicted for name, (predicted, _) in scored.items()}
+            predictions[method, seed] = {name: predicted for name, (predicted, _) in scored.items()}
             trained = json.loads((runs[method, seed] / "record.json").read_text(encoding="utf-8"))
             record = records.read_metadata(f"{table['name']}-cases", method, seed, torch.device("cpu"))
-            record |= {"trained_at": trained["commit"], "steps": trained["steps"], "data_sha256": prints,
+            record |= {"trained_at": trained["commit"], "steps": trained["steps"], "data_sha256": fingerprints,
                        "cases": {name: found for name, (_, found) in scored.items()}}  # fmt: skip
             if getattr(net, "options", {}).get("attention") and not net.options.get("control"):
                 record["heads"] = heads.describe(net, size, data.open("synthetic", "test"), limit=looked_at)
             files.write_json(results / f"{method}-s{seed}.json", record)
-        found = compare(table, made, kept)
+        found = compare(table, made, predictions)
         files.write_json(results / "comparisons.json", {"experiment": f"{table['name']}-cases", "comparisons": found})
     except (TableError, data.DataError, pretrained.WeightsError, files.OutputError) as error:
         print(f"evaluate_claim: {error}", file=sys.stderr)

@@ -79,20 +79,20 @@ def material(hp: HandPose) -> tuple[Signs, Signs]:
     chosen = [sample for sample in chosen if shows_its_sign(sample)]
     found.append(fingerspelling.find_signs(hp, chosen, fingerspelling.labelled_box, person=person, progress=True))
     exact.append(fingerspelling.with_labels([s for s in chosen if s.visible.all()], person=person))
-    seen = join(found)
-    return seen[~np.isnan(seen.keypoints).any((1, 2))], join(exact)
+    joined = join(found)
+    return joined[~np.isnan(joined.keypoints).any((1, 2))], join(exact)
 
 
 def learn(found: Signs, exact: Signs | None, wrong: np.ndarray | None, *, seed: int = 0, options: dict = OPTIONS):
     """A classifier of merged labels from points that were found and, with errors added, from exact ones."""
     signs = found if exact is None else join([found, exact])
     known = fingerspelling.merged(signs.labels, ALIKE)
-    labels, place, count = np.unique(known, return_inverse=True, return_counts=True)
+    labels, index, count = np.unique(known, return_inverse=True, return_counts=True)
     torch.manual_seed(seed)
     net = gesturenet.GestureNet([str(name) for name in labels], **options)
     marks = None if exact is None else np.arange(len(signs)) >= len(found)
     gesturenet.fit(
-        net, signs.keypoints, known, seed=seed, weights=1 / count[place], errors=wrong, exact=marks, **TRAINING
+        net, signs.keypoints, known, seed=seed, weights=1 / count[index], errors=wrong, exact=marks, **TRAINING
     )
     return net
 
@@ -133,14 +133,14 @@ def stranger(hp: HandPose) -> dict[str, Signs]:
     """`asl-letters`, val and test: nothing of it taught either network. Whole photographs, boxes given, a tracker's."""
     sets = [data.open("asl-letters", split) for split in ("val", "test")]
     samples = [s[i] for s in sets for i in range(len(s))]
-    seen = {
+    by_source = {
         "end to end": fingerspelling.find_signs(hp, samples, progress=True),
         "box given": fingerspelling.find_signs(hp, samples, fingerspelling.labelled_box, progress=True),
         "tracker": fingerspelling.with_labels(samples),
     }
-    for signs in seen.values():
+    for signs in by_source.values():
         signs.labels = np.char.lower(signs.labels)
-    return seen
+    return by_source
 
 
 def steps(found: Signs, last: gesturenet.GestureNet, tests: dict[str, Signs]) -> dict:

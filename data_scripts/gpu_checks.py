@@ -65,7 +65,7 @@ def score(work: Work) -> dict:
     """The network that `train` left gives the same key-points as on the processor."""
     cut = evaluate.crop_dataset(data.open(work.hands, "val"), settings(work.scale).crop.size)
     file = work.folder / "rate" / "weights.safetensors"
-    nets = [pretrained.load(file, place)[0] for place in (work.device, "cpu")]
+    nets = [pretrained.load(file, device)[0] for device in (work.device, "cpu")]
     began = time.monotonic()
     scores = [evaluate.evaluate(net, cut)["metrics"]["pck_box"]["0.1"] for net in nets]
     return {"pck_box_0.1": scores, **same(*(evaluate.predict(net, cut)[-1] for net in nets)),
@@ -85,10 +85,10 @@ def predict(work: Work) -> dict:
     """Photograph in, hands out, with the bundled weights: with and without the detector, and as on the processor."""
     samples = data.open(work.hands, "val")
     images = [samples[i] for i in range(6)]
-    places = str(work.device), "cpu"
-    here, there = (handpose.HandPose.from_pretrained(device=place, backend="torch") for place in places)
-    keypoints = [np.stack([hp(p.image, [p.box])[0].keypoints for p in images]) for hp in (here, there)]
-    hands = [[len(hp(p.image)) for p in images] for hp in (here, there)]
+    device_names = str(work.device), "cpu"
+    on_device, on_processor = (handpose.HandPose.from_pretrained(device=n, backend="torch") for n in device_names)
+    keypoints = [np.stack([hp(p.image, [p.box])[0].keypoints for p in images]) for hp in (on_device, on_processor)]
+    hands = [[len(hp(p.image)) for p in images] for hp in (on_device, on_processor)]
     if hands[0] != hands[1]:
         raise Failed(f"hands found in {len(images)} pictures: {hands[0]}, on the processor {hands[1]}")
     return {"hands": hands[0], **same(*keypoints)}
@@ -153,9 +153,9 @@ def compiled(work: Work) -> dict:
     found: dict = {"batch": len(images), "images_per_second": {}}
     with torch.inference_mode():
         began = time.monotonic()
-        ours, theirs = net(images)[-1], fast(images)[-1]
+        eager, compiled_maps = net(images)[-1], fast(images)[-1]
         found["compile_seconds"] = round(time.monotonic() - began, 1)
-        found["apart"] = float(f"{((ours - theirs).norm() / ours.norm()).item():.2g}")
+        found["apart"] = float(f"{((eager - compiled_maps).norm() / eager.norm()).item():.2g}")
         for half in (False, True):
             with torch.autocast(work.device.type, torch.bfloat16, enabled=half):
                 for name, module in (("eager", net), ("compiled", fast)):
@@ -187,10 +187,10 @@ def attempt(name: str, work: Work, of_child: subprocess.Popen | None, until: flo
         if of_child is None:
             found = CHECKS[name](work)
         else:
-            said, errors = of_child.communicate(timeout=max(0.1, until - time.monotonic()))
+            stdout, errors = of_child.communicate(timeout=max(0.1, until - time.monotonic()))
             if of_child.returncode:
                 raise Failed(last_line(errors))
-            found = json.loads(last_line(said))
+            found = json.loads(last_line(stdout))
         found = {"ok": True, **found}
     except (KeyboardInterrupt, Interrupted):  # the time is over
         raise

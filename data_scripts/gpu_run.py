@@ -58,8 +58,8 @@ class Gpu:
         self.device, self.init = devices.choose(arguments.device), arguments.init
         self.out, self.results = arguments.out, arguments.out / "results"
         self.packed = arguments.packed
-        self.samples = {name: data.open(self.place(name), "train") for name in TRAIN}
-        self.samples["synthetic"] = data.open(self.place("synthetic"), "train")
+        self.samples = {name: data.open(self.source_name(name), "train") for name in TRAIN}
+        self.samples["synthetic"] = data.open(self.source_name("synthetic"), "train")
         self.tests = {name: data.open(*self.split(name)) for name in TEST}
         if self.init:
             pretrained.load(self.init)
@@ -69,13 +69,13 @@ class Gpu:
         self.report = {"checks": {}, "plan": {}, "calls": []} | self.report
         self.report["calls"].append({"device": devices.describe(self.device), "minutes": arguments.minutes})
 
-    def place(self, name: str) -> str:
+    def source_name(self, name: str) -> str:
         """A data set as `data.open` wants it named."""
         return f"synthetic:{self.hands}" if name == "synthetic" else f"{name}:{self.packed}"
 
     def split(self, name: str) -> tuple[str, str]:
         source, _, split = name.partition("/")
-        return self.place(source), split
+        return self.source_name(source), split
 
     def left(self) -> float:
         return self.end - time.monotonic()
@@ -106,19 +106,19 @@ class Gpu:
     def prepare(self) -> None:
         """Crops of everything that is trained on, and of what is scored, once for all runs."""
         size = settings(self.scale).crop.size
-        self.kept = {
+        self.crops = {
             name: crops.load_crops(name, samples, size, progress=False) for name, samples in self.samples.items()
         }
         self.cuts = {name: evaluate.crop_dataset(samples, size) for name, samples in self.tests.items()}
         volume = 0
-        for kept in self.kept.values():
-            kept.fingerprint()
-            volume += kept.images.numel()
+        for loaded in self.crops.values():
+            loaded.fingerprint()
+            volume += loaded.images.numel()
         if self.device.type == "cuda" and torch.cuda.mem_get_info(self.device)[0] > 4 * volume:
-            for name, kept in self.kept.items():
-                self.kept[name] = kept.to(self.device)
-                self.kept[name].parts = kept.parts  # the choice of samples is made on the processor
-        self.say(f"{sum(map(len, self.kept.values())):,} hands to train on, {volume / 1e9:.1f} GB")
+            for name, loaded in self.crops.items():
+                self.crops[name] = loaded.to(self.device)
+                self.crops[name].parts = loaded.parts  # the choice of samples is made on the processor
+        self.say(f"{sum(map(len, self.crops.values())):,} hands to train on, {volume / 1e9:.1f} GB")
 
     def train(self, name: str, chosen: config.Config, sources: list[str], init: Path | None = None) -> dict:
         """One run to its end, from its checkpoint where there is one; its record, also in `results`."""
@@ -126,8 +126,8 @@ class Gpu:
         self.say(f"{name}: {chosen.schedule.steps} steps of {chosen.schedule.batch}")
         if not (folder / "record.json").exists():
             train(
-                chosen, [self.place(s) for s in sources], folder, validate=self.place("hand-keypoints"),
-                init=init, device=str(self.device), resume=(folder / "checkpoint.pt").exists(), loaded=self.kept,
+                chosen, [self.source_name(s) for s in sources], folder, validate=self.source_name("hand-keypoints"),
+                init=init, device=str(self.device), resume=(folder / "checkpoint.pt").exists(), loaded=self.crops,
                 progress=False,
             )  # fmt: skip
         record = data.common.read_json(folder / "record.json")
@@ -186,11 +186,11 @@ class Gpu:
             if run["method"] in METHODS:
                 chosen = settings(self.scale, run_experiments.settings(table, run).as_dict(), **plan["compare"])
                 self.train(run["method"], chosen, table["data"])
-        kept = {m: np.load(self.out / m / "predictions.npz") for m in METHODS}
+        predictions = {m: np.load(self.out / m / "predictions.npz") for m in METHODS}
         self.report["comparisons"] = [
             {"first": first, "second": second, "seeds": [0], "sets": {
-                test: metrics.paired(kept[first][test][None, -1], kept[second][test][None, -1], cut.keypoints,
-                                     cut.visible, cut.groups) for test, cut in self.cuts.items()}}
+                test: metrics.paired(predictions[first][test][None, -1], predictions[second][test][None, -1],
+                                     cut.keypoints, cut.visible, cut.groups) for test, cut in self.cuts.items()}}
             for first, second in ((METHODS[0], METHODS[1]), (METHODS[0], METHODS[2]))
         ]  # fmt: skip
         return True

@@ -95,28 +95,29 @@ def execute(table: dict, run: dict, seed: int, out: Path, results: Path, device:
     init = out / table["name"] / f"{run['init']}-s{seed}" / "weights.safetensors" if run.get("init") else None
     if not (folder / "record.json").exists():
         chosen = settings(table, run)
-        kept = {source: to_train_on(source, chosen.crop.size) for source in run["data"]}
+        loaded = {source: to_train_on(source, chosen.crop.size) for source in run["data"]}
         train(
             chosen, run["data"], folder, seed=seed, validate=table["validate"], init=init, device=device,
-            resume=(folder / "checkpoint.pt").exists(), loaded={k: v for k, v in kept.items() if v is not None},
+            resume=(folder / "checkpoint.pt").exists(), loaded={k: v for k, v in loaded.items() if v is not None},
         )  # fmt: skip
     record = json.loads((folder / "record.json").read_text())
     net, size = pretrained.load(folder / "weights.safetensors")
-    kept, record["elsewhere"] = {}, {}
+    predictions, record["elsewhere"] = {}, {}
     for name in [f"{table['validate']}/val", *table.get("elsewhere", [])]:
         if name == f"{table['validate']}/val" and record.get("division"):  # trained on as well, and so divided
             samples = scored(data.open(table["validate"], "val"), record["division"])
             cut = evaluate.crop_dataset(samples, size)
         else:
             cut = to_score(name, size)
-        kept |= {f"{name}|predicted": evaluate.predict(net, cut).astype(np.float32), f"{name}|points": cut.keypoints,
-                 f"{name}|visible": cut.visible, f"{name}|groups": np.array(cut.groups)}  # fmt: skip
+        predictions |= {f"{name}|predicted": evaluate.predict(net, cut).astype(np.float32),
+                        f"{name}|points": cut.keypoints, f"{name}|visible": cut.visible,
+                        f"{name}|groups": np.array(cut.groups)}  # fmt: skip
         if cut.occluded is not None:
-            kept[f"{name}|occluded"] = cut.occluded
+            predictions[f"{name}|occluded"] = cut.occluded
         if name != f"{table['validate']}/val":
             record["elsewhere"][name] = evaluate.evaluate(net, cut)
     with files.writing(folder / "predictions.npz") as unfinished, open(unfinished, "wb") as stream:
-        np.savez_compressed(stream, **kept)
+        np.savez_compressed(stream, **predictions)
     record |= {"experiment": table["name"], "method": run["method"], "init": run.get("init")}
     record["history"] = thin(record["history"])
     results.mkdir(parents=True, exist_ok=True)
@@ -134,12 +135,12 @@ def compare(table: dict, out: Path, results: Path) -> None:
     """Paired differences of the methods the table names, on every set, over the seeds that both have."""
     found = []
     for pair in table.get("compare", []):
-        kept = {k: {s: out / table["name"] / f"{pair[k]}-s{s}" / "predictions.npz" for s in table["seeds"]}
-                for k in ("first", "second")}  # fmt: skip
-        seeds = [s for s in table["seeds"] if all(kept[k][s].exists() for k in kept)]
+        predictions = {k: {s: out / table["name"] / f"{pair[k]}-s{s}" / "predictions.npz" for s in table["seeds"]}
+                       for k in ("first", "second")}  # fmt: skip
+        seeds = [s for s in table["seeds"] if all(predictions[k][s].exists() for k in predictions)]
         if not seeds:
             continue
-        first, second = ([np.load(kept[k][s]) for s in seeds] for k in kept)
+        first, second = ([np.load(predictions[k][s]) for s in seeds] for k in predictions)
         entry = {"first": pair["first"], "second": pair["second"], "seeds": seeds, "sets": {}}
         for name in [f"{table['validate']}/val", *table.get("elsewhere", [])]:
             keypoints, visible, groups = (first[0][f"{name}|{key}"] for key in ("points", "visible", "groups"))
@@ -255,14 +256,14 @@ def main() -> int:
             if named and run["method"] not in named:
                 continue
             file = results / f"{run['method']}-s{seed}.json"
-            there, wanted = file.exists(), settings(table, run).schedule.steps
-            if there and (steps := json.loads(file.read_text(encoding="utf-8"))["steps"]) != wanted:
+            done, wanted = file.exists(), settings(table, run).schedule.steps
+            if done and (steps := json.loads(file.read_text(encoding="utf-8"))["steps"]) != wanted:
                 print(f"run_experiments: {file}: a run of {steps} steps, where the table asks for {wanted}; delete it, "
                       "or name another folder with --results", file=sys.stderr)  # fmt: skip
                 return 1
-            if arguments.list or there:
-                print(f"{table['name']}/{run['method']}-s{seed}: {'there' if there else 'missing'}", flush=True)
-            if not there:
+            if arguments.list or done:
+                print(f"{table['name']}/{run['method']}-s{seed}: {'there' if done else 'missing'}", flush=True)
+            if not done:
                 missing.append((table, run, seed, arguments.out, results, arguments.device))
     if arguments.list:
         return 0

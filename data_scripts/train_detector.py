@@ -119,11 +119,11 @@ def train(arguments: argparse.Namespace) -> None:
         del sources
         quick = detection.QuickScores()
 
-        def look(network: detector.HandDecNet) -> tuple[dict, str]:
+        def score(network: detector.HandDecNet) -> tuple[dict, str]:
             scores = quick(network.eval())
             return scores, json.dumps(scores)
 
-        fit(state, batch_loss, Monitor(state, out / "checkpoint.pt", identity, SAVED, LOOKED, look), seed=seed)
+        fit(state, batch_loss, Monitor(state, out / "checkpoint.pt", identity, SAVED, LOOKED, score), seed=seed)
         finish(arguments, state, counts, identity["versions"])
 
 

@@ -75,11 +75,11 @@ def rendered(_: argparse.Namespace) -> dict:
     """Readers learn from 30 persons and read 30 others: what do errors of the points cost?"""
     net, size = pretrained.load()
     sets = {split: RenderedAlphabet(30, split) for split in ("train", "test")}
-    kept = {split: [signs[i] for i in range(len(signs))] for split, signs in sets.items()}
+    samples = {split: [signs[i] for i in range(len(signs))] for split, signs in sets.items()}
     keypoints = {
-        "true": {split: fingerspelling.with_labels(signs) for split, signs in kept.items()},
+        "true": {split: fingerspelling.with_labels(signs) for split, signs in samples.items()},
         "estimated": {
-            split: fingerspelling.look(net, fingerspelling.cut(signs, size)) for split, signs in kept.items()
+            split: fingerspelling.look(net, fingerspelling.cut(signs, size)) for split, signs in samples.items()
         },
     }
     found = {}

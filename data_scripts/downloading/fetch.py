@@ -23,7 +23,7 @@ from handpose.data.dataset import Archive, Dataset
 UNPACKED = 1.2  # bytes that an archive of pictures is expected to unpack to, as a multiple of its own
 
 
-def place_of(entry: Dataset, archive: Archive, folder: Path) -> Path:
+def target_of(entry: Dataset, archive: Archive, folder: Path) -> Path:
     """Where a file of the set is kept: an archive in ``archives``, a plain file where it is read."""
     return folder / "archives" / archive.file if archive.unpack else folder / archive.into / archive.file
 
@@ -49,19 +49,19 @@ def assign(entry: Dataset, names: list[str], what: str) -> dict[str, str]:
     return found
 
 
-def is_done(archive: Archive, place: Path) -> bool:
+def is_done(archive: Archive, target: Path) -> bool:
     """Whether an archive was unpacked whole, or a plain file stands there as it was at first use."""
     if archive.unpack:
         with contextlib.suppress(OSError, ValueError):
-            return "sha256" in json.loads(beside(place, ".unpacked").read_text(encoding="utf-8"))
+            return "sha256" in json.loads(beside(target, ".unpacked").read_text(encoding="utf-8"))
         return False
-    return place.is_file()
+    return target.is_file()
 
 
 def is_made_by_hand(entry: Dataset, folder: Path) -> bool:
     """Whether there is something of the set in a folder, and nothing that a download left behind."""
-    kept = folder / "archives"
-    left = [path for path in kept.iterdir() if path.name != ".lock"] if kept.is_dir() else []
+    archives = folder / "archives"
+    left = [path for path in archives.iterdir() if path.name != ".lock"] if archives.is_dir() else []
     return entry.name in data.SOURCES and not left and any((folder / name).exists() for name in entry.top)
 
 
@@ -90,7 +90,7 @@ def download_dataset(
     yes: bool = False,
     urls: list[str] | None = None,
     given: list[str] | None = None,
-    **how,
+    **options,
 ) -> str:
     """Make a set complete in a folder.
 
@@ -100,7 +100,7 @@ def download_dataset(
         yes: the terms are agreed to.
         urls: further mirrors, tried before those recorded.
         given: archives fetched by hand; they are verified, unpacked, and stay where they are.
-        **how: for `transfer.download`: timeout, tries, pause.
+        **options: for `transfer.download`: timeout, tries, pause.
 
     Returns:
         what `check_set` found.
@@ -116,11 +116,11 @@ def download_dataset(
         except data.DataError as error:
             print(f"note: what stands in {folder} is not the whole set ({error})")
     use, fetch, missing = [], [], []
-    for archive in (a for a in entry.archives if not is_done(a, place_of(entry, a, folder))):
-        place = place_of(entry, archive, folder)
+    for archive in (a for a in entry.archives if not is_done(a, target_of(entry, a, folder))):
+        target = target_of(entry, archive, folder)
         sources = ([mirrors[archive.file]] if archive.file in mirrors else []) + list(archive.urls)
-        if archive.file in own or place.is_file():
-            use.append((archive, Path(own.get(archive.file, place))))
+        if archive.file in own or target.is_file():
+            use.append((archive, Path(own.get(archive.file, target))))
         elif sources:
             fetch.append((archive, sources))
         else:
@@ -133,21 +133,21 @@ def download_dataset(
         for archive, file in use:
             _use(entry, archive, file, folder)
         if fetch:
-            _fetch(entry, fetch, folder, yes, how)
+            _fetch(entry, fetch, folder, yes, options)
         if missing or not entry.archives:
             raise FetchError(f"no program can fetch {', '.join(missing) or entry.name}: {entry.manual}")
         try:
             return check_set(entry.name, folder)
         except data.DataError:
             for archive in entry.archives:  # so that the next run unpacks them again
-                beside(place_of(entry, archive, folder), ".unpacked").unlink(missing_ok=True)
+                beside(target_of(entry, archive, folder), ".unpacked").unlink(missing_ok=True)
             raise
 
 
-def _fetch(entry: Dataset, wanted: list[tuple[Archive, list[str]]], folder: Path, yes: bool, how: dict) -> None:
+def _fetch(entry: Dataset, wanted: list[tuple[Archive, list[str]]], folder: Path, yes: bool, options: dict) -> None:
     """Fetch and unpack files, after the room on the disk and the user's agreement."""
     sizes = [archive.bytes or 0 for archive, _ in wanted]
-    parts = [beside(place_of(entry, archive, folder), ".part") for archive, _ in wanted]
+    parts = [beside(target_of(entry, archive, folder), ".part") for archive, _ in wanted]
     have = sum(part.stat().st_size for part in parts if part.is_file())
     for archive, sources in wanted:
         print(f"  to fetch  {archive.file} ({in_words(archive.bytes)}) from {sources[0]}")
@@ -156,34 +156,34 @@ def _fetch(entry: Dataset, wanted: list[tuple[Archive, list[str]]], folder: Path
     check_room(folder, max(sum(sizes) - have, 0) + unpacked, f"{entry.name}, fetched and unpacked,")
     terms.agree(yes)
     for archive, sources in wanted:
-        place = place_of(entry, archive, folder)
+        target = target_of(entry, archive, folder)
         probe = unpack.probe if archive.unpack else None
         manual = f"give another mirror with --url; by hand: {entry.manual}"
-        download(sources, place, size=archive.size, sha256=archive.sha256, probe=probe, manual=manual, **how)
-        _use(entry, archive, place, folder)
+        download(sources, target, size=archive.size, sha256=archive.sha256, probe=probe, manual=manual, **options)
+        _use(entry, archive, target, folder)
 
 
 def _use(entry: Dataset, archive: Archive, file: Path, folder: Path) -> None:
     """Verify a file that is there, and unpack it, or copy it to its place."""
-    place = place_of(entry, archive, folder)
+    target = target_of(entry, archive, folder)
     if not file.is_file():
         raise FetchError(f"--from {file}: no such file; give the path of {archive.file}")
     try:
-        digest = verify(file, place, size=archive.size, sha256=archive.sha256)
+        digest = verify(file, target, size=archive.size, sha256=archive.sha256)
     except FetchError as error:
-        if file != place:
+        if file != target:
             raise FetchError(f"--from {file}: {error}; it was not used: fetch it again") from None
-        os.replace(place, beside(place, ".wrong"))
-        raise FetchError(f"{error}; it was set aside as {place.name}.wrong: run the same command again") from None
+        os.replace(target, beside(target, ".wrong"))
+        raise FetchError(f"{error}; it was set aside as {target.name}.wrong: run the same command again") from None
     if archive.unpack:
         try:
             number, size = unpack.unpack(file, folder / archive.into, top=() if archive.into else entry.top)
         except FetchError:
-            beside(place, ".sha256").unlink(missing_ok=True)  # not the hash to hold a better file to
+            beside(target, ".sha256").unlink(missing_ok=True)  # not the hash to hold a better file to
             raise
-        with files.writing(beside(place, ".unpacked")) as unfinished:
+        with files.writing(beside(target, ".unpacked")) as unfinished:
             unfinished.write_text(json.dumps({"sha256": digest, "files": number, "bytes": size}), encoding="utf-8")
         print(f"{archive.file}: {number:,} files, {in_words(size)}, unpacked into {folder / archive.into}")
-    elif file.resolve() != place.resolve():
-        with files.writing(place) as unfinished:
+    elif file.resolve() != target.resolve():
+        with files.writing(target) as unfinished:
             shutil.copyfile(file, unfinished)

@@ -46,7 +46,7 @@ class _Meter:
             raise FetchError(f"{self.archive}: unpacks to more than {self.most:,} bytes, far more than such an archive "
                              f"should; {REFUSED}")  # fmt: skip
 
-    def place(self, name: str, folder: Path) -> Path:
+    def target(self, name: str, folder: Path) -> Path:
         """Where an entry belongs, whose name must stay in the folder on every system; counts it."""
         self.made += 1
         if self.made > self.entries:
@@ -87,12 +87,12 @@ def probe(archive: Path) -> None:
     if head.startswith(GZIP):
         return  # where it ends shows only when it is unpacked
     if head.startswith(b"PK"):
-        whole = zipfile.is_zipfile(archive)
+        intact = zipfile.is_zipfile(archive)
     elif head[257:262] == b"ustar":
-        whole = not any(tail)  # a tar archive ends in zeros
+        intact = not any(tail)  # a tar archive ends in zeros
     else:
         raise FetchError(f"{archive.name} is no zip or tar archive" if head else f"{archive.name} is empty")
-    if not whole:
+    if not intact:
         raise FetchError(f"{archive.name} is cut off")
 
 
@@ -162,7 +162,7 @@ def _unzip(archive: Path, work: Path, meter: _Meter) -> None:
         meter.check(total)
         check_room(work, total, f"unpacking {archive.name}")
         for entry in tqdm(entries, desc=archive.name, unit="file", disable=None):
-            kind, path = stat.S_IFMT(entry.external_attr >> 16), meter.place(entry.orig_filename, work)
+            kind, path = stat.S_IFMT(entry.external_attr >> 16), meter.target(entry.orig_filename, work)
             if entry.flag_bits & 1:
                 raise FetchError(f"{archive}: is encrypted; unpack it by hand with its password into {work.parent}")
             if kind == stat.S_IFLNK:
@@ -200,7 +200,7 @@ def _untar(archive: Path, work: Path, meter: _Meter) -> None:
     with opener(archive, "rb") as stream:
         with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Strict) as tar:
             for entry in tqdm(tar, desc=archive.name, unit="file", disable=None):
-                path = meter.place(entry.name, work)
+                path = meter.target(entry.name, work)
                 if entry.issym():
                     meter.copy(path, str(PurePosixPath(entry.name).parent / entry.linkname), entry.name, work)
                 elif entry.islnk():
@@ -221,8 +221,8 @@ def _untar(archive: Path, work: Path, meter: _Meter) -> None:
 def _move(source: Path, target: Path) -> None:
     """Rename all that a folder holds into another one, which may hold some of the same folders already."""
     for path in source.iterdir():
-        place = target / path.name
-        if path.is_dir() and place.is_dir():
-            _move(path, place)
+        destination = target / path.name
+        if path.is_dir() and destination.is_dir():
+            _move(path, destination)
         else:
-            os.replace(path, place)
+            os.replace(path, destination)

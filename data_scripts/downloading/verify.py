@@ -49,7 +49,7 @@ def beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
-def noted(path: Path) -> str | None:
+def read_hash(path: Path) -> str | None:
     """The hash in NAME.sha256 beside a file; None when there is none, or it is not one."""
     with contextlib.suppress(OSError):
         match = re.match(r"[0-9a-f]{64}\b", beside(path, ".sha256").read_text(encoding="utf-8", errors="replace"))
@@ -79,7 +79,7 @@ def verify(path: Path, known: Path, *, size: int | None = None, sha256: str | No
         digest = sha256_of(path)
     except OSError as error:
         raise FetchError(f"{path}: cannot be read ({error.strerror or error})") from None
-    before = noted(known)
+    before = read_hash(known)
     if (wanted := sha256 or before) and digest != wanted.lower():
         source = f"noted at first use in {beside(known, '.sha256')} (delete it if a newer file is meant)"
         source = "recorded" if sha256 else source

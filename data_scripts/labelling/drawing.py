@@ -28,13 +28,13 @@ def image(view: View, state: State, title: str, note: str, help: str) -> np.ndar
     shown = cv2.copyMakeBorder(view.draw(), 0, BAR, 0, 0, cv2.BORDER_CONSTANT, value=GREY)
     photo = shown[:-BAR]
     draw_hand(photo, view, state)
-    guess = "" if state.taken or not any(state.keypoints) else "a guess of the network: put it right, then n"
+    guess = "" if state.confirmed or not any(state.keypoints) else "a guess of the network: put it right, then n"
     for row, (line, colour) in enumerate([(title, WHITE), (name_joint(state), YELLOW), (note or guess, WHITE)]):
         write(shown, line, photo.shape[0] + 18 + 20 * row, colour)
     corner = np.array([shown.shape[1] - 60, len(photo)])
-    for j, place in enumerate(SKETCH):
+    for j, offset in enumerate(SKETCH):
         meant = j == state.joint
-        cv2.circle(shown, (corner + place).tolist(), 5 if meant else 2, YELLOW if meant else BGR[j], -1)
+        cv2.circle(shown, (corner + offset).tolist(), 5 if meant else 2, YELLOW if meant else BGR[j], -1)
     if help:
         photo //= 4
         for row, line in enumerate(help.splitlines()):
@@ -61,8 +61,8 @@ def name_joint(state: State) -> str:
     """The joint to be set next, in words."""
     if state.joint == DONE:
         return "all joints done; n: next photo"
-    place = "" if state.unset else ", has its place"
-    return f"{JOINTS[state.joint]} ({state.joint + 1} of {NUM_JOINTS}){place}"
+    note = "" if state.unset else ", has its place"
+    return f"{JOINTS[state.joint]} ({state.joint + 1} of {NUM_JOINTS}){note}"
 
 
 def write(image: np.ndarray, text: str, y: int, colour: tuple[int, int, int]) -> None:

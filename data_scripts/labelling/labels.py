@@ -21,7 +21,7 @@ class State(NamedTuple):
 
     keypoints: tuple  # 21 times (x, y) in pixels of the photo, or None
     joint: int  # to be set next, or DONE
-    taken: bool  # by a person: a prediction that nobody has taken as right is not saved
+    confirmed: bool  # by a person: a prediction that nobody has taken as right is not saved
 
     @property
     def unset(self) -> bool:
@@ -140,7 +140,7 @@ class Photos:
         """Write the label file if something has changed. Raises OutputError when the disk does not take it."""
         if self.unsaved:
             state, (height, width) = self.history.present, self.image.shape[:2]
-            self.file.put(self.path, (width, height), state.keypoints if state.taken else None)
+            self.file.put(self.path, (width, height), state.keypoints if state.confirmed else None)
             self.file.save()
             self.unsaved = 0
 

@@ -22,18 +22,18 @@ def room(title: str) -> tuple[tuple[int, int], tuple[int, int] | None]:
         cv2.destroyWindow(title)
     except cv2.error:  # a desktop where a window cannot be asked
         return UNKNOWN, None
-    wide, high = (side - taken for side, taken in zip(found, FRAME, strict=True))
+    wide, high = (side - border for side, border in zip(found, FRAME, strict=True))
     if wide < 480 or high < 360:
         return UNKNOWN, None
     return (wide, high), (left + FRAME[0] // 2, top + FRAME[1] // 4)
 
 
-def open_window(title: str, size: tuple[int, int], place: tuple[int, int] | None, events: list) -> None:
+def open_window(title: str, size: tuple[int, int], position: tuple[int, int] | None, events: list) -> None:
     """Open a window of that width and height, which can be resized; its mouse events go to the list."""
     cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
     cv2.resizeWindow(title, *size)
-    if place:
-        cv2.moveWindow(title, *place)
+    if position:
+        cv2.moveWindow(title, *position)
     cv2.setMouseCallback(title, lambda *event: events.append(event[:4]))
 
 

@@ -30,10 +30,10 @@ class View:
 
     def resize(self, window: tuple[int, int]) -> None:
         """Fill a window of another size, text included: with the whole photo as before, or around the same middle."""
-        whole, middle = self.scale == self.fit, self.to_photo(self.canvas / 2 - 0.5) if self.scale else np.zeros(2)
+        fitted, middle = self.scale == self.fit, self.to_photo(self.canvas / 2 - 0.5) if self.scale else np.zeros(2)
         self.canvas = np.maximum(np.array(window) - (0, BAR), LEAST)
         self.fit = float((self.canvas / self.size).min())
-        self.scale = self.fit if whole else min(max(self.scale, self.fit), max(CLOSEST, self.fit))
+        self.scale = self.fit if fitted else min(max(self.scale, self.fit), max(CLOSEST, self.fit))
         self.origin = middle + 0.5 - self.canvas / 2 / self.scale
         self.move((0, 0))
 
@@ -41,9 +41,9 @@ class View:
         """The place in the photo, (2,) pixels, under a pixel of the screen."""
         return (np.array(at) + 0.5) / self.scale + self.origin - 0.5
 
-    def to_screen(self, place: tuple) -> np.ndarray:
+    def to_screen(self, point: tuple) -> np.ndarray:
         """Where a place of the photo is on the screen, (2,) pixels."""
-        return (np.array(place) + 0.5 - self.origin) * self.scale - 0.5
+        return (np.array(point) + 0.5 - self.origin) * self.scale - 0.5
 
     def nearest(self, at: tuple) -> np.ndarray:
         """The place in the photo that is on the screen nearest to the cursor."""
@@ -52,14 +52,14 @@ class View:
     def move(self, by: tuple) -> None:
         """Move over the photo by screen pixels, but not beyond its edge."""
         room = self.canvas / self.scale
-        kept = np.clip(self.origin + np.array(by) / self.scale, 0, np.maximum(self.size - room, 0))
-        self.origin = np.where(self.size <= room, (self.size - room) / 2, kept)
+        clipped = np.clip(self.origin + np.array(by) / self.scale, 0, np.maximum(self.size - room, 0))
+        self.origin = np.where(self.size <= room, (self.size - room) / 2, clipped)
 
     def zoom(self, factor: float, at: tuple) -> None:
         """Magnify; what is under the cursor stays there."""
-        place = self.to_photo(at)
+        fixed = self.to_photo(at)
         self.scale = min(max(self.scale * factor, self.fit), max(CLOSEST, self.fit))
-        self.origin = place + 0.5 - (np.array(at) + 0.5) / self.scale
+        self.origin = fixed + 0.5 - (np.array(at) + 0.5) / self.scale
         self.move((0, 0))
 
     def draw(self) -> np.ndarray:
@@ -70,5 +70,5 @@ class View:
         small = self.small[1]
         part = np.array(small.shape[1::-1]) / self.size
         matrix = np.column_stack([np.diag(self.scale / part), self.scale * (0.5 / part - self.origin) - 0.5])
-        how = cv2.INTER_NEAREST if self.scale >= 4 else cv2.INTER_LINEAR
-        return cv2.warpAffine(small, matrix, self.canvas.tolist(), flags=how, borderValue=GREY)
+        interpolation = cv2.INTER_NEAREST if self.scale >= 4 else cv2.INTER_LINEAR
+        return cv2.warpAffine(small, matrix, self.canvas.tolist(), flags=interpolation, borderValue=GREY)

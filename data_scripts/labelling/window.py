@@ -87,7 +87,7 @@ class Labelling:
         key = KEYS.get(low) or KEYS.get(code) or (chr(low).lower() if low < 0x80 else "")
         if not key:  # Shift alone, for example
             return
-        seen, shown = self.note, self.help
+        note_before, shown = self.note, self.help
         self.note, self.help, self.mouse.held = "", False, None
         if key in "ur":
             self._undo_or_redo(key)
@@ -102,7 +102,7 @@ class Labelling:
         elif key in "nps":
             self._finish(key)
         elif key == "q":
-            self.done = self.save() or self.note == seen  # a second q leaves without
+            self.done = self.save() or self.note == note_before  # a second q leaves without
         elif key == "?":
             self.help = not shown
 
@@ -121,8 +121,8 @@ class Labelling:
 
     def put(self, joint: int, at: tuple | None, new: bool = True) -> None:
         """Set a joint to where the cursor is; None: it is not visible."""
-        keypoints, place = self.state.keypoints, None if at is None else tuple(self.view.nearest(at).tolist())
-        self.change(new, keypoints=(*keypoints[:joint], place, *keypoints[joint + 1 :]), taken=True)
+        keypoints, point = self.state.keypoints, None if at is None else tuple(self.view.nearest(at).tolist())
+        self.change(new, keypoints=(*keypoints[:joint], point, *keypoints[joint + 1 :]), confirmed=True)
 
     def _undo_or_redo(self, key: str) -> None:
         if self.photos.undo() if key == "u" else self.photos.redo():
@@ -134,7 +134,7 @@ class Labelling:
         """No place for the joint (x), or for any (c)."""
         joint = self.state.joint
         if key == "c":
-            self.change(keypoints=(None,) * NUM_JOINTS, joint=0, taken=True)
+            self.change(keypoints=(None,) * NUM_JOINTS, joint=0, confirmed=True)
         elif joint < DONE:
             self.put(joint, None)
             self.change(False, joint=joint + 1)
@@ -155,8 +155,8 @@ class Labelling:
 
     def _finish(self, key: str) -> None:
         """Take the labels as right (n, s), and save them or go to another photo (n, p)."""
-        if key != "p" and not self.state.taken:
-            self.change(False, taken=True)
+        if key != "p" and not self.state.confirmed:
+            self.change(False, confirmed=True)
         saved = self.save()
         if key == "s":
             self.note = "saved" if saved else self.note
@@ -175,10 +175,10 @@ def show(labelling: Labelling, max_side: int | None = None) -> None:
         max_side: its longer side at first, at most; None takes what the screen has room for.
     """
     events, title = [], "label_keypoints"
-    room, place = screen.room(title)
+    room, position = screen.room(title)
     labelling.resize(fitting(labelling.photos.image, [min(side, max_side or side) for side in room]))
     try:
-        screen.open_window(title, labelling.window, place, events)
+        screen.open_window(title, labelling.window, position, events)
         changed, size = True, labelling.window
         while not labelling.done:
             if changed:
@@ -187,7 +187,7 @@ def show(labelling: Labelling, max_side: int | None = None) -> None:
             if not is_open(title):
                 labelling.key(ord("q"))
                 if not labelling.done:  # the disk does not take the labels: the window says so once more
-                    screen.open_window(title, labelling.window, place, events)
+                    screen.open_window(title, labelling.window, position, events)
                     changed = True
                 continue
             changed = bool(events) or code != -1
