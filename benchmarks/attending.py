@@ -21,11 +21,11 @@ def forms(repeats: int) -> dict:
             (out[0] if isinstance(out, tuple) else out).sum().backward()
 
         for name, task in (("forward", forward), ("with_gradient", both)):
-            taken = timing.alternate(
+            seconds = timing.alternate(
                 repeats,
                 cpu,
                 readable=lambda t=task: t(attention.attend),
                 fused=lambda t=task: t(attention.attend_fused),
             )
-            found[f"readable_over_fused_{str(dtype)[6:]}_{name}"] = taken["readable"] / taken["fused"]
+            found[f"readable_over_fused_{str(dtype)[6:]}_{name}"] = seconds["readable"] / seconds["fused"]
     return found

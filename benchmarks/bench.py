@@ -58,8 +58,8 @@ def main() -> int:
     } | waiting.all_of_it(chosen.peer_python, n)
     if chosen.whole:
         tasks["seconds of the whole"] = lambda: {
-            "book": reading.whole(["tools/book.py", "--force"]),
-            "tests": reading.whole(
+            "book": reading.seconds_of(["tools/book.py", "--force"]),
+            "tests": reading.seconds_of(
                 ["-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "--nbval", "tests", "book/chapters"]
             ),
         }

@@ -49,12 +49,12 @@ FRAMES = """async ([number, threshold]) => {
 def processes() -> list[int]:
     """All that this program started, and what those started."""
     parents = {}
-    for place in Path("/proc").glob("[0-9]*/stat"):
+    for stat_file in Path("/proc").glob("[0-9]*/stat"):
         try:
-            fields = place.read_text().rpartition(")")[2].split()
+            fields = stat_file.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        parents[int(place.parent.name)] = int(fields[1])
+        parents[int(stat_file.parent.name)] = int(fields[1])
     found = {os.getpid()}
     while more := {child for child, parent in parents.items() if parent in found} - found:
         found |= more
@@ -108,11 +108,11 @@ def main() -> int:
         tab.evaluate(FRAMES, [20, 0.5])
         memory, before, started = [cost()[1]], cost()[0], time.perf_counter()
         for _ in range(3):
-            seen = tab.evaluate(FRAMES, [asked.frames // 3, 0.5])
+            measured = tab.evaluate(FRAMES, [asked.frames // 3, 0.5])
             memory.append(cost()[1])
         each = asked.frames // 3 * 3
         report["frames"] = {
-            **seen, "wall_ms": round(1000 * (time.perf_counter() - started) / each, 1),
+            **measured, "wall_ms": round(1000 * (time.perf_counter() - started) / each, 1),
             "processor_ms": round(1000 * (cost()[0] - before) / each, 1), "megabytes": [round(m) for m in memory],
         }  # fmt: skip
         report["errors"], report["requests"] = page.errors, [r for r in page.requests if not r.startswith("file:")]

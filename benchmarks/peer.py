@@ -70,13 +70,13 @@ class Ours:
 
     def __call__(self, images: Sequence[np.ndarray], boxes=None, *, hands: int = MOST, clip: int = 0) -> Answer:
         """Hands of unrelated pictures, or in the given boxes of each; or of videos of `clip` frames, followed."""
-        keypoints, seconds, look = [], [], self.hp
+        keypoints, seconds, predict = [], [], self.hp
         self.hp(images[0])  # the first picture of all takes longer than any other
         for i, image in enumerate(images):
             if clip and i % clip == 0:
-                look = Tracker(self.hp)
+                predict = Tracker(self.hp)
             start = time.perf_counter()
-            found = look(image) if boxes is None else look(image, boxes=list(boxes[i]))
+            found = predict(image) if boxes is None else predict(image, boxes=list(boxes[i]))
             seconds.append(time.perf_counter() - start)
             keypoints.append(np.array([hand.keypoints for hand in found], np.float32).reshape(-1, 21, 2))
         return Answer(keypoints, np.array(seconds))
@@ -155,9 +155,9 @@ def on_empty(engines: dict[str, Callable]) -> dict:
     result = {}
     for name, examples in sources.items():
         images = [window.image for window in scenes.windows(examples)]
-        seen = {n: [len(keypoints) for keypoints in engine(images).keypoints] for n, engine in engines.items()}
-        result[name] = {"windows": len(images), "hands": {n: sum(counts) for n, counts in seen.items()},
-                        "windows_with_a_hand": {n: sum(map(bool, counts)) for n, counts in seen.items()}}  # fmt: skip
+        found = {n: [len(keypoints) for keypoints in engine(images).keypoints] for n, engine in engines.items()}
+        result[name] = {"windows": len(images), "hands": {n: sum(counts) for n, counts in found.items()},
+                        "windows_with_a_hand": {n: sum(map(bool, counts)) for n, counts in found.items()}}  # fmt: skip
     return result
 
 

@@ -128,13 +128,13 @@ def score(images: Sequence[Labelled], engines: dict[str, Sequence[np.ndarray]], 
     return result
 
 
-def difference(ours: np.ndarray, theirs: np.ndarray, target: np.ndarray, visible: np.ndarray, groups) -> dict:
+def difference(ours: np.ndarray, other: np.ndarray, target: np.ndarray, visible: np.ndarray, groups) -> dict:
     """PCK of one minus that of the other, with 95 % intervals from paired draws of whole groups."""
-    pairs = metrics.paired(ours[None], theirs[None], target, visible, groups)
-    kept = {f"{unit}_{t}": pairs[unit][t] for unit, t in SHOWN}
+    pairs = metrics.paired(ours[None], other[None], target, visible, groups)
+    shown = {f"{unit}_{t}": pairs[unit][t] for unit, t in SHOWN}
     return {name: {"difference": round(pair["difference"], 4),
                    "interval": pair["interval"] and [round(end, 4) for end in pair["interval"]]}
-            for name, pair in kept.items()}  # fmt: skip
+            for name, pair in shown.items()}  # fmt: skip
 
 
 def in_drawn_boxes(images: Sequence[scenes.Picture], answers: Sequence[np.ndarray], extent) -> float:

@@ -20,16 +20,16 @@ def network(device: torch.device, repeats: int, limit: dict) -> dict:
     rival.to(device, memory_format=torch.channels_last)
     rng = np.random.default_rng(0)
     one, many = (rng.integers(0, 255, (n, size, size, 3), dtype=np.uint8) for n in (1, 32))
-    taken = timing.alternate(
+    seconds = timing.alternate(
         repeats, device, one=lambda: predict_crops(net, one), many=lambda: predict_crops(net, many),
         cpm_one=lambda: predict_crops(rival, one), cpm_many=lambda: predict_crops(rival, many),
     )  # fmt: skip
     least = timing.floor(net, size, limit, training=False)
     return {
-        "milliseconds_one": 1e3 * taken["one"], "milliseconds_one_cpm": 1e3 * taken["cpm_one"],
-        "floor_milliseconds": 1e3 * least, "images_per_second_batch_32": 32 / taken["many"],
-        "images_per_second_batch_32_cpm": 32 / taken["cpm_many"], "floor_images_per_second": 1 / least,
-        "gain_from_batching": 32 * taken["one"] / taken["many"],
+        "milliseconds_one": 1e3 * seconds["one"], "milliseconds_one_cpm": 1e3 * seconds["cpm_one"],
+        "floor_milliseconds": 1e3 * least, "images_per_second_batch_32": 32 / seconds["many"],
+        "images_per_second_batch_32_cpm": 32 / seconds["cpm_many"], "floor_images_per_second": 1 / least,
+        "gain_from_batching": 32 * seconds["one"] / seconds["many"],
     }  # fmt: skip
 
 

@@ -24,16 +24,16 @@ def data_sources(repeats: int) -> dict:
     for hands in sets.values():
         hands[0]
     tasks = {f"drawn_{size}": lambda h=hands: [h[next(counter)] for _ in range(8)] for size, hands in sets.items()}
-    place = Path(os.environ.get("HANDPOSE_DATA", "")) / "hand-keypoints"
-    if os.environ.get("HANDPOSE_DATA") and place.is_dir():
+    folder = Path(os.environ.get("HANDPOSE_DATA", "")) / "hand-keypoints"
+    if os.environ.get("HANDPOSE_DATA") and folder.is_dir():
         from handpose.data.readers.hand_keypoints import HandKeypoints
 
-        photos = HandKeypoints(place)
+        photos = HandKeypoints(folder)
         tasks["read"] = lambda: evaluate.crop_dataset(photos, 128, limit=16)
-    taken = timing.alternate(repeats, cpu, **tasks)
-    found = {f"drawn_hands_per_second_{size}": 8 / taken[f"drawn_{size}"] for size in sets}
+    seconds = timing.alternate(repeats, cpu, **tasks)
+    found = {f"drawn_hands_per_second_{size}": 8 / seconds[f"drawn_{size}"] for size in sets}
     found |= {"drawn_hands_per_second_128_by_processes": drawn_by_processes(), "processes": drawing.cores()}
-    return found | ({"photographs_read_per_second": 16 / taken["read"]} if "read" in taken else {})
+    return found | ({"photographs_read_per_second": 16 / seconds["read"]} if "read" in seconds else {})
 
 
 def drawn_by_processes() -> float:
@@ -51,7 +51,7 @@ def drawn_by_processes() -> float:
                 os.environ["HANDPOSE_CACHE"] = before
 
 
-def whole(command: list[str]) -> float:
+def seconds_of(command: list[str]) -> float:
     """Seconds that one of the project's own commands takes."""
     start = time.perf_counter()
     subprocess.run([sys.executable, *command], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)

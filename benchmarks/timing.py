@@ -21,15 +21,15 @@ def wait(device: torch.device) -> None:
 
 def alternate(repeats: int, device: torch.device, **tasks: Callable[[], object]) -> dict[str, float]:
     """Median seconds of each task, run in turns after one warm-up round."""
-    taken = {name: [] for name in tasks}
+    seconds = {name: [] for name in tasks}
     for round_ in range(repeats + 1):
         for name, task in tasks.items():
             start = time.perf_counter()
             task()
             wait(device)
             if round_:
-                taken[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in taken.items()}
+                seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def limits(device: torch.device, repeats: int) -> dict[str, float]:

@@ -33,13 +33,13 @@ def start(repeats: int) -> dict[str, float]:
         commands = {"python": ["-c", ""], "import_handpose": ["-c", "import handpose"],
                     "import_torch": ["-c", "import torch"], "predict": [*predict, "onnx"],
                     "predict_torch": [*predict, "torch"]}  # fmt: skip
-        taken: dict[str, list[float]] = {name: [] for name in commands}
+        times: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(repeats):
             for name, command in commands.items():
                 begun = time.perf_counter()
                 subprocess.run([sys.executable, *command], cwd=ROOT, check=True, capture_output=True)
-                taken[name].append(time.perf_counter() - begun)
-    seconds = {name: statistics.median(values) for name, values in taken.items()}
+                times[name].append(time.perf_counter() - begun)
+    seconds = {name: statistics.median(values) for name, values in times.items()}
     bare = seconds.pop("python")
     return {"seconds_python": bare} | {f"{name}_over_python": s / bare for name, s in seconds.items()} | {
         "predict_over_import_torch": seconds["predict"] / seconds["import_torch"]}  # fmt: skip
@@ -59,10 +59,10 @@ def beside(peer_python: str | None, threads: int) -> dict[str, float]:
     else:
         print(f"MediaPipe is not measured ({missing})")
     base = "lite" if about else "onnx"
-    taken = peer.speed(engines, *source, threads=threads, busy=False)["engines"]
-    still, followed = taken[base]["still"]["median_ms"], taken[base]["followed"]["mean_ms"]
+    speeds = peer.speed(engines, *source, threads=threads, busy=False)["engines"]
+    still, followed = speeds[base]["still"]["median_ms"], speeds[base]["followed"]["mean_ms"]
     found = {f"milliseconds_still_{base}": still, f"milliseconds_followed_{base}": followed}
-    for name, row in taken.items():
+    for name, row in speeds.items():
         found[f"still_{name}_over_{base}"] = row["still"]["median_ms"] / still
         found[f"still_{name}_p90_over_median"] = row["still"]["p90_ms"] / row["still"]["median_ms"]
         found[f"followed_{name}_over_{base}"] = row["followed"]["mean_ms"] / followed
@@ -84,16 +84,17 @@ def followed(repeats: int) -> dict[str, float]:
                 tracker = Tracker(hp)
             begun = time.perf_counter()
             hands = tracker(frame)
-            whole = time.perf_counter() - begun
+            frame_seconds = time.perf_counter() - begun
             if i % peer.FRAMES:
                 looks, number = looks + tracker.looked, number + 1
                 if not tracker.looked and len(hands) == 1:
                     begun = time.perf_counter()
                     hp.networks["pose"](crop)
                     network = time.perf_counter() - begun
-                    rest.append((whole, network))
-    whole, network = np.median(rest, axis=0)
-    return {"frame_over_network": whole / network, "milliseconds_beside_network": 1e3 * (whole - network),
+                    rest.append((frame_seconds, network))
+    frame_seconds, network = np.median(rest, axis=0)
+    return {"frame_over_network": frame_seconds / network,
+            "milliseconds_beside_network": 1e3 * (frame_seconds - network),
             "looks_per_frame": looks / number}  # fmt: skip
 
 

@@ -120,14 +120,14 @@ def build_without_solutions() -> tuple[str | None, Path]:
     """
     target = BUILD / f"{PACKED}-without-solutions.zip"
     with tempfile.TemporaryDirectory(prefix="handpose-class-") as folder:
-        place = Path(folder)
-        shutil.copy(ROOT / "_config.yml", place)
-        shutil.copytree(ROOT / "book", place / "book", ignore=shutil.ignore_patterns(*NOT_INPUTS, "results"))
-        strip_solutions(place / "book" / "chapters")
-        if trouble := jupyter_book(place):
+        copied = Path(folder)
+        shutil.copy(ROOT / "_config.yml", copied)
+        shutil.copytree(ROOT / "book", copied / "book", ignore=shutil.ignore_patterns(*NOT_INPUTS, "results"))
+        strip_solutions(copied / "book" / "chapters")
+        if trouble := jupyter_book(copied):
             return trouble, target
         BUILD.mkdir(exist_ok=True)
-        return None, pack(place / "_build" / "html", target)
+        return None, pack(copied / "_build" / "html", target)
 
 
 def pack(pages: Path | None = None, target: Path | None = None) -> Path:

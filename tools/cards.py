@@ -59,8 +59,8 @@ def turned_table(record: dict) -> str:
     if "turned" not in record:
         return ""
     lines = []
-    for place, angles in record["turned"].items():
-        lines += ["", f"| {place} turned by | " + " | ".join(f"{a} degrees" for a in angles) + " |",
+    for data_set, angles in record["turned"].items():
+        lines += ["", f"| {data_set} turned by | " + " | ".join(f"{a} degrees" for a in angles) + " |",
                   "|---" * (len(angles) + 1) + "|"]  # fmt: skip
         for way in next(iter(angles.values())):
             cells = [f"{e[way]['pck_bone_0.2']:.3f}, {e[way]['pck_box_0.1']:.3f}" for e in angles.values()]
@@ -112,17 +112,17 @@ def detector_card(name: str, record: dict) -> str:
     threshold, minutes = record["threshold"], record["seconds"] / 60
     shares = ", ".join(f"{100 * share:.0f} % {name}" for name, share in record["shares"].items())
     lines = ["| set | pictures | hands | AP at IoU 0.5 | AP 0.5 to 0.95 |", "|---|---|---|---|---|"]
-    for place, scores in record["precision"].items():
+    for data_set, scores in record["precision"].items():
         cells = []
         for key in ("ap50", "ap"):
             low, high = scores["intervals"][key]
             cells.append(f"{scores[key]:.3f} ({low:.2f}-{high:.2f})")
-        lines.append(f"| {place} | {scores['pictures']} | {scores['hands']} | " + " | ".join(cells) + " |")
+        lines.append(f"| {data_set} | {scores['pictures']} | {scores['hands']} | " + " | ".join(cells) + " |")
     start = before_training(record)
     for title, number, value, now, then in (
         ("`hand-keypoints` val, recall at IoU 0.5", "pictures", "recall50", record["one_labelled"], start["one_labelled"]),
-        *((f"{place}, by the hand's part of the picture, recall at IoU 0.5", "hands", "recall50", sizes,
-           start["sizes"][place]) for place, sizes in record["sizes"].items()),
+        *((f"{data_set}, by the hand's part of the picture, recall at IoU 0.5", "hands", "recall50", sizes,
+           start["sizes"][data_set]) for data_set, sizes in record["sizes"].items()),
         ("pictures without a hand: boxes a picture", "pictures", "false_alarms_per_picture", record["empty"], start["empty"]),
     ):  # fmt: skip
         lines += ["", f"| {title} | number | before | now |", "|---|---|---|---|"]

@@ -96,12 +96,12 @@ def without_solutions(cells_given: Cells, instead: Callable[[str, list[str]], Ce
 
 def exercise_notebook(source: Path) -> tuple[nbformat.NotebookNode, list[str]]:
     """A chapter for a class, not executed, and the labels of its exercises."""
-    whole = notebooks.convert(source)
-    cells, labels = without_solutions(whole.cells, answer)
+    chapter = notebooks.convert(source)
+    cells, labels = without_solutions(chapter.cells, answer)
     if any("check(" in cell.source for cell in cells if cell.cell_type == "code"):
         first = next(i for i, cell in enumerate(cells) if cell.cell_type == "code")
         cells.insert(first, nbformat.v4.new_code_cell("from handpose.book import exercises", id="exercises"))
-    made = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": whole.metadata.kernelspec})
+    made = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": chapter.metadata.kernelspec})
     return made, labels
 
 

@@ -43,10 +43,10 @@ def installed():
     """Version of the Python in .venv, such as (3, 12); None where none works, has pip and is supported."""
     try:
         code = "import sys, pip; print(*sys.version_info[:2])"
-        said = subprocess.check_output([str(PYTHON), "-c", code], stderr=subprocess.DEVNULL)
+        output = subprocess.check_output([str(PYTHON), "-c", code], stderr=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError):
         return None
-    version = tuple(int(part) for part in said.split())
+    version = tuple(int(part) for part in output.split())
     return version if OLDEST <= version <= NEWEST else None
 
 
@@ -56,12 +56,14 @@ def dotted(version):
 
 def check_python(named):
     """Refuse a Python that is not supported, and one that was named where .venv has another."""
-    here, there = tuple(sys.version_info[:2]), installed()
-    if (named or there is None) and not OLDEST <= here <= NEWEST:
+    here, in_venv = tuple(sys.version_info[:2]), installed()
+    if (named or in_venv is None) and not OLDEST <= here <= NEWEST:
         span = f"{dotted(OLDEST)} to {dotted(NEWEST)}"
         fail(f"this is Python {dotted(here)}, and the book needs {span}; name one:  make book PYTHON=python3.12")
-    if named and there not in (None, here):
-        fail(f"in .venv is Python {dotted(there)}, not the {dotted(here)} that was named; remove .venv to make it anew")
+    if named and in_venv not in (None, here):
+        fail(
+            f"in .venv is Python {dotted(in_venv)}, not the {dotted(here)} that was named; remove .venv to make it anew"
+        )
 
 
 def create():

@@ -71,16 +71,16 @@ def parts() -> tuple[dict[str, bytes], dict]:
     found, networks, labels = {}, [], []
     for name, path in weights_files().items():
         if name == pretrained.DETECTOR:
-            found["detector"] = kept(path, "onnx", lambda path=path: detector_model(path))
+            found["detector"] = cached(path, "onnx", lambda path=path: detector_model(path))
         elif name == pretrained.GESTURES:
             net, _ = pretrained.load(path, kind=gesturenet.GestureNet)
-            found["gesture"], labels = kept(path, "onnx", lambda net=net: gesture_model(net)), list(net.labels)
+            found["gesture"], labels = cached(path, "onnx", lambda net=net: gesture_model(net)), list(net.labels)
         else:
             net, size = pretrained.load(path)
-            found[name] = kept(path, "onnx", lambda net=net, size=size: pose_model(net, size))
+            found[name] = cached(path, "onnx", lambda net=net, size=size: pose_model(net, size))
             networks.append(describe(name, net, size))
             if name == pretrained.DEFAULT:
-                found["usual"] = kept(path, "usual", lambda net=net, size=size: usual(net, size))
+                found["usual"] = cached(path, "usual", lambda net=net, size=size: usual(net, size))
     fitted = json.loads(pretrained.bundled().with_name("confidence.json").read_text("utf-8"))
     return found, {
         "pose": pretrained.DEFAULT, "networks": networks, "labels": labels,
@@ -98,7 +98,7 @@ def describe(name: str, net: posenet.PoseEstimationNet, size: int) -> dict:
     }  # fmt: skip
 
 
-def kept(weights: Path, kind: str, make) -> bytes:
+def cached(weights: Path, kind: str, make) -> bytes:
     """What `make` gives, from the cache if these weights, this code and these packages have made it before."""
     digest = hashlib.sha256(weights.read_bytes())
     for module in (attention, detector, gesturenet, posenet, crops, sys.modules[__name__]):

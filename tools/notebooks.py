@@ -106,11 +106,11 @@ def convert(source: Path):
     if code := first_cell():
         after_title = 1 if notebook.cells and notebook.cells[0].cell_type == "markdown" else 0
         notebook.cells.insert(after_title, nbformat.v4.new_code_cell(code, metadata={"tags": ["remove-cell"]}))
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for cell in notebook.cells:
         name = hashlib.sha256((cell.cell_type + cell.source).encode()).hexdigest()[:10]
-        seen[name] = seen.get(name, 0) + 1
-        cell["id"] = name if seen[name] == 1 else f"{name}-{seen[name]}"
+        counts[name] = counts.get(name, 0) + 1
+        cell["id"] = name if counts[name] == 1 else f"{name}-{counts[name]}"
         if cell.cell_type == "markdown":
             cell.metadata.clear()
         elif "hide-input" in cell.metadata.get("tags", []):
@@ -242,8 +242,8 @@ def with_times(page: str) -> str:
     for stem, record in timed.items():
         page = re.sub(rf"(\(chapters/{stem}\) \| )\d+", rf"\g<1>{record['seconds']}", page)
     places = " and ".join(sorted({record["device"] for record in timed.values()}))
-    whole = f"{sum(record['seconds'] for record in timed.values())} in all, on {places}"
-    return re.sub(r"(<!-- times -->).*?(<!-- /times -->)", rf"\g<1>{whole}\g<2>", page)
+    total = f"{sum(record['seconds'] for record in timed.values())} in all, on {places}"
+    return re.sub(r"(<!-- times -->).*?(<!-- /times -->)", rf"\g<1>{total}\g<2>", page)
 
 
 def _failed(cell) -> bool:

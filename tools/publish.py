@@ -53,11 +53,11 @@ def publish(folder: Path, name: str) -> None:
     else:
         net, size = pretrained.load(folder / "weights.safetensors")
         record["elsewhere"] = {}
-        for place in ELSEWHERE:
-            print(f"scoring on {place}", flush=True)
-            source, _, split = place.partition("/")
+        for data_set in ELSEWHERE:
+            print(f"scoring on {data_set}", flush=True)
+            source, _, split = data_set.partition("/")
             cut = evaluate.crop_dataset(data.open(source, split), size, progress=True)
-            record["elsewhere"][place] = evaluate.evaluate(net, cut)
+            record["elsewhere"][data_set] = evaluate.evaluate(net, cut)
         record["turned"] = {"wild/val": turned.score(net, size, data.open("wild", "val"))}
     if old and record_file(old) != record_file(record):
         files.write_json(record_file(old), {k: v for k, v in old.items() if k != "bundled"})
