@@ -80,7 +80,7 @@ class Random:
 
 
 def geometry(
-    keypoints: Tensor, visible: Tensor, size: int, rng: Random, crop: Crop, how: Augment
+    keypoints: Tensor, visible: Tensor, size: int, rng: Random, crop: Crop, augmentation: Augment
 ) -> tuple[Tensor, Tensor]:
     """Draw the affine map of each sample, from its kept crop to the network's input.
 
@@ -98,10 +98,10 @@ def geometry(
     B = len(keypoints)
     shown = visible[..., None]
     middle = (keypoints.masked_fill(~shown, math.inf).amin(1) + keypoints.masked_fill(~shown, -math.inf).amax(1)) / 2
-    angle = torch.deg2rad(rng.normal(how.rotation, B))
-    if how.turn:  # asked first, so that the numbers of configurations without it stay what they were
-        angle = torch.where(rng.chance(how.turn, B), rng.uniform(-math.pi, math.pi, B), angle)
-    stretch = 2 ** (rng.uniform(-how.stretch, how.stretch, B) / 2)
+    angle = torch.deg2rad(rng.normal(augmentation.rotation, B))
+    if augmentation.turn:  # asked first, so that the numbers of configurations without it stay what they were
+        angle = torch.where(rng.chance(augmentation.turn, B), rng.uniform(-math.pi, math.pi, B), angle)
+    stretch = 2 ** (rng.uniform(-augmentation.stretch, augmentation.stretch, B) / 2)
     cos, sin = angle.cos(), angle.sin()
     turn = torch.stack([cos, -sin, sin, cos], -1).view(B, 2, 2)
     shape = torch.diag_embed(torch.stack([stretch, 1 / stretch], -1)) @ turn
@@ -112,9 +112,9 @@ def geometry(
     side = MARGIN * (high - low).amax(-1).clamp(min=4)
     centre = centre + rng.normal(crop.noise, B, 2) * side[:, None]
     reach = (moved - centre[:, None]).abs().masked_fill(~shown, 0).amax((1, 2))
-    side = (2 * reach * MARGIN).clamp(min=4) * 2 ** rng.uniform(-how.scale, how.scale, B)
+    side = (2 * reach * MARGIN).clamp(min=4) * 2 ** rng.uniform(-augmentation.scale, augmentation.scale, B)
 
-    mirror = torch.where(rng.chance(how.flip, B), -1.0, 1.0)
+    mirror = torch.where(rng.chance(augmentation.flip, B), -1.0, 1.0)
     zoom = size / side
     linear = shape * zoom[:, None, None]
     offset = (size - 1) / 2 - (linear @ middle[..., None])[..., 0] - centre * zoom[:, None]
@@ -183,13 +183,13 @@ def batch(
     return colours(out, rng, how), keypoints, visible
 
 
-def colours(images: Tensor, rng: Random, how: Augment) -> Tensor:
+def colours(images: Tensor, rng: Random, augmentation: Augment) -> Tensor:
     """Light, colour, blur, noise and a painted rectangle, on (B, 3, s, s) in [0, 1]."""
     B, _, size, _ = images.shape
-    if how.colour:
+    if augmentation.colour:
         # Saturation, colour cast, contrast and brightness are linear in the three colours: one 3x3 matrix and
         # one offset a sample, so that the pixels are touched once.
-        c = how.colour
+        c = augmentation.colour
 
         def factor(strength: float, *shape: int) -> Tensor:
             return 2 ** rng.uniform(-strength * c, strength * c, B, *shape)
@@ -202,21 +202,21 @@ def colours(images: Tensor, rng: Random, how: Augment) -> Tensor:
         offset = mean * (factor(1.5, 1, 1) - contrast)
         images = torch.baddbmm(offset.expand(B, 3, 1), linear, images.flatten(2)).view_as(images)
         images = images.clamp_(1e-3, 1) ** factor(0.8, 1, 1, 1)  # gamma
-    if how.grey:
-        some = rng.some(how.grey, B)
+    if augmentation.grey:
+        some = rng.some(augmentation.grey, B)
         images[some] = images[some].mean(1, keepdim=True).expand(-1, 3, -1, -1)
-    if how.blur and (some := rng.some(how.blur, B)).numel():
+    if augmentation.blur and (some := rng.some(augmentation.blur, B)).numel():
         # As if the hand had been small in the picture: shrunk by up to 3, and enlarged again.
         small = max(8, round(size / rng.number(1.5, 3)))
         coarse = F.interpolate(images[some], (small, small), mode="bilinear", antialias=True, align_corners=False)
         images[some] = F.interpolate(coarse, (size, size), mode="bilinear", align_corners=False)
-    if how.noise and (some := rng.some(0.5, B)).numel():
-        images[some] += rng.pixels(len(some), 3, size, size) * rng.uniform(0, how.noise, len(some), 1, 1, 1)
-    if how.cutout:
+    if augmentation.noise and (some := rng.some(0.5, B)).numel():
+        images[some] += rng.pixels(len(some), 3, size, size) * rng.uniform(0, augmentation.noise, len(some), 1, 1, 1)
+    if augmentation.cutout:
         at, extent = rng.uniform(0, size, B, 2), rng.uniform(0.08, 0.3, B, 2) * size
         steps = torch.arange(size, device=images.device)
         across = (steps - at[:, :1]).abs() < extent[:, :1] / 2  # (B, size)
         down = (steps - at[:, 1:]).abs() < extent[:, 1:] / 2
-        covered = (down[:, :, None] & across[:, None]) & rng.chance(how.cutout, B)[:, None, None]
+        covered = (down[:, :, None] & across[:, None]) & rng.chance(augmentation.cutout, B)[:, None, None]
         images = torch.where(covered[:, None], rng.uniform(0, 1, B, 3, 1, 1), images)
     return images.clamp(0, 1)

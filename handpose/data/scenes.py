@@ -175,28 +175,29 @@ def windows(images: Sequence[Picture], *, limit: int = 400, size: int = SIZE, se
 
 
 def batch(
-    images: torch.Tensor, outlines: list[torch.Tensor], rng: augment.Random, how: augment.Augment
+    images: torch.Tensor, outlines: list[torch.Tensor], rng: augment.Random, augmentation: augment.Augment
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:  # fmt: skip
     """Augmented input for a training step: turned, scaled, stretched, shifted, mirrored and recoloured.
 
-    Three in ten are turned by at most `how.rotation` degrees, the others by any angle; boxes are the extents of the
-    turned outlines, so that a turned hand's box is as tight as an upright one's. Two in five end early at the right or
-    at the bottom, in grey, as pictures that are not square do.
+    Three in ten are turned by at most `augmentation.rotation` degrees, the others by any angle; boxes are the extents
+    of the turned outlines, so that a turned hand's box is as tight as an upright one's. Two in five end early at the
+    right or at the bottom, in grey, as pictures that are not square do.
 
     Args:
         images: (B, S, S, 3) uint8.
         outlines: (n, 21, 2) pixels each, see `Picture`.
-        how: `rotation` (0: nothing is turned), `scale`, `stretch`, `flip`, the colours and `cutout` are used.
+        augmentation: `rotation` (0: nothing is turned), `scale`, `stretch`, `flip`, the colours, `cutout` are used.
 
     Returns:
         Images (B, 3, S, S) in [0, 1]; boxes (n, 4) clipped to them, without those of which less than a third is left.
     """
     B, size = len(images), images.shape[1]
-    stretch, zoom = 2 ** (rng.uniform(-how.stretch, how.stretch, B) / 2), 2 ** rng.uniform(-how.scale, how.scale, B)
-    mirror = torch.where(rng.chance(how.flip, B), -1.0, 1.0)
+    stretch = 2 ** (rng.uniform(-augmentation.stretch, augmentation.stretch, B) / 2)
+    zoom = 2 ** rng.uniform(-augmentation.scale, augmentation.scale, B)
+    mirror = torch.where(rng.chance(augmentation.flip, B), -1.0, 1.0)
     linear = torch.diag_embed(torch.stack([mirror * zoom * stretch, zoom / stretch], -1))
-    if how.rotation:
-        limit = torch.where(rng.chance(0.3, B), how.rotation, 180.0)
+    if augmentation.rotation:
+        limit = torch.where(rng.chance(0.3, B), augmentation.rotation, 180.0)
         angle = torch.deg2rad(limit * rng.uniform(-1, 1, B))
         cos, sin = angle.cos(), angle.sin()
         linear = linear @ torch.stack([cos, -sin, sin, cos], -1).view(B, 2, 2)
@@ -215,7 +216,7 @@ def batch(
         inside = torch.minimum(b.clamp(min=-0.5), (end - 0.5).repeat(2))
         area = [(x[:, 2:] - x[:, :2]).clamp(min=0).prod(-1) for x in (inside, b)]
         moved.append(inside[area[0] > area[1] / 3])
-    out = augment.colours(out, rng, how)
+    out = augment.colours(out, rng, augmentation)
     at = torch.arange(size, device=images.device)
     within = (at < ends[:, :1])[:, None, None, :] & (at < ends[:, 1:])[:, None, :, None]
     return torch.where(within, out, GREY / 255), moved
