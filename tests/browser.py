@@ -135,6 +135,6 @@ class Page:
         """Press and release one key, named as in ``KeyboardEvent.key``."""
         self.tab.keyboard.press(key)
 
-    def screenshot(self, file: Path, *, whole: bool = False) -> None:
+    def screenshot(self, file: Path, *, full: bool = False) -> None:
         """Write a PNG of the window, or of the whole page."""
-        self.tab.screenshot(path=file, full_page=whole)
+        self.tab.screenshot(path=file, full_page=full)

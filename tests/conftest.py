@@ -13,9 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture(scope="session")
 def real_data():
     """The folder of real photographs: $HANDPOSE_DATA, else ../shared/data beside the repository."""
-    for place in (os.environ.get("HANDPOSE_DATA"), ROOT.parent / "shared" / "data"):
-        if place and Path(place).is_dir():
-            return Path(place)
+    for folder in (os.environ.get("HANDPOSE_DATA"), ROOT.parent / "shared" / "data"):
+        if folder and Path(folder).is_dir():
+            return Path(folder)
     pytest.skip("no real photographs: set HANDPOSE_DATA to their folder")
 
 

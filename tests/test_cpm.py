@@ -35,10 +35,10 @@ def test_the_published_forms():
 def test_the_matched_pose_machine(scale, width):
     """As many operations as the paper's network, within 3 %, and more parameters: the kinder of the two matches."""
     settings = config.load(scale)
-    ours, theirs = config.build(settings.network), ConvolutionalPoseMachine(width=width)
+    ours, other = config.build(settings.network), ConvolutionalPoseMachine(width=width)
     size = settings.crop.size
-    assert records.macs(theirs, size) == pytest.approx(records.macs(ours, size), rel=0.03)
-    assert parameters(theirs) > 1.2 * parameters(ours)
+    assert records.macs(other, size) == pytest.approx(records.macs(ours, size), rel=0.03)
+    assert parameters(other) > 1.2 * parameters(ours)
 
 
 @pytest.mark.parametrize(("scale", "same_weights", "same_work"), [("paper", 57, 171), ("laptop", 28, 57)])
@@ -64,8 +64,8 @@ def test_the_control_reads_five_cells_and_attention_all():
         x = torch.randn(1, 32, 16, 16, requires_grad=True)
         # Not a plain sum: LayerNorm makes the sum over a cell's channels indifferent to the cell.
         (block(x)[0, :, 8, 8] * torch.randn(32)).sum().backward()
-        seen = (x.grad.abs().sum(1)[0] > 0).nonzero()
-        assert (seen - 8).abs().max() == min(reach, 8)
+        read = (x.grad.abs().sum(1)[0] > 0).nonzero()
+        assert (read - 8).abs().max() == min(reach, 8)
 
 
 @pytest.mark.parametrize("kind", ["cpm", "regression"])
@@ -112,10 +112,10 @@ def test_regression_regresses():
 
 def test_only_the_last_stage_when_told_so():
     net = ConvolutionalPoseMachine(width=0.125)
-    keypoints, seen = torch.rand(2, 21, 2) * 60, torch.ones(2, 21, dtype=torch.bool)
+    keypoints, visible = torch.rand(2, 21, 2) * 60, torch.ones(2, 21, dtype=torch.bool)
     for every in (True, False):
         maps = [m.detach().requires_grad_() for m in net(torch.rand(2, 3, 64, 64))]
-        total, parts = losses.PoseLoss(every_stage=every)(maps, keypoints, seen)
+        total, parts = losses.PoseLoss(every_stage=every)(maps, keypoints, visible)
         total.backward()
         assert [m.grad is not None for m in maps] == [every, every, True]
         assert total.item() == pytest.approx(sum(parts[f"stage{k}"].item() for k in ((1, 2, 3) if every else (3,))))

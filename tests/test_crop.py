@@ -86,8 +86,8 @@ def test_bad_boxes(box):
 
 def test_degenerate_box_gives_a_crop():
     """All key-points in one place: a side of one pixel, not a division by zero."""
-    taken = crop.crop_box(np.zeros((50, 50, 3), np.uint8), np.array([20, 20, 20, 20.0]), 64)
-    assert taken.image.shape == (64, 64, 3) and np.isfinite(taken.to_image(np.zeros((21, 2)))).all()
+    cropped = crop.crop_box(np.zeros((50, 50, 3), np.uint8), np.array([20, 20, 20, 20.0]), 64)
+    assert cropped.image.shape == (64, 64, 3) and np.isfinite(cropped.to_image(np.zeros((21, 2)))).all()
 
 
 @pytest.mark.parametrize("degrees", [0, 30, -90, 170])
@@ -103,11 +103,11 @@ def test_upright_box(degrees):
     assert np.allclose(box[2:] - box[:2], tight[2:] - tight[:2], atol=0.01)
     centre = (tight[:2] + tight[2:]) / 2
     assert np.allclose((box[:2] + box[2:]) / 2, crop.apply(turn, centre), atol=0.01)
-    taken = crop.crop_box(np.zeros((200, 200, 3), np.uint8), box, 64, angle=angle)
+    cropped = crop.crop_box(np.zeros((200, 200, 3), np.uint8), box, 64, angle=angle)
     plain = crop.crop_box(np.zeros((200, 200, 3), np.uint8), tight, 64)
-    shown, expected = crop.apply(taken.matrix, crop.apply(turn, keypoints)), crop.apply(plain.matrix, keypoints)
+    shown, expected = crop.apply(cropped.matrix, crop.apply(turn, keypoints)), crop.apply(plain.matrix, keypoints)
     assert np.allclose(shown, expected, atol=0.02)
-    assert np.allclose(taken.to_image(shown), crop.apply(turn, keypoints), atol=0.01)
+    assert np.allclose(cropped.to_image(shown), crop.apply(turn, keypoints), atol=0.01)
 
 
 def test_upright_box_lies_between_the_key_points_and_the_box():

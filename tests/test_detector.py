@@ -203,17 +203,17 @@ def test_boxes_follow_the_pixels_through_augmentation(rotation):
         boxes.append(torch.tensor([[x0 - 0.5, y0 - 0.5, x0 + w - 0.5, y0 + h - 0.5]]))
     # Corners of the block as its outline: any turn of it is then as tight as can be.
     corners = [b[0][torch.tensor([[0, 1], [2, 1], [0, 3], [2, 3]])].repeat(1, 6, 1)[:, :21].float() for b in boxes]
-    how = config.Augment(scale=0.6, stretch=0.25, flip=0.5, rotation=rotation)
-    out, moved = scenes.batch(images, corners, augment.Random(0, 1), how)
-    kept = 0
+    augmentation = config.Augment(scale=0.6, stretch=0.25, flip=0.5, rotation=rotation)
+    out, moved = scenes.batch(images, corners, augment.Random(0, 1), augmentation)
+    counted = 0
     for turned, box in zip(out, moved, strict=True):
         white = (turned[0] > 0.5).nonzero()
         if not len(box):
             continue
-        kept += 1
+        counted += 1
         low, high = white.amin(0).flip(0) - 0.5, white.amax(0).flip(0) + 0.5
         assert torch.allclose(torch.cat([low, high]), box[0], atol=1.5)
-    assert kept > 45
+    assert counted > 45
 
 
 def test_outlines_have_the_extent_of_the_box():

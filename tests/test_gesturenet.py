@@ -53,7 +53,7 @@ def test_as_printed_dropped_and_negative_logits_have_no_gradient():
     for net, share in ((GestureNet(literal=True), (0.4, 1.0)), (GestureNet(), (0.0, 0.0))):
         last = net.out[0] if net.literal else net.out
         linear = []  # the values before ReLU and dropout
-        last.register_forward_hook(lambda _m, _i, output, kept=linear: (output.retain_grad(), kept.append(output))[1])
+        last.register_forward_hook(lambda _m, _i, output, into=linear: (output.retain_grad(), into.append(output))[1])
         torch.nn.functional.cross_entropy(net.train()(keypoints), target).backward()
         dead = (linear[0].grad == 0).float().mean().item()
         assert share[0] <= dead <= share[1]

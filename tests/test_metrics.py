@@ -123,13 +123,13 @@ def test_the_median_lies_in_its_own_interval(seed):
 
 def test_median_of_draws_is_that_of_the_drawn_joints(monkeypatch):
     """The weighted median is numpy's of the joints, each as often as its picture was drawn."""
-    rng, seen = np.random.default_rng(5), []
+    rng, drawn = np.random.default_rng(5), []
     predicted, target, visible = hands(7)
     predicted = target + rng.gamma(0.5, 9, target.shape)
     visible = rng.random(visible.shape) < 0.5
 
     def bootstrap(groups, statistic, **_):
-        seen.append(statistic)
+        drawn.append(statistic)
         return np.zeros((2, 10))
 
     monkeypatch.setattr(metrics, "bootstrap", bootstrap)
@@ -138,7 +138,7 @@ def test_median_of_draws_is_that_of_the_drawn_joints(monkeypatch):
     for _ in range(50):
         times = np.bincount(rng.integers(7, size=7), minlength=7)
         joints = np.concatenate([distances[i][visible[i]] for i in range(7) for _ in range(times[i])])
-        assert seen[0](times)[-1] == pytest.approx(np.median(joints))
+        assert drawn[0](times)[-1] == pytest.approx(np.median(joints))
 
 
 def test_groups_that_resemble_themselves_widen_the_interval():

@@ -316,7 +316,7 @@ def test_float16_costs_nothing(hp):
 )
 def test_weights_that_cannot_be_used(tmp_path, kind):
     file = tmp_path / "w.safetensors"
-    whole = pretrained.bundled().read_bytes()
+    complete = pretrained.bundled().read_bytes()
     about = {"format": pretrained.form(PoseEstimationNet), "size": 64, "options": {"attention": [10]}}
     header = {"handpose": json.dumps(about)}
     if kind == "empty":
@@ -324,11 +324,11 @@ def test_weights_that_cannot_be_used(tmp_path, kind):
     elif kind == "text":
         file.write_text("not weights")
     elif kind == "truncated":
-        file.write_bytes(whole[: len(whole) // 2])
+        file.write_bytes(complete[: len(complete) // 2])
     elif kind == "pickle":
         torch.save({"a": torch.zeros(2)}, file)
     elif kind == "damaged":
-        file.write_bytes(whole[:-500] + bytes(200) + whole[-300:])
+        file.write_bytes(complete[:-500] + bytes(200) + complete[-300:])
     elif kind == "no header":
         save_file({"a": torch.zeros(2)}, file)
     elif kind == "another network":

@@ -74,8 +74,8 @@ def test_attention_is_the_only_global_path():
         net = PoseEstimationNet(attention=attention, width=0.25, heads=4, stages=1).eval()
         images = torch.rand(1, 3, 256, 256, requires_grad=True)
         net(images)[0][0, 0, 16, 16].backward()
-        seen = images.grad[0].abs().sum(0).nonzero()
-        width = int(seen[:, 1].max() - seen[:, 1].min()) + 1
+        read = images.grad[0].abs().sum(0).nonzero()
+        width = int(read[:, 1].max() - read[:, 1].min()) + 1
         assert (width > 200) is far
         if not far:
             assert width == 66

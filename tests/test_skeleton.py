@@ -82,10 +82,10 @@ def is_a_hand(keypoints):
 )
 def test_orders_of_other_sets_give_a_hand(order, words):
     assert sorted(order) == list(range(21))
-    there = named_hands(words)
-    assert is_a_hand(there[:, list(order)])
-    assert not is_a_hand(there)
-    assert (there[:, list(order)][:, np.argsort(order)] == there).all()  # and back
+    named = named_hands(words)
+    assert is_a_hand(named[:, list(order)])
+    assert not is_a_hand(named)
+    assert (named[:, list(order)][:, np.argsort(order)] == named).all()  # and back
     # Each index bone joins what the data set's own names say: mcp-pip-dip-tip.
     index = [words[order[j]] for j in skeleton.FINGER_JOINTS["index"]]
     assert all(word.startswith("index") for word in index) and index[3] == "index tip"

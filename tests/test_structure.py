@@ -75,7 +75,7 @@ def imports(tree: ast.AST, package: str, names: set[str], late: bool = False) ->
         yield from imports(node, package, names, late or inside)
 
 
-def place(name: str) -> str:
+def room_of(name: str) -> str:
     """The room of a module, or at the package's root its own name; "" for the package itself."""
     return (name.split(".") + [""])[1]
 
@@ -86,7 +86,7 @@ def all_imports(root: Path) -> set[tuple[str, str, bool]]:
     for name, path in names.items():
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         for other, late in imports(ast.parse(path.read_text("utf-8")), package, set(names)):
-            if place(name) and place(other):
+            if room_of(name) and room_of(other):
                 found.add((name, other, late))
     return found
 
@@ -94,13 +94,13 @@ def all_imports(root: Path) -> set[tuple[str, str, bool]]:
 def upwards(root: Path) -> Iterator[str]:
     """Imports against the order, but those that are named."""
     pairs = all_imports(root)
-    sideways = {(place(a), place(b)) for a, b, _ in pairs if place(a) != place(b)}
+    sideways = {(room_of(a), room_of(b)) for a, b, _ in pairs if room_of(a) != room_of(b)}
     for name, other, late in sorted(pairs):
-        here, there = place(name), place(other)
-        if HEIGHT[here] < HEIGHT[there] and not (late and (name, other) in UPWARDS):
+        here, target = room_of(name), room_of(other)
+        if HEIGHT[here] < HEIGHT[target] and not (late and (name, other) in UPWARDS):
             yield f"{name} imports {other}{'' if late else ' at once'}, though it is lower"
-        if HEIGHT[here] == HEIGHT[there] == HEIGHT["book"] and {(here, there), (there, here)} <= sideways:
-            yield f"{name} imports {other}, and {there} imports {here}"
+        if HEIGHT[here] == HEIGHT[target] == HEIGHT["book"] and {(here, target), (target, here)} <= sideways:
+            yield f"{name} imports {other}, and {target} imports {here}"
 
 
 def test_modules_and_functions_are_short_and_imports_run_one_way():
@@ -114,8 +114,8 @@ def test_exemptions_are_needed():
 
 
 def test_the_packages_root_shows_the_paper():
-    there = {path.name.removesuffix(".py") for path in (ROOT / "handpose").iterdir() if path.name != "__pycache__"}
-    assert there - {"py.typed"} == PAPER | ROOMS | {"pipeline", "weights", "__init__", "__main__"}
+    shown = {path.name.removesuffix(".py") for path in (ROOT / "handpose").iterdir() if path.name != "__pycache__"}
+    assert shown - {"py.typed"} == PAPER | ROOMS | {"pipeline", "weights", "__init__", "__main__"}
 
 
 def test_few_entries_at_the_repositorys_root():

@@ -65,7 +65,7 @@ def test_the_reader_s_record_holds_on_rendered_letters_it_can_know():
 
 def test_card_and_readme_are_made_from_the_record():
     for name, record in publish.published().items():
-        there = (publish.ROOT / "handpose" / "weights" / f"{name}.md").read_text()
-        assert there == publish.card_of(name, record)
+        card = (publish.ROOT / "handpose" / "weights" / f"{name}.md").read_text()
+        assert card == publish.card_of(name, record)
     readme = (publish.ROOT / "README.md").read_text()
     assert publish.fill(readme, publish.readme_numbers(POSES[pretrained.DEFAULT])) == readme

@@ -94,10 +94,10 @@ def counted(monkeypatch):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    place = tmp_path_factory.mktemp("many")
+    target = tmp_path_factory.mktemp("many")
     for k in range(120):
-        cv2.imwrite(str(place / f"{k:04}.png"), np.full((32, 40, 3), k, np.uint8))
-    return place
+        cv2.imwrite(str(target / f"{k:04}.png"), np.full((32, 40, 3), k, np.uint8))
+    return target
 
 
 def test_pictures_in_memory_do_not_grow_with_their_number(folder, counted, tmp_path):

@@ -259,11 +259,11 @@ def test_without_the_extra_a_line_says_what_to_install(exported, tmp_path, monke
 def quick(monkeypatch, exported):
     """The export without its work: the networks are those of the module's files."""
 
-    def kept(net, example, kind):
+    def cached(net, example, kind):
         raw = (exported[0] / onnx_runtime.FILES[kind]).read_bytes()
         return raw[: json.loads(onnx.load_from_string(raw).metadata_props[0].value)["bytes"]]
 
-    monkeypatch.setattr(export, "translate", kept)
+    monkeypatch.setattr(export, "translate", cached)
 
 
 def test_the_same_networks_give_the_same_bytes(quick, exported, tmp_path):

@@ -23,7 +23,7 @@ def made(tmp_path_factory, exported):
     """A cache with the export of the bundled networks, kept as `prepared` keeps it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HANDPOSE_CACHE", str(tmp_path_factory.mktemp("prepared")))
-        patch.setattr(export, "export", lambda place, pose: shutil.copytree(exported[0], place, dirs_exist_ok=True))
+        patch.setattr(export, "export", lambda folder, pose: shutil.copytree(exported[0], folder, dirs_exist_ok=True))
         return prepared.make()
 
 
@@ -90,20 +90,20 @@ def test_without_an_export_pytorch_runs_and_one_is_begun_once(empty, image, capf
     os.utime(prepared.folder(), (0, 0))  # as if it had been broken off
     HandPose.from_pretrained()
     assert len(empty) == 2
-    for how in (dict(backend="torch"), dict(weights=prepared.pretrained.bundled())):
-        assert runs(HandPose.from_pretrained(**how)) == "torch" and len(empty) == 2
+    for options in (dict(backend="torch"), dict(weights=prepared.pretrained.bundled())):
+        assert runs(HandPose.from_pretrained(**options)) == "torch" and len(empty) == 2
 
 
 def test_a_damaged_export_is_a_note(empty, made, capfd):
-    place = prepared.folder()
-    place.mkdir(parents=True)
+    folder = prepared.folder()
+    folder.mkdir(parents=True)
     for name in onnx_runtime.FILES.values():
-        (place / name).write_bytes((made / name).read_bytes())
-    (place / "pose.onnx").write_bytes((made / "pose.onnx").read_bytes()[:-5000])
-    os.utime(place, (0, 0))
+        (folder / name).write_bytes((made / name).read_bytes())
+    (folder / "pose.onnx").write_bytes((made / "pose.onnx").read_bytes()[:-5000])
+    os.utime(folder, (0, 0))
     assert runs(HandPose.from_pretrained()) == "torch" and len(empty) == 1
     assert "pose.onnx" in capfd.readouterr().err
-    (place / "pose.onnx").write_bytes((made / "pose.onnx").read_bytes())
+    (folder / "pose.onnx").write_bytes((made / "pose.onnx").read_bytes())
     assert runs(HandPose.from_pretrained()) == "onnx"
 
 
@@ -131,11 +131,11 @@ def test_the_key_follows_weights_and_versions(cache, tmp_path, monkeypatch):
 
 
 def test_backends_that_cannot_be_had_are_one_line(cache, monkeypatch, capsys):
-    for how, words in ((dict(backend="jax"), "there are onnx and torch"),
-                       (dict(backend="onnx", device="cuda"), "runs on the processor"),
-                       (dict(backend="onnx", weights="nowhere"), "no such weights file")):  # fmt: skip
+    for options, words in ((dict(backend="jax"), "there are onnx and torch"),
+                           (dict(backend="onnx", device="cuda"), "runs on the processor"),
+                           (dict(backend="onnx", weights="nowhere"), "no such weights file")):  # fmt: skip
         with pytest.raises(ValueError, match=words):
-            HandPose.from_pretrained(**how)
+            HandPose.from_pretrained(**options)
     assert main(["predict", "x.jpg", "--backend", "onnx", "--device", "cuda"]) == 1
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.setattr(prepared.importlib.util, "find_spec", lambda name: None)

@@ -18,14 +18,14 @@ PICTURE = np.zeros((480, 640, 3), np.uint8)
 
 
 class Eyes:
-    """Called like HandPose: sees the hands (x, y, side) that `there` holds, by detector, or near a given box."""
+    """Called like HandPose: sees the hands (x, y, side) that `hands` holds, by detector, or near a given box."""
 
     def __init__(self):
-        self.there, self.score, self.blind, self.looks, self.boxes = [], 0.7, False, 0, []
+        self.hands, self.score, self.blind, self.looks, self.boxes = [], 0.7, False, 0, []
         self.angles, self.tiles, self.confidence = [], [], Confidence(0, 1, 0, alone=(-11, 20))  # 0.27 at 0.5
 
-    def hand(self, place, box=None, sure=1.0):
-        keypoints = (SHAPE * place[2] + place[:2]).astype(np.float32)
+    def hand(self, position, box=None, sure=1.0):
+        keypoints = (SHAPE * position[2] + position[:2]).astype(np.float32)
         box = skeleton.tight_box(keypoints) if box is None else np.asarray(box, np.float32)
         return Hand(keypoints, np.full(21, self.score, np.float32), box, sure)
 
@@ -33,10 +33,10 @@ class Eyes:
         if boxes is None:
             self.looks += 1
             self.tiles.append(tiles)
-            return [] if self.blind else [self.hand(place, sure=0.9) for place in self.there]
+            return [] if self.blind else [self.hand(position, sure=0.9) for position in self.hands]
         self.boxes, self.angles, found = boxes, angles, []
         for box in boxes:
-            fit = {p: tracking._overlap(np.array(box), self.hand(p).box) for p in self.there}
+            fit = {p: tracking._overlap(np.array(box), self.hand(p).box) for p in self.hands}
             if fit and max(fit.values()) > 0.1:
                 found.append(self.hand(max(fit, key=fit.get), box))
             else:  # nothing but background: low scores somewhere in the box
@@ -51,7 +51,7 @@ def eyes():
 
 
 def test_a_still_hand_is_looked_for_every_tenth_frame(eyes):
-    eyes.there = [(200, 100, 120)]
+    eyes.hands = [(200, 100, 120)]
     tracker, looked = Tracker(eyes), []
     for _ in range(31):
         (hand,) = tracker(PICTURE)
@@ -65,16 +65,16 @@ def test_a_still_hand_is_looked_for_every_tenth_frame(eyes):
 def test_the_box_follows_and_does_not_shrink(eyes):
     tracker = Tracker(eyes)
     for step in range(30):
-        eyes.there = [(50 + 15 * step, 100, 120)]
+        eyes.hands = [(50 + 15 * step, 100, 120)]
         (hand,) = tracker(PICTURE)
-        assert np.allclose(hand.keypoints[0], eyes.hand(eyes.there[0]).keypoints[0]) and tracker.numbers == [1]
+        assert np.allclose(hand.keypoints[0], eyes.hand(eyes.hands[0]).keypoints[0]) and tracker.numbers == [1]
     assert 110 < np.ptp(np.array(eyes.boxes[0]).reshape(2, 2)[:, 0]) < 135
 
 
 def test_nobody_there_then_a_hand(eyes):
     tracker = Tracker(eyes)
     assert [tracker(PICTURE) for _ in range(5)] == [[]] * 5 and eyes.looks == 5
-    eyes.there = [(200, 100, 120)]
+    eyes.hands = [(200, 100, 120)]
     assert len(tracker(PICTURE)) == 1  # in that very frame
 
 
@@ -87,30 +87,30 @@ def test_pictures_without_a_hand_are_not_all_looked_at_closely(eyes):
 
 
 def test_a_second_hand_is_found_within_ten_frames_and_numbers_stay(eyes):
-    eyes.there = [(50, 100, 120)]
+    eyes.hands = [(50, 100, 120)]
     tracker = Tracker(eyes)
     tracker(PICTURE)
-    eyes.there = [(400, 100, 120), (50, 100, 120)]
+    eyes.hands = [(400, 100, 120), (50, 100, 120)]
     counts = [len(tracker(PICTURE)) for _ in range(tracking.EVERY)]
     assert counts == [1] * 9 + [2] and tracker.numbers == [1, 2]
     assert [hand.box[0] for hand in tracker(PICTURE)] == pytest.approx([50, 400])
 
 
 def test_a_low_score_makes_the_detector_look(eyes):
-    eyes.there = [(200, 100, 120)]
+    eyes.hands = [(200, 100, 120)]
     tracker = Tracker(eyes)
     tracker(PICTURE)
     tracker(PICTURE)
     assert not tracker.looked
     eyes.score = 0.3
     assert len(tracker(PICTURE)) == 1 and tracker.looked and tracker.numbers == [1]
-    eyes.there = []
+    eyes.hands = []
     assert tracker(PICTURE) == [] and tracker.looked
 
 
 def test_a_hand_of_low_scores_is_followed_without_a_look_in_every_frame(eyes):
     """Of people never seen many hands have low scores in all frames; that they fall tells that a hand has gone."""
-    eyes.there, eyes.score = [(200, 100, 120)], 0.42
+    eyes.hands, eyes.score = [(200, 100, 120)], 0.42
     assert eyes.confidence.of_keypoints(eyes.score) < tracking.LEAST
     tracker, looked = Tracker(eyes), []
     for _ in range(21):
@@ -122,52 +122,52 @@ def test_a_hand_of_low_scores_is_followed_without_a_look_in_every_frame(eyes):
     assert tracker.looked and tracker.numbers == [1]
     tracker(PICTURE)
     assert not tracker.looked  # the detector has seen it so, too
-    eyes.there = []
+    eyes.hands = []
     assert tracker(PICTURE) == [] and tracker.looked
 
 
 def test_cut_to_another_scene(eyes):
-    eyes.there = [(20, 20, 100)]
+    eyes.hands = [(20, 20, 100)]
     tracker = Tracker(eyes)
     tracker(PICTURE)
     tracker(PICTURE)
-    eyes.there = [(400, 300, 100)]
+    eyes.hands = [(400, 300, 100)]
     (hand,) = tracker(PICTURE)
     assert hand.box[0] == pytest.approx(400) and tracker.looked and tracker.numbers == [2]
 
 
-@pytest.mark.parametrize("place", [(270, 100, 120), (200, 100, 300), (200, 100, 40), (200, 100, 4), (540, 100, 120)])
-def test_jumps_and_changes_of_size_make_the_detector_look(eyes, place):
+@pytest.mark.parametrize("position", [(270, 100, 120), (200, 100, 300), (200, 100, 40), (200, 100, 4), (540, 100, 120)])
+def test_jumps_and_changes_of_size_make_the_detector_look(eyes, position):
     """Half a hand's width, twice or half or none of its size, out of the picture: all from one frame to the next."""
-    eyes.there = [(200, 100, 120)] if place[0] != 540 else [(520, 100, 120)]
+    eyes.hands = [(200, 100, 120)] if position[0] != 540 else [(520, 100, 120)]
     tracker = Tracker(eyes)
     tracker(PICTURE)
     tracker(PICTURE)
-    eyes.there, image = [place], PICTURE if place[0] != 540 else PICTURE[:, :590].copy()
+    eyes.hands, image = [position], PICTURE if position[0] != 540 else PICTURE[:, :590].copy()
     tracker(image)
     assert tracker.looked
 
 
 def test_a_picture_of_another_size(eyes):
-    eyes.there = [(500, 300, 100)]
+    eyes.hands = [(500, 300, 100)]
     tracker = Tracker(eyes)
     tracker(PICTURE)
-    eyes.there = []
+    eyes.hands = []
     assert tracker(PICTURE[:200, :200].copy()) == []  # the box now lies outside, where HandPose would refuse it
 
 
 def test_two_tracks_on_one_hand_become_one(eyes):
-    eyes.there = [(100, 100, 120), (400, 100, 120)]
+    eyes.hands = [(100, 100, 120), (400, 100, 120)]
     tracker = Tracker(eyes)
     assert len(tracker(PICTURE)) == 2
     for x in range(370, 100, -30):  # the second hand goes where the first one is
-        eyes.there = [(100, 100, 120), (x, 100, 120)]
+        eyes.hands = [(100, 100, 120), (x, 100, 120)]
         hands = tracker(PICTURE)
     assert len(hands) == 1 and tracker.numbers == [1]
 
 
 def test_what_the_detector_never_sees_is_given_up_unless_the_box_was_given(eyes):
-    eyes.there = [(200, 100, 120)]
+    eyes.hands = [(200, 100, 120)]
     found, given = Tracker(eyes), Tracker(eyes)
     found(PICTURE)
     (hand,) = given(PICTURE, boxes=[(190, 90, 330, 230)])
@@ -203,7 +203,7 @@ def test_the_real_thing_follows_leaves_cuts_and_returns():
 
 def test_a_turning_hand_is_cut_out_by_its_last_angle():
     """A rendered hand turns upside down in 24 frames: its key-points stay right, with one pass a frame."""
-    hp, sample, seen = handpose.HandPose.from_pretrained(device="cpu"), SyntheticHands(split="test")[3], []
+    hp, sample, found = handpose.HandPose.from_pretrained(device="cpu"), SyntheticHands(split="test")[3], []
     angle, passes = float(crop.angle_of(sample.keypoints)), []
     predict_hands = hp._predict
     hp._predict = lambda *arguments: passes.append(1) or predict_hands(*arguments)
@@ -215,9 +215,9 @@ def test_a_turning_hand_is_cut_out_by_its_last_angle():
         hands = tracker(image, boxes=[skeleton.tight_box(target)]) if step == 0 else tracker(image)
         (hand,) = hands
         off = np.linalg.norm(hand.keypoints - target, axis=1) / skeleton.box_side(target)
-        seen.append((off < 0.1).mean())
+        found.append((off < 0.1).mean())
         if not tracker.looked and step:
             assert len(passes) == before + 1
-    assert tracker.numbers == [1] and np.mean(seen) > 0.85 and min(seen) > 0.6
+    assert tracker.numbers == [1] and np.mean(found) > 0.85 and min(found) > 0.6
     last = float(crop.angle_of(hand.keypoints)) - angle
     assert abs((last - np.pi + np.pi) % (2 * np.pi) - np.pi) < np.deg2rad(15)

@@ -186,14 +186,14 @@ def test_a_video_that_lies_on_its_side_is_turned(clip, images, tmp_path):
     [(0, 0, None), (float("nan"), -1, None), (90000, 7, None), (-1, 1e18, None), (12.5, 3, 12.5)],
 )
 def test_what_the_file_says_of_itself_is_not_trusted(clip, quick, tmp_path, monkeypatch, fps, count, known):
-    real, said = cv2.VideoCapture, {cv2.CAP_PROP_FPS: fps, cv2.CAP_PROP_FRAME_COUNT: count}
+    real, stated = cv2.VideoCapture, {cv2.CAP_PROP_FPS: fps, cv2.CAP_PROP_FRAME_COUNT: count}
 
     class Liar:
         def __init__(self, name):
             self.video, self.name = real(name), name
 
         def get(self, what):
-            return said.get(what, 0) if str(clip) == self.name else self.video.get(what)
+            return stated.get(what, 0) if str(clip) == self.name else self.video.get(what)
 
         def __getattr__(self, name):
             return getattr(self.video, name)
@@ -216,9 +216,9 @@ def uneven(content, times):
     table = struct.pack(">4sII", b"stts", 0, len(steps)) + b"".join(struct.pack(">II", 1, step) for step in steps)
     found = bytearray(content[: at + 4] + table + content[at + old :])
     for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts"):
-        place = content.find(name) - 4
-        length = struct.unpack(">I", content[place : place + 4])[0] + len(table) + 4 - old
-        found[place : place + 4] = struct.pack(">I", length)
+        start = content.find(name) - 4
+        length = struct.unpack(">I", content[start : start + 4])[0] + len(table) + 4 - old
+        found[start : start + 4] = struct.pack(">I", length)
     return bytes(found.replace(b"edts", b"free"))  # it would cut the video to its old length
 
 
@@ -232,11 +232,11 @@ def test_frames_at_uneven_times_keep_them(tmp_path, quick, images):
     assert main(["predict", str(tmp_path / "uneven.mp4"), "--json", str(out), "--draw", str(drawn)]) == 0
     rows = json.loads(out.read_text())["videos"][0]["frames"]
     assert [row["time_ms"] for row in rows] == pytest.approx(UNEVEN, abs=0.5)
-    seen = {}  # which picture the drawing shows, and when first
+    first_shown = {}  # which picture the drawing shows, and when first
     for _, at, image in capture.Source(drawn).numbered():
         differences = [np.abs(image.astype(int) - original).mean() for original in images[: len(UNEVEN)]]
-        seen.setdefault(int(np.argmin(differences)), at)
-    assert list(seen) == list(range(len(UNEVEN))) and list(seen.values()) == pytest.approx(UNEVEN, abs=17)
+        first_shown.setdefault(int(np.argmin(differences)), at)
+    assert list(first_shown) == list(range(len(UNEVEN))) and list(first_shown.values()) == pytest.approx(UNEVEN, abs=17)
 
 
 def test_the_rate_of_a_drawing():
@@ -360,9 +360,9 @@ def test_ctrl_c_before_the_first_frame_leaves_nothing(clip, quick, tmp_path):
 class Camera:
     """In place of cv2.VideoCapture for a number: one picture over and over; a key, a closed window, a lost cable."""
 
-    def __init__(self, monkeypatch, image, *, frames=30, keys=None, closed=99, fps=20.0, there=True):
+    def __init__(self, monkeypatch, image, *, frames=30, keys=None, closed=99, fps=20.0, present=True):
         self.image, self.frames, self.keys, self.closed, self.fps = image, frames, keys or {}, closed, fps
-        self.there, self.shown, self.time, real = there, [], 0.0, cv2.VideoCapture
+        self.present, self.shown, self.time, real = present, [], 0.0, cv2.VideoCapture
         monkeypatch.setattr(
             cv2, "VideoCapture", lambda name: self if isinstance(name, int) or "://" in name else real(name)
         )
@@ -375,7 +375,7 @@ class Camera:
         monkeypatch.setenv("DISPLAY", ":7")
 
     def isOpened(self):
-        return self.there
+        return self.present
 
     def get(self, what):
         return {cv2.CAP_PROP_FPS: self.fps, cv2.CAP_PROP_FRAME_COUNT: -1.0}.get(what, 0.0)
@@ -414,7 +414,7 @@ def test_a_camera_that_goes_away_or_is_not_there(monkeypatch, quick, images, tmp
     assert main(["predict", "--camera", "0", "--json", str(out), "--draw", str(drawn)]) == 1
     assert "--camera 0: gives no more pictures" in capsys.readouterr().err
     assert len(json.loads(out.read_text())["videos"][0]["frames"]) == 5 and len(read(drawn)) > 5
-    Camera(monkeypatch, images[0], there=False)
+    Camera(monkeypatch, images[0], present=False)
     assert main(["predict", "--camera", "9"]) == 1
     assert "--camera 9: there is no such camera" in capsys.readouterr().err
 
@@ -451,7 +451,7 @@ def test_a_camera_by_its_address(monkeypatch, quick, images, tmp_path, capsys):
     (entry,) = json.loads(out.read_text())["videos"]
     assert entry["path"] == "camera rtsp://host:554/one" and len(entry["frames"]) == 4
     assert (entry["width"], entry["height"]) == (256, 256) and [p.name for p in drawn.iterdir()] == ["camera.mp4"]
-    Camera(monkeypatch, images[0], there=False)
+    Camera(monkeypatch, images[0], present=False)
     assert main(["predict", "--camera", address]) == 1
     errors = capsys.readouterr().err
     assert "--camera rtsp://host:554/one: cannot be opened" in errors and "secret" not in errors

@@ -37,10 +37,10 @@ def test_the_records_are_found_from_any_folder(chapter, tmp_path, monkeypatch):
     first, *others = cells(chapter)
     names = {"get_ipython": lambda: None}
     exec(first, names)
-    (place,) = (names[name] for name in ("RESULTS", "BOOK") if name in names)
-    assert place.is_absolute() and place.is_dir()
+    (folder,) = (names[name] for name in ("RESULTS", "BOOK") if name in names)
+    assert folder.is_absolute() and folder.is_dir()
     named = re.findall(r'\((?:RESULTS|BOOK) / "([^"{]+\.\w+)"\)', "".join(others))
-    assert all((place / name).is_file() for name in named), named
+    assert all((folder / name).is_file() for name in named), named
 
 
 @pytest.mark.parametrize("chapter", READING, ids=lambda chapter: chapter.stem)

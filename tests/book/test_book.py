@@ -66,19 +66,19 @@ def test_chapter_is_executed_from_top_to_bottom(source):
 def test_every_picture_has_a_text(source):
     chapter = nbformat.read(notebooks.chapter_of(source), as_version=4)
     for number, cell in enumerate(chapter.cells, start=1):
-        place = f"{source.name}, cell {number}, under “{notebooks.heading(chapter, number - 1)}”"
+        cell_name = f"{source.name}, cell {number}, under “{notebooks.heading(chapter, number - 1)}”"
         if cell.cell_type == "markdown":
             for alt in re.findall(r"!\[(.*?)\]\(", cell.source):
-                assert alt.strip(), f"{place}: an image without alt text"
+                assert alt.strip(), f"{cell_name}: an image without alt text"
             for block in re.findall(r"^(?:`{3,}|:{3,})\{(?:image|figure)\}.*\n((?::.*\n)*)", cell.source, flags=re.M):
-                assert re.search(r"^:alt: *\S", block, flags=re.M), f"{place}: a figure without :alt:"
+                assert re.search(r"^:alt: *\S", block, flags=re.M), f"{cell_name}: a figure without :alt:"
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if any(kind.startswith("image/") for kind in data):
                 alt = ((cell.metadata.get("mystnb") or {}).get("image") or {}).get("alt") or ""
-                assert len(alt) >= 15, f"{place}: write mystnb: image: alt: ... in the cell's head"
+                assert len(alt) >= 15, f"{cell_name}: write mystnb: image: alt: ... in the cell's head"
             for tag in re.findall(r"<img\b[^>]*>", str(data.get("text/html", ""))):
-                assert re.search(r"""\balt=(["'])(?!\1)""", tag), f"{place}: an <img> without alt text"
+                assert re.search(r"""\balt=(["'])(?!\1)""", tag), f"{cell_name}: an <img> without alt text"
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=stems)
@@ -251,18 +251,18 @@ def test_page_in_a_browser(site, chromium, name, width, dark):
 
 def test_the_zipped_book_opens_anywhere(site, chromium, tmp_path):
     """Unpacked from the file that is handed out, below a name with spaces and umlauts, opened from ``file://``."""
-    place = tmp_path / "für die Klasse"
+    target = tmp_path / "für die Klasse"
     file = book.pack()
     assert file.stat().st_size < 35_000_000, "too large to be handed out"
     with zipfile.ZipFile(file) as packed:
-        packed.extractall(place)
-    page = chromium.open(place / book.PACKED / "live.html", width=390)
+        packed.extractall(target)
+    page = chromium.open(target / book.PACKED / "live.html", width=390)
     page.tab.click(".hl-start button")
     page.tab.wait_for_function("window.handposeLive.ready")
     assert not page.errors
     for name in ("index", "chapters/06-attention"):
-        page = chromium.open(place / book.PACKED / f"{name}.html", width=390)
-        ours = (place.resolve().as_uri(), "data:", "blob:", "about:")
+        page = chromium.open(target / book.PACKED / f"{name}.html", width=390)
+        ours = (target.resolve().as_uri(), "data:", "blob:", "about:")
         assert not [address for address in page.requests if not address.startswith(ours)]
         assert not page.errors
     assert page.evaluate("[...document.querySelectorAll('figure.explorer img')].every(i => i.naturalWidth)")

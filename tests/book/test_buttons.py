@@ -19,27 +19,27 @@ PAGE = "chapters/04-score-maps"
 @pytest.fixture(scope="module", params=["", ADDRESS], ids=["without", "with"])
 def pages(request, tmp_path_factory) -> tuple[str, dict[str, str]]:
     """The address, and the built pages: the introduction and one chapter."""
-    place = tmp_path_factory.mktemp("book")
+    folder = tmp_path_factory.mktemp("book")
     config = yaml.safe_load(notebooks.CONFIG.read_text(encoding="utf-8"))
     config["repository"]["url"] = request.param
     sphinx = config["sphinx"]
     sphinx["local_extensions"] = {"buttons": "book/_ext/"}
     sphinx["config"] = {"html_theme_options": sphinx["config"]["html_theme_options"]}
     del sphinx["extra_extensions"], config["bibtex_bibfiles"]
-    (place / "_config.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    (place / "book" / "chapters").mkdir(parents=True)
-    shutil.copytree(notebooks.ROOT / "book" / "_ext", place / "book" / "_ext")
-    (place / "book" / "_toc.yml").write_text(f"format: jb-book\nroot: intro\nchapters:\n  - file: {PAGE}\n")
-    (place / "book" / "intro.md").write_text("# A book\n\nWords.\n")
+    (folder / "_config.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    (folder / "book" / "chapters").mkdir(parents=True)
+    shutil.copytree(notebooks.ROOT / "book" / "_ext", folder / "book" / "_ext")
+    (folder / "book" / "_toc.yml").write_text(f"format: jb-book\nroot: intro\nchapters:\n  - file: {PAGE}\n")
+    (folder / "book" / "intro.md").write_text("# A book\n\nWords.\n")
     source = next(s for s in notebooks.sources() if PAGE.endswith(s.stem))
     chapter = notebooks.convert(source)
     chapter.cells = [nbformat.v4.new_markdown_cell("# A chapter"), nbformat.v4.new_code_cell("1 + 1")]
-    nbformat.write(chapter, place / "book" / f"{PAGE}.ipynb")
+    nbformat.write(chapter, folder / "book" / f"{PAGE}.ipynb")
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", "book", "--quiet",
                "--config", "_config.yml", "--path-output", ".", "-W"]  # fmt: skip
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert not done.returncode, done.stdout + done.stderr
-    built = place / "_build" / "html"
+    built = folder / "_build" / "html"
     return request.param, {name: (built / f"{name}.html").read_text(encoding="utf-8") for name in ("intro", PAGE)}
 
 

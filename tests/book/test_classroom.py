@@ -161,14 +161,14 @@ def test_a_book_for_a_class_has_no_solution_left(tmp_path):
     for source in notebooks.sources():
         stripped = nbformat.read(tmp_path / f"{source.stem}.ipynb", as_version=4)
         nbformat.validate(stripped)
-        whole = nbformat.read(notebooks.chapter_of(source), as_version=4)
-        text = "\n".join(cell.source for cell in whole.cells)
+        chapter = nbformat.read(notebooks.chapter_of(source), as_version=4)
+        text = "\n".join(cell.source for cell in chapter.cells)
         solved = [part.partition("{solution-end}")[0] for part in text.split("{solution-start}")[1:]]
         left = [cell.source for cell in stripped.cells]
         assert not [cell for cell in left if "{solution-" in cell]
         assert "\n".join(left).count("{exercise}") == text.count("{exercise}") >= len(solved)
-        gone = [c for c in notebooks.code_cells(whole) if any(c.source in part for part in solved)]
-        assert len(notebooks.code_cells(stripped)) == len(notebooks.code_cells(whole)) - len(gone)
+        gone = [c for c in notebooks.code_cells(chapter) if any(c.source in part for part in solved)]
+        assert len(notebooks.code_cells(stripped)) == len(notebooks.code_cells(chapter)) - len(gone)
 
 
 def test_a_chapter_that_is_not_there_is_said(tmp_path, capsys):

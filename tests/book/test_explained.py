@@ -98,10 +98,10 @@ def fault(symbol, module_doc: str, explained: dict[int, list[object]]) -> str | 
     places = own or chapters_of(module_doc)
     if not places:
         return "neither its docstring nor its module's names a chapter"
-    if any(value is symbol for place in places for value in explained.get(place, ())):
+    if any(value is symbol for where in places for value in explained.get(where, ())):
         return None
-    there = sorted(c for c, values in explained.items() if any(value is symbol for value in values))
-    return f"chapter {sorted(places)} does not have it; {f'chapter {there} does' if there else 'no chapter does'}"
+    chapters = sorted(c for c, values in explained.items() if any(value is symbol for value in values))
+    return f"chapter {sorted(places)} does not have it; {f'chapter {chapters} does' if chapters else 'no chapter does'}"
 
 
 def test_every_symbol_is_explained_in_the_chapter_that_its_docstring_names():
@@ -116,8 +116,8 @@ def test_every_symbol_is_explained_in_the_chapter_that_its_docstring_names():
 
 
 def test_exemptions_are_of_modules_that_are_there():
-    there = {part.name for room in ROOMS for part in pkgutil.iter_modules(importlib.import_module(room).__path__)}
-    assert set(EXEMPT) <= there and set(WAITING) <= set(SYMBOLS)
+    existing = {part.name for room in ROOMS for part in pkgutil.iter_modules(importlib.import_module(room).__path__)}
+    assert set(EXEMPT) <= existing and set(WAITING) <= set(SYMBOLS)
 
 
 def test_what_is_not_explained_is_found():

@@ -34,8 +34,8 @@ def contrast(a: str, b: str) -> float:
 
 def apart(a: str, b: str, vision: str) -> float:
     """How far two colours lie apart in CIE Lab for somebody with this vision; about 2 can just be seen."""
-    seen = np.clip([np.array(VISION[vision]) @ linear(c) for c in (a, b)], 0, 1).astype(np.float32)
-    standard = np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055).astype(np.float32)
+    rgb = np.clip([np.array(VISION[vision]) @ linear(c) for c in (a, b)], 0, 1).astype(np.float32)
+    standard = np.where(rgb <= 0.0031308, 12.92 * rgb, 1.055 * rgb ** (1 / 2.4) - 0.055).astype(np.float32)
     lab = cv2.cvtColor(standard[None], cv2.COLOR_RGB2Lab)[0]
     return float(np.linalg.norm(lab[0] - lab[1]))
 

@@ -38,10 +38,10 @@ def test_the_page_is_what_the_tool_makes():
     ("title", "numbers"), [("Table 1", TABLE1), ("Table 2", TABLE2), ("Table 3", TABLE3), ("Table 4", TABLE4)]
 )
 def test_every_number_of_the_tables_has_an_entry(title, numbers):
-    there = printed(title)
+    shown = printed(title)
     for number in numbers:
-        assert number in there, f"{title}: {number} is not in the ledger"
-        there.remove(number)
+        assert number in shown, f"{title}: {number} is not in the ledger"
+        shown.remove(number)
 
 
 def test_a_computed_verdict_follows_the_number():

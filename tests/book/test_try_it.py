@@ -208,8 +208,8 @@ def test_a_silenced_head_as_in_the_console(page):
 def test_painting_with_the_mouse_and_with_keys(page):
     pad = page.tab.locator(".hl-paint")
     pad.scroll_into_view_if_needed()
-    place = pad.bounding_box()
-    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    box = pad.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.tab.mouse.move(x, y)
     page.tab.mouse.down()
     page.tab.mouse.move(x, y - 60, steps=4)
@@ -352,8 +352,8 @@ def test_started_once_for_all_chapters(site, chromium):
     assert loaded == {"live.js", "page.js", "live.css"}
     for number, (chapter, titles) in enumerate(CHAPTERS.items()):
         page.go(site / "chapters" / f"{chapter}.html")
-        place = page.tab.locator(".handpose-live")
-        place.scroll_into_view_if_needed()
+        element = page.tab.locator(".handpose-live")
+        element.scroll_into_view_if_needed()
         if number == 0:
             assert page.tab.locator(".hl-all").count() == 0
             begin(page)

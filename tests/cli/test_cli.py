@@ -187,8 +187,8 @@ def test_evaluate(tmp_path, capsys):
     assert {"auc_30px", "epe_mean_px", "epe_median_px"} <= set(found["metrics"]) and "parts" not in found
     assert found["intervals"]["pck_bone"]["0.2"] is found["intervals"]["epe_median_px"] is None  # of two groups
     assert found["groups"]["number"] == 2 and found["left_out"] == {}
-    said = capsys.readouterr().out
-    assert "PCK at 0.2 of s" in said and "no intervals: 2 groups" in said and " to " not in said.split("PCK")[1]
+    stdout = capsys.readouterr().out
+    assert "PCK at 0.2 of s" in stdout and "no intervals: 2 groups" in stdout and " to " not in stdout.split("PCK")[1]
 
 
 @pytest.fixture(scope="module")
@@ -215,10 +215,10 @@ def test_evaluate_labels_of_ones_own(own, tmp_path, capsys):
     """Hands without a scale are left out, counted and named; groups are photographs, and it is said."""
     out = tmp_path / "scores.json"
     assert main(["evaluate", "--data", f"coco:{own}", "--split", "all", "--json", str(out), "--device", "cpu"]) == 0
-    found, said = json.loads(out.read_text()), capsys.readouterr().out
+    found, stdout = json.loads(out.read_text()), capsys.readouterr().out
     assert found["images"] == 6 and found["groups"] == {"number": 6, "kind": "photograph"}
     assert sorted(name for names in found["left_out"].values() for name in names) == ["6.png#6", "7.png#7"]
-    assert "left out of the scores: 1 (no visible joint): 7.png#7" in said and "6, each a photograph" in said
+    assert "left out of the scores: 1 (no visible joint): 7.png#7" in stdout and "6, each a photograph" in stdout
     low, high = found["intervals"]["epe_median_px"]
     assert low <= found["metrics"]["epe_median_px"] <= high
     assert (
@@ -235,12 +235,12 @@ def test_evaluate_labels_of_ones_own(own, tmp_path, capsys):
 
 def test_sets_are_named_once_or_several_times(own, tmp_path):
     """A comma divides before a set's name alone."""
-    mine = f"coco:{own}"
-    assert "," in mine and sources([mine]) == [mine] and sources([mine, "synthetic:9"]) == [mine, "synthetic:9"]
-    assert sources([f"{mine},synthetic:9,massey"]) == [mine, "synthetic:9", "massey"]
+    coco = f"coco:{own}"
+    assert "," in coco and sources([coco]) == [coco] and sources([coco, "synthetic:9"]) == [coco, "synthetic:9"]
+    assert sources([f"{coco},synthetic:9,massey"]) == [coco, "synthetic:9", "massey"]
     assert sources(["hand-keypoints,massey,", "wild"]) == ["hand-keypoints", "massey", "wild"]
     assert sources(["coco:a,b.json"]) == ["coco:a,b.json"] and sources([",", ""]) == []
-    assert sources([f"{mine}/val,wild/val,asl-letters/all"]) == [f"{mine}/val", "wild/val", "asl-letters/all"]
+    assert sources([f"{coco}/val,wild/val,asl-letters/all"]) == [f"{coco}/val", "wild/val", "asl-letters/all"]
     comma = tmp_path / "a,wild" / "l.json"
     comma.parent.mkdir()
     comma.write_text("{}")
@@ -284,5 +284,5 @@ def test_whoever_reads_the_output_may_stop():
 def test_an_option_that_was_renamed_is_refused_with_the_new_one(capsys):
     with pytest.raises(SystemExit) as ended:
         command.main(["predict", "hand.jpg", "--second-look"])
-    said = capsys.readouterr().err
-    assert ended.value.code == 2 and "--second-look is gone" in said and "--no-refine" in said
+    stderr = capsys.readouterr().err
+    assert ended.value.code == 2 and "--second-look is gone" in stderr and "--no-refine" in stderr

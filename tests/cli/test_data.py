@@ -33,13 +33,13 @@ def test_every_set_is_listed_with_terms_and_a_way_to_get_it(capsys, monkeypatch,
     (tmp_path / "massey-asl").mkdir()
     monkeypatch.setenv("HANDPOSE_DATA", str(tmp_path))
     assert command.main(["data", "list"]) == 0
-    said = capsys.readouterr().out
+    stdout = capsys.readouterr().out
     for name in data.SOURCES:
-        assert f"\n{name:16}" in "\n" + said
+        assert f"\n{name:16}" in "\n" + stdout
     for entry in catalogue.SETS.values():
-        assert entry.licence in said
-    assert said.count("terms:") == len(catalogue.SETS) and f"here: {tmp_path / 'massey-asl'}" in said
-    assert "data_scripts/download.py rhd" in said
+        assert entry.licence in stdout
+    assert stdout.count("terms:") == len(catalogue.SETS) and f"here: {tmp_path / 'massey-asl'}" in stdout
+    assert "data_scripts/download.py rhd" in stdout
     monkeypatch.delenv("HANDPOSE_DATA")
     assert command.main(["data", "list"]) == 0 and "HANDPOSE_DATA is not set" in capsys.readouterr().out
 
@@ -50,8 +50,8 @@ def test_the_catalogue_and_the_readers_know_the_same_sets():
 
 def test_a_folder_is_counted_and_opened(folder, capsys):
     assert command.main(["data", "check", f"hand-keypoints:{folder}"]) == 0
-    said = capsys.readouterr().out
-    assert "images/train" in said and "4 picture files" in said and "split all with 4 samples" in said
+    stdout = capsys.readouterr().out
+    assert "images/train" in stdout and "4 picture files" in stdout and "split all with 4 samples" in stdout
 
 
 def test_the_first_broken_file_is_named(folder, capsys):
@@ -67,9 +67,10 @@ def test_what_is_missing_of_a_published_set_is_counted(tmp_path, capsys):
     (tmp_path / "images" / "B1Random").mkdir(parents=True)
     cv2.imwrite(str(tmp_path / "images" / "B1Random" / "BB_left_0.png"), np.zeros((480, 640, 3), np.uint8))
     assert command.main(["data", "check", f"stb:{tmp_path}"]) == 1  # and there are no labels
-    said = capsys.readouterr()
-    assert re.search(r"images/B1Random +1 of 6,000", said.out) and re.search(r"images/B6Random +0 of 6,000", said.out)
-    assert "no labels" in said.err
+    captured = capsys.readouterr()
+    for counted in (r"images/B1Random +1 of 6,000", r"images/B6Random +0 of 6,000"):
+        assert re.search(counted, captured.out)
+    assert "no labels" in captured.err
 
 
 def test_a_missing_label_is_named(folder, capsys):

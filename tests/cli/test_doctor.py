@@ -15,7 +15,7 @@ def test_it_says_what_is_here(capsys, monkeypatch, tmp_path):
     (tmp_path / "stb").mkdir()
     monkeypatch.setenv("HANDPOSE_DATA", str(tmp_path))
     assert command.main(["doctor"]) == 0
-    said = capsys.readouterr().out
+    stdout = capsys.readouterr().out
     for what in (
         "versions",
         "system",
@@ -26,8 +26,8 @@ def test_it_says_what_is_here(capsys, monkeypatch, tmp_path):
         "weights laptop",
         "chromium",
     ):
-        assert re.search(f"^{what} ", said, flags=re.M)
-    assert f"{tmp_path}: stb" in said and said.count("whole") == 3
+        assert re.search(f"^{what} ", stdout, flags=re.M)
+    assert f"{tmp_path}: stb" in stdout and stdout.count("whole") == 3
 
 
 def test_it_says_what_is_wrong_and_what_to_do(capsys, monkeypatch, tmp_path):
@@ -35,9 +35,9 @@ def test_it_says_what_is_wrong_and_what_to_do(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "LEAST_ROOM", 1e18)
     monkeypatch.setenv("HANDPOSE_DATA", str(tmp_path))
     assert command.main(["doctor"]) == 0
-    said = capsys.readouterr().out
-    assert said.count("cannot be used") == 3 and "no such weights file" in said and "make room" in said
-    assert "no data set is in it" in said and "nothing is amiss" not in said
+    stdout = capsys.readouterr().out
+    assert stdout.count("cannot be used") == 3 and "no such weights file" in stdout and "make room" in stdout
+    assert "no data set is in it" in stdout and "nothing is amiss" not in stdout
 
 
 @pytest.mark.parametrize("package", ["torch", "cv2", "numpy"])

@@ -30,14 +30,14 @@ def python(code: str) -> str:
 
 @pytest.mark.parametrize("name", [None, *NAMES])
 def test_help_imports_nothing_large(name):
-    said = python(f"""
+    lines = python(f"""
 from handpose.__main__ import main
 try:
     main({[name] if name else []} + ["--help"])
 except SystemExit as end:
     assert end.code == 0
 {LOADED}""").splitlines()
-    assert said[0].startswith(f"usage: handpose {name or '[-h]'}") and said[-1] == ""
+    assert lines[0].startswith(f"usage: handpose {name or '[-h]'}") and lines[-1] == ""
 
 
 def test_every_module_of_the_command_line_is_a_command():

@@ -52,11 +52,11 @@ def test_json_says_what_it_holds(image, quick, tmp_path):
     assert found["joints"] == list(skeleton.JOINTS) and found["left_out"] == []
     assert (found["images"][0]["width"], found["images"][0]["height"]) == (256, 100)
     assert set(found["weights"]) == {"pose", "detector", "gesture"}
-    said = found["weights"]["pose"]
-    assert said["file"] == "laptop.safetensors" and len(said["sha256"]) == 64
+    pose = found["weights"]["pose"]
+    assert pose["file"] == "laptop.safetensors" and len(pose["sha256"]) == 64
     if sys.platform == "linux":
         checked = subprocess.run(["sha256sum", str(pretrained.bundled())], capture_output=True, text=True)
-        assert checked.stdout.split()[0] == said["sha256"]
+        assert checked.stdout.split()[0] == pose["sha256"]
 
 
 def test_a_folders_pictures_are_found_by_what_is_in_them(image, quick, tmp_path, capsys):
@@ -145,12 +145,12 @@ def test_a_log_that_the_output_goes_to_is_not_replaced(tmp_path):
     )
     for name in ("-", "/dev/stdout", "/dev/fd/1", f"/proc/{os.getpid()}/fd/1", "/dev/stderr"):
         log.write_text("before\n")
-        there = log.stat().st_ino
+        inode = log.stat().st_ino
         with open(log, "a") as stream:
-            kept = {"stderr" if name == "/dev/stderr" else "stdout": stream}
+            streams = {"stderr" if name == "/dev/stderr" else "stdout": stream}
             name = "/proc/self/fd/1" if name.startswith("/proc") else name
-            subprocess.run([sys.executable, "-c", script.format(name)], check=True, **kept)
-        assert log.read_text() == "before\n1\n" and log.stat().st_ino == there
+            subprocess.run([sys.executable, "-c", script.format(name)], check=True, **streams)
+        assert log.read_text() == "before\n1\n" and log.stat().st_ino == inode
     done = subprocess.run([sys.executable, "-c", script.format("/dev/stdout")], capture_output=True, text=True)
     assert done.stdout == "1\n"
     files.check("/dev/null", text=True)

@@ -26,13 +26,13 @@ def spots(batch=6, side=96):
 @pytest.mark.parametrize("step", range(4))
 def test_picture_and_points_move_alike(step):
     images, keypoints, visible = spots()
-    how = dataclasses.replace(NONE, rotation=60, scale=0.4, stretch=0.4, flip=0.5)
-    out, moved, seen = augment.batch(
-        images, keypoints, visible, size=SIZE, rng=augment.Random(0, step), crop=config.Crop(SIZE, 0.1), how=how
+    chosen = dataclasses.replace(NONE, rotation=60, scale=0.4, stretch=0.4, flip=0.5)
+    out, moved, labelled = augment.batch(
+        images, keypoints, visible, size=SIZE, rng=augment.Random(0, step), crop=config.Crop(SIZE, 0.1), how=chosen
     )
     yy, xx = torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij")
-    for image, point, there in zip(out[:, 0], moved[:, 0], seen[:, 0], strict=True):
-        if there and ((point > 12) & (point < SIZE - 12)).all():
+    for image, point, inside in zip(out[:, 0], moved[:, 0], labelled[:, 0], strict=True):
+        if inside and ((point > 12) & (point < SIZE - 12)).all():
             found = torch.stack([(image * xx).sum(), (image * yy).sum()]) / image.sum()
             assert (found - point).abs().max() < 0.3
 
@@ -40,10 +40,10 @@ def test_picture_and_points_move_alike(step):
 def test_paper_crop_holds_every_keypoint():
     images, keypoints, visible = spots(24)
     for step in range(10):
-        _, moved, seen = augment.batch(
+        _, moved, labelled = augment.batch(
             images, keypoints, visible, size=SIZE, rng=augment.Random(1, step), crop=config.load("paper").crop, how=NONE
         )
-        assert seen.all()
+        assert labelled.all()
         reach = (moved - (SIZE - 1) / 2).abs().amax((1, 2))
         assert torch.allclose(reach, torch.full((24,), SIZE / 2 / 1.25), atol=0.01)  # the margin of 1.25, exactly
 
@@ -68,11 +68,11 @@ def test_centre_noise_has_the_papers_size():
 
 def test_flip_keeps_joint_indices():
     images, keypoints, visible = spots()
-    how = dataclasses.replace(NONE, flip=1.0)
+    chosen = dataclasses.replace(NONE, flip=1.0)
     arguments = dict(size=SIZE, crop=config.Crop(SIZE, 0.0))
-    plain, there, _ = augment.batch(images, keypoints, visible, rng=augment.Random(0, 0), how=NONE, **arguments)
-    mirrored, here, _ = augment.batch(images, keypoints, visible, rng=augment.Random(0, 0), how=how, **arguments)
-    assert torch.allclose(here[..., 0], SIZE - 1 - there[..., 0], atol=1e-3)
+    plain, moved, _ = augment.batch(images, keypoints, visible, rng=augment.Random(0, 0), how=NONE, **arguments)
+    mirrored, here, _ = augment.batch(images, keypoints, visible, rng=augment.Random(0, 0), how=chosen, **arguments)
+    assert torch.allclose(here[..., 0], SIZE - 1 - moved[..., 0], atol=1e-3)
     assert torch.allclose(mirrored, plain.flip(-1), atol=2e-2)
 
 
@@ -80,10 +80,10 @@ def test_invisible_joints_do_not_count():
     images, keypoints, visible = spots()
     keypoints[:, 5] = float("nan")
     visible[:, 5] = False
-    out, moved, seen = augment.batch(
+    out, moved, labelled = augment.batch(
         images, keypoints, visible, size=SIZE, rng=augment.Random(0, 0), crop=config.Crop(SIZE), how=ALL
     )
-    assert torch.isfinite(out).all() and not seen[:, 5].any() and torch.isfinite(moved[seen]).all()
+    assert torch.isfinite(out).all() and not labelled[:, 5].any() and torch.isfinite(moved[labelled]).all()
 
 
 def test_same_step_same_numbers_and_range():
@@ -105,8 +105,8 @@ def test_background_goes_behind_the_mask():
     images[..., :3] = 10
     images[..., :48, 3] = 0  # the left half is background
     scenery = torch.full((1, 96, 96, 3), 250, dtype=torch.uint8)
-    how = dataclasses.replace(NONE, background=1.0)
+    chosen = dataclasses.replace(NONE, background=1.0)
     out, _, _ = augment.batch(images, keypoints, visible, size=SIZE, rng=augment.Random(0, 0),
-                              crop=config.Crop(SIZE, 0.0), how=how, backgrounds=scenery)  # fmt: skip
+                              crop=config.Crop(SIZE, 0.0), how=chosen, backgrounds=scenery)  # fmt: skip
     values = np.unique((out * 255).round().numpy())
     assert values.min() == pytest.approx(10, abs=1) and values.max() == pytest.approx(250, abs=1)

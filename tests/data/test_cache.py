@@ -28,7 +28,7 @@ def filled(cache):
     return right, file
 
 
-def noted(capsys):
+def note_of(capsys):
     lines = capsys.readouterr().err.splitlines()
     assert lines and all(line.startswith("note: ") for line in lines), lines
     return " ".join(lines)
@@ -50,8 +50,8 @@ def test_a_damaged_file_is_noted_and_replaced(filled, capsys, what):
         file.unlink()
         file.mkdir()
     else:
-        with np.load(file) as kept:
-            arrays = {name: kept[name] for name in kept.files}
+        with np.load(file) as stored:
+            arrays = {name: stored[name] for name in stored.files}
         if what == "no arrays":
             del arrays["points"]
         else:
@@ -59,9 +59,9 @@ def test_a_damaged_file_is_noted_and_replaced(filled, capsys, what):
         np.savez(file, **arrays)
     assert build().fingerprint() == right.fingerprint()
     if what == "a folder":  # it is not taken away
-        assert "is not an ordinary file" in noted(capsys) and file.is_dir()
+        assert "is not an ordinary file" in note_of(capsys) and file.is_dir()
         return
-    assert file.name in noted(capsys)
+    assert file.name in note_of(capsys)
     assert build().fingerprint() == right.fingerprint() and not capsys.readouterr().err
 
 
@@ -82,7 +82,7 @@ def test_whatever_is_not_permitted_is_a_note(filled, monkeypatch, capsys, step, 
         found = build()
     assert found.fingerprint() == right.fingerprint()
     if damaged or step in ("is_file", "load", "open"):
-        noted(capsys)
+        note_of(capsys)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may enter every folder")
@@ -95,4 +95,4 @@ def test_a_folder_of_another_user(filled, capsys, mode):
         assert build().fingerprint() == right.fingerprint()
     finally:
         file.parent.chmod(0o700)
-    assert "not kept on disk" in noted(capsys)
+    assert "not kept on disk" in note_of(capsys)

@@ -36,8 +36,8 @@ def test_headers_of_pictures(tmp_path):
 def test_a_set_without_a_reader_is_no_error(tmp_path, monkeypatch):
     cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((32, 32, 3), np.uint8))
     monkeypatch.setattr(data, "SOURCES", ("synthetic",))
-    said = check_set("hand-keypoints", tmp_path)
-    assert "no reader" in said and "1 picture files" in said
+    line = check_set("hand-keypoints", tmp_path)
+    assert "no reader" in line and "1 picture files" in line
 
 
 def test_bytes_in_words_and_room(tmp_path):
@@ -48,5 +48,5 @@ def test_bytes_in_words_and_room(tmp_path):
         "1.0 MB",
         "7.1 GB",
     ]
-    there, free = free_space(tmp_path / "not" / "yet")
-    assert there == tmp_path and free > 0
+    existing, free = free_space(tmp_path / "not" / "yet")
+    assert existing == tmp_path and free > 0

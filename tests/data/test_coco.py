@@ -357,9 +357,9 @@ def test_pictures_beside_the_label_file_are_meant(tmp_path, drawn):
 def test_names_of_pictures_in_another_spelling(tmp_path, drawn, stored):
     value = content(drawn)
     for i, image in enumerate(value["images"]):
-        said = {"m": f"a/my%20photo%20{i}.png", "H": f"a/H\u00e4nd {i}.png"}[stored[0]]
-        said = f"a/Ha\u0308nd {i}.png" if stored[1] == "\u00e4" else said
-        image["file_name"] = said
+        named = {"m": f"a/my%20photo%20{i}.png", "H": f"a/H\u00e4nd {i}.png"}[stored[0]]
+        named = f"a/Ha\u0308nd {i}.png" if stored[1] == "\u00e4" else named
+        image["file_name"] = named
         write_image(tmp_path / "images", stored.format(i), drawn[i].image)
     (tmp_path / "labels.json").write_text(json.dumps(value))
     assert all(agree(Coco(tmp_path / "labels.json")[i], sample) for i, sample in enumerate(drawn))

@@ -64,8 +64,8 @@ def test_broken_pictures_are_named(tmp_path, name, content, words):
     file = tmp_path / name
     if content in ("png", "jpg"):
         noise = np.random.default_rng(0).integers(0, 255, (80, 80, 3), dtype=np.uint8)
-        whole = image(tmp_path / f"whole.{content}", noise).read_bytes()
-        file.write_bytes(whole[: len(whole) // 2])
+        complete = image(tmp_path / f"whole.{content}", noise).read_bytes()
+        file.write_bytes(complete[: len(complete) // 2])
     elif content is not None:
         file.write_bytes(content)
     with pytest.raises(DataError, match=words) as error:
@@ -76,14 +76,14 @@ def test_broken_pictures_are_named(tmp_path, name, content, words):
 def test_jpeg_with_a_thumbnail_or_with_more_behind_it(tmp_path):
     """A phone's moving photo has a film behind the picture; a thumbnail in the header has an end of its own."""
     noise = np.random.default_rng(0).integers(0, 255, (80, 80, 3), dtype=np.uint8)
-    whole = image(tmp_path / "whole.jpg", noise).read_bytes()
-    read = common.decode_image(whole, "a.jpg")
-    assert (common.decode_image(whole + bytes(300_000), "a.jpg") == read).all()
+    complete = image(tmp_path / "whole.jpg", noise).read_bytes()
+    read = common.decode_image(complete, "a.jpg")
+    assert (common.decode_image(complete + bytes(300_000), "a.jpg") == read).all()
     small = image(tmp_path / "small.jpg", noise[:16, :16]).read_bytes()
-    with_thumbnail = whole[:2] + b"\xff\xe1" + (len(small) + 2).to_bytes(2, "big") + small + whole[2:]
+    with_thumbnail = complete[:2] + b"\xff\xe1" + (len(small) + 2).to_bytes(2, "big") + small + complete[2:]
     assert (common.decode_image(with_thumbnail, "a.jpg") == read).all()
     with pytest.raises(DataError, match="truncated"):
-        common.decode_image(with_thumbnail[: len(small) + len(whole) // 2], "a.jpg")
+        common.decode_image(with_thumbnail[: len(small) + len(complete) // 2], "a.jpg")
 
 
 # The Hand Keypoints layout
@@ -242,13 +242,13 @@ def test_synthetic_needs_nothing():
 
 def test_kept_crops_agree_with_the_samples(small_set):
     train = hand_keypoints.HandKeypoints(small_set)
-    kept = crops.load_crops("hand-keypoints", train, 64, progress=False)
-    assert kept.images.shape == (24, crops.kept_side(64), crops.kept_side(64), 4) and not kept.masked
-    assert kept.parts.bincount().tolist() == [8, 8, 8]
+    loaded = crops.load_crops("hand-keypoints", train, 64, progress=False)
+    assert loaded.images.shape == (24, crops.kept_side(64), crops.kept_side(64), 4) and not loaded.masked
+    assert loaded.parts.bincount().tolist() == [8, 8, 8]
     again = crops.load_crops("hand-keypoints", train, 64, progress=False)
-    assert kept.fingerprint() == again.fingerprint()
+    assert loaded.fingerprint() == again.fingerprint()
     moved = dataclasses.replace(again, keypoints=again.keypoints + 1, digest=None)
-    assert kept.fingerprint() != moved.fingerprint()
+    assert loaded.fingerprint() != moved.fingerprint()
 
 
 def test_drawn_hands_are_kept_on_disk_and_masks_come_along(tmp_path, monkeypatch):

@@ -153,9 +153,9 @@ def is_keypoints(keypoints: np.ndarray, shape: tuple, largest: float) -> bool:
 def check_sample(sample) -> bool:
     """Right shapes; what is visible lies in the picture, and so does the box."""
     h, w = sample.image.shape[:2]
-    seen = sample.keypoints[sample.visible]
+    visible = sample.keypoints[sample.visible]
     assert sample.keypoints.shape == (21, 2) and sample.visible.shape == (21,) and sample.visible.dtype == bool
-    assert ((seen >= -0.5) & (seen <= (w - 0.5, h - 0.5))).all() and sample.box.shape == (4,)
+    assert ((visible >= -0.5) & (visible <= (w - 0.5, h - 0.5))).all() and sample.box.shape == (4,)
     assert np.isfinite(sample.box).all() == sample.visible.any()
     return sample.image.dtype == np.uint8 and sample.image.ndim == 3
 
@@ -200,8 +200,8 @@ def check_rhd(answer) -> bool:
 
 
 def check_coco(answer) -> bool:
-    said, hands, left_out = answer
-    assert isinstance(said, str) and all(type(reason) is str and n > 0 for reason, n in left_out.items())
+    size, hands, left_out = answer
+    assert isinstance(size, str) and all(type(reason) is str and n > 0 for reason, n in left_out.items())
     assert answer.marks_hidden in (True, False)
     for hand in hands:
         assert hand.keypoints.shape == (21, 2) and hand.labelled.shape == (21,) and hand.labelled.any()
@@ -469,20 +469,20 @@ def fuzz(name: str, folder: Path, factor: float = 1) -> Counter:
                 continue
         else:
             data = damaged_bytes(parser.write(value) if parser.write else value, rng)
-        start, said = time.perf_counter(), f"{name}, damaged file {number} ({data[:60]!r}...)"
+        start, label = time.perf_counter(), f"{name}, damaged file {number} ({data[:60]!r}...)"
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # SciPy and NumPy warn about what they then refuse
                 answer = read(data)
         except ValueError as error:  # DataError is one
-            assert str(error) and "\n" not in str(error) and len(str(error)) < 1500, f"{said}: not a line: {error}"
+            assert str(error) and "\n" not in str(error) and len(str(error)) < 1500, f"{label}: not a line: {error}"
             counts["refused"] += 1
         except Exception as error:
-            raise AssertionError(f"{said}: {type(error).__name__}: {error}") from error
+            raise AssertionError(f"{label}: {type(error).__name__}: {error}") from error
         else:
-            assert parser.check(answer), f"{said}: an answer of the wrong form"
+            assert parser.check(answer), f"{label}: an answer of the wrong form"
             counts["answered"] += 1
-        assert time.perf_counter() - start < SLOW, f"{said}: took {time.perf_counter() - start:.1f} s"
+        assert time.perf_counter() - start < SLOW, f"{label}: took {time.perf_counter() - start:.1f} s"
     return counts
 
 
@@ -500,8 +500,8 @@ def test_ten_thousand_files():
 if __name__ == "__main__":
     begin, total = time.perf_counter(), Counter()
     for parser_name in PARSERS:
-        with tempfile.TemporaryDirectory() as place:
-            found = fuzz(parser_name, Path(place), float(sys.argv[1]) if len(sys.argv) > 1 else 1)
+        with tempfile.TemporaryDirectory() as temporary:
+            found = fuzz(parser_name, Path(temporary), float(sys.argv[1]) if len(sys.argv) > 1 else 1)
         total += found
         print(f"{parser_name:20}", dict(found))
     print(f"{'all':20}", dict(total), f"{time.perf_counter() - begin:.1f} s")

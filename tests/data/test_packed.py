@@ -18,9 +18,9 @@ def hands():
 
 @pytest.fixture(scope="module")
 def file(hands, tmp_path_factory):
-    place = tmp_path_factory.mktemp("packed") / "hands.npz"
-    assert packed.write(place, {"massey": hands}, quality=95) == 8
-    return place
+    path = tmp_path_factory.mktemp("packed") / "hands.npz"
+    assert packed.write(path, {"massey": hands}, quality=95) == 8
+    return path
 
 
 def test_what_is_cut_out_for_the_network_is_the_same(hands, file):
@@ -35,10 +35,10 @@ def test_what_is_cut_out_for_the_network_is_the_same(hands, file):
             assert np.allclose(shift, shift[0], atol=1e-4) and (shift[0] == shift[0].round()).all()
             cuts = [crop.crop_box(s.image, s.box, 128) for s in (one, two)]
             assert np.abs(cuts[0].image.astype(int) - cuts[1].image).mean() < 4
-            kept = [
+            loaded = [
                 crop.warp(s.mask[..., None], c.matrix, 128, outside=0) for s, c in zip((one, two), cuts, strict=True)
             ]
-            assert np.abs(kept[0].astype(int) - kept[1]).mean() < 4
+            assert np.abs(loaded[0].astype(int) - loaded[1]).mean() < 4
 
 
 def test_training_cuts_nothing_from_beyond(hands, file):
@@ -70,8 +70,8 @@ def test_several_sets_in_one_file_and_large_pictures_shrunk(hands, file, tmp_pat
 
 def test_a_pack_of_old_that_names_its_set_once(hands, file, tmp_path):
     old = tmp_path / "old.npz"
-    with np.load(file) as kept:
-        np.savez(old, **{k: kept[k] for k in kept.files} | {"name": "massey"})
+    with np.load(file) as stored:
+        np.savez(old, **{k: stored[k] for k in stored.files} | {"name": "massey"})
     assert data.open(f"massey:{old}", "val")[2].id == hands["val"][2].id
 
 
@@ -98,8 +98,8 @@ def test_what_is_no_pack(file, tmp_path, kind):
         bad.write_bytes(file.read_bytes())
         split, expected = "test", "packed are train, val"
     elif kind == "offsets":
-        with np.load(file) as kept:
-            np.savez(bad, **{k: kept[k][:-5] if k == "blob" else kept[k] for k in kept.files})
+        with np.load(file) as stored:
+            np.savez(bad, **{k: stored[k][:-5] if k == "blob" else stored[k] for k in stored.files})
         expected = "offsets do not fit"
     with pytest.raises(DataError) as error:
         data.open(f"{name}:{bad}", split)

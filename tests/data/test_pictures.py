@@ -91,11 +91,11 @@ def test_sixteen_bits_grey(kind):
 def test_palette_cmyk_grey_and_one_bit(hand):
     palette = Image.fromarray(hand).quantize(32)
     assert np.array_equal(pictures.decode(encoded(palette, "PNG"), "a").image, np.array(palette.convert("RGB")))
-    seen = palette.getpixel((0, 0))
-    transparent = pictures.decode(encoded(palette, "PNG", transparency=seen), "a").image
-    assert (transparent[np.array(palette) == seen] == 255).all()
+    colour = palette.getpixel((0, 0))
+    transparent = pictures.decode(encoded(palette, "PNG", transparency=colour), "a").image
+    assert (transparent[np.array(palette) == colour] == 255).all()
     rgb = np.array(palette.convert("RGB"))
-    assert np.array_equal(transparent[np.array(palette) != seen], rgb[np.array(palette) != seen])
+    assert np.array_equal(transparent[np.array(palette) != colour], rgb[np.array(palette) != colour])
     cmyk = pictures.decode(encoded(Image.fromarray(hand).convert("CMYK"), "JPEG", quality=98), "a").image
     assert np.abs(cmyk.astype(int) - hand).mean() < 2
     grey = pictures.decode(encoded(Image.fromarray(hand).convert("L"), "JPEG"), "a").image
@@ -113,8 +113,8 @@ def test_ordinary_jpegs_have_the_pixels_that_opencv_gives(hand, options):
     """The bundled weights and the records were made with those."""
     for image in (hand, hand[:121, :57]):
         data = encoded(np.ascontiguousarray(image), "JPEG", **options)
-        theirs = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
-        assert np.array_equal(pictures.decode(data, "a").image, theirs)
+        expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        assert np.array_equal(pictures.decode(data, "a").image, expected)
 
 
 @pytest.mark.parametrize(
@@ -122,27 +122,27 @@ def test_ordinary_jpegs_have_the_pixels_that_opencv_gives(hand, options):
 )
 def test_a_jpeg_cut_anywhere_is_refused_or_every_pixel_is_there(hand, options):
     data = encoded(cv2.resize(hand, (72, 56)), "JPEG", **options)
-    whole, taken = pictures.decode(data, "a").image, []
+    complete, accepted = pictures.decode(data, "a").image, []
     for length in [*range(1, len(data) - 40, 3), *range(len(data) - 40, len(data))]:
         try:
             found = pictures.decode(data[:length], "a.jpg")
         except DataError as error:
             assert str(error).startswith("a.jpg: ") and "\n" not in str(error)
             continue
-        assert np.array_equal(found.image, whole) and found.notes
-        taken.append(length)
-    assert len(data) - 2 in taken  # the end marker alone is missing
+        assert np.array_equal(found.image, complete) and found.notes
+        accepted.append(length)
+    assert len(data) - 2 in accepted  # the end marker alone is missing
 
 
 def test_no_end_marker_warns_and_fill_bytes_do_not(hand):
     data = encoded(hand, "JPEG")
-    whole = pictures.decode(data, "a").image
+    complete = pictures.decode(data, "a").image
     for padded in (data[:2] + b"\xff\xff" + data[2:], data[:-2] + b"\xff\xff\xff" + data[-2:]):
         found = pictures.decode(padded, "a")
-        assert np.array_equal(found.image, whole) and not found.notes
+        assert np.array_equal(found.image, complete) and not found.notes
     for endless in (data[:-2], data[:-2] + bytes(500), data[:2] + b"\xff" + data[2:-2]):
         with pytest.warns(UserWarning, match=r"a\.jpg: the JPEG has no end marker; every pixel is there"):
-            assert np.array_equal(common.decode_image(endless, "a.jpg"), whole)
+            assert np.array_equal(common.decode_image(endless, "a.jpg"), complete)
     with pytest.raises(DataError, match="truncated"):
         pictures.decode(data[: len(data) // 2] + bytes(500), "a")
 

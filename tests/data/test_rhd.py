@@ -41,23 +41,23 @@ def drawn():
 
 def make(root, drawn, folder="training", protocol=2):
     """Picture i shows hand i as the left hand for an even i; the other hand is out of the picture."""
-    place = root / "RHD_published_v2" / folder
+    split_folder = root / "RHD_published_v2" / folder
     for kind in ("color", "mask"):
-        (place / kind).mkdir(parents=True, exist_ok=True)
+        (split_folder / kind).mkdir(parents=True, exist_ok=True)
     entries = {}
     for i, sample in enumerate(drawn):
         flags = np.ones(42)
         own = slice(0, 21) if i % 2 == 0 else slice(21, 42)
         flags[own] = sample.visible & ~sample.occluded
         flags[21 - own.start : 42 - own.start] = 0
-        seen, away = (sample.keypoints, sample.keypoints3d), (FAR, np.full((21, 3), 1000.0))
-        entries[i] = entry(seen, away, flags) if i % 2 == 0 else entry(away, seen, flags)
+        labels, away = (sample.keypoints, sample.keypoints3d), (FAR, np.full((21, 3), 1000.0))
+        entries[i] = entry(labels, away, flags) if i % 2 == 0 else entry(away, labels, flags)
         entries[i]["K"] = sample.camera
-        cv2.imwrite(str(place / "color" / f"{i:05d}.png"), sample.image[..., ::-1])
+        cv2.imwrite(str(split_folder / "color" / f"{i:05d}.png"), sample.image[..., ::-1])
         parts = np.ones((320, 320), np.uint8)  # the person
         parts[sample.mask > 127] = 2 + 16 * (i % 2) + i
-        cv2.imwrite(str(place / "mask" / f"{i:05d}.png"), parts)
-    (place / f"anno_{folder}.pickle").write_bytes(pickle.dumps(entries, protocol))
+        cv2.imwrite(str(split_folder / "mask" / f"{i:05d}.png"), parts)
+    (split_folder / f"anno_{folder}.pickle").write_bytes(pickle.dumps(entries, protocol))
     return root
 
 
@@ -80,14 +80,16 @@ def test_written_set_is_read_back(tmp_path, drawn, protocol):
 def test_two_hands_of_a_picture(tmp_path, drawn):
     """Left and right are not mixed up; the hand that is mostly hidden or outside does not count."""
     make(tmp_path, drawn[:1])
-    place = tmp_path / "RHD_published_v2" / "training"
+    split_folder = tmp_path / "RHD_published_v2" / "training"
     rng = np.random.default_rng(0)
     left, right, xyz = rng.uniform(10, 150, (21, 2)), rng.uniform(160, 300, (21, 2)), np.full((21, 3), 700.0)
     flags = np.ones(42)
-    (place / "anno_training.pickle").write_bytes(pickle.dumps({0: entry((left, xyz), (right, xyz + 1), flags)}, 2))
+    (split_folder / "anno_training.pickle").write_bytes(
+        pickle.dumps({0: entry((left, xyz), (right, xyz + 1), flags)}, 2)
+    )
     parts = np.ones((320, 320), np.uint8)
     parts[:100, :100], parts[200:, 200:], parts[150, 150] = 17, 18, 34
-    cv2.imwrite(str(place / "mask" / "00000.png"), parts)
+    cv2.imwrite(str(split_folder / "mask" / "00000.png"), parts)
     both = Rhd(tmp_path)
     assert [both[i].hand for i in range(len(both))] == ["left", "right"]
     assert np.allclose(both[0].keypoints, left, atol=1e-3) and np.allclose(both[1].keypoints, right, atol=1e-3)
@@ -96,7 +98,7 @@ def test_two_hands_of_a_picture(tmp_path, drawn):
     larger = Rhd(tmp_path, hands="larger")
     assert len(larger) == 1 and larger[0].hand == "right"
     flags[21:] = np.arange(21) < 4
-    (place / "anno_training.pickle").write_bytes(pickle.dumps({0: entry((left, xyz), (right, xyz), flags)}, 2))
+    (split_folder / "anno_training.pickle").write_bytes(pickle.dumps({0: entry((left, xyz), (right, xyz), flags)}, 2))
     assert [Rhd(tmp_path)[0].hand, len(Rhd(tmp_path)), len(Rhd(tmp_path, min_seen=4))] == ["left", 1, 2]
     with pytest.raises(DataError, match="no hand with 22 seen joints"):
         Rhd(tmp_path, min_seen=22)
@@ -139,8 +141,8 @@ def test_real_labels_in_the_published_layout(tmp_path, real_data):
     file = real_data / "format-samples" / "rhd" / "test_rhd.json"
     converted = handpose.data.open(f"coco:{file}", "all")
     content = json.loads(file.read_text())
-    place = tmp_path / "training"
-    (place / "color").mkdir(parents=True)
+    split_folder = tmp_path / "training"
+    (split_folder / "color").mkdir(parents=True)
     entries = {}
     for image, annotation in zip(content["images"], content["annotations"], strict=True):
         rows = slice(0, 21) if annotation["hand_type"] == "left" else slice(21, 42)
@@ -149,16 +151,16 @@ def test_real_labels_in_the_published_layout(tmp_path, real_data):
         (fx, fy), (cx, cy) = image["cam_param"]["focal"], image["cam_param"]["princpt"]
         camera = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32)
         entries[image["id"]] = {"uv_vis": uv, "xyz": xyz, "K": camera}
-        (place / "color" / image["file_name"]).write_bytes((file.parent / image["file_name"]).read_bytes())
-    (place / "anno_training.pickle").write_bytes(pickle.dumps(entries, 2))
+        (split_folder / "color" / image["file_name"]).write_bytes((file.parent / image["file_name"]).read_bytes())
+    (split_folder / "anno_training.pickle").write_bytes(pickle.dumps(entries, 2))
     published = Rhd(tmp_path)
     assert len(published) == len(converted) == 3
     for i in range(3):
         a, b = published[i], converted[i]
         assert np.allclose(a.keypoints, b.keypoints) and (a.visible == b.visible).all() and a.hand == b.hand
         assert (a.image == b.image).all() and np.allclose(a.box, b.box)
-        seen = a.keypoints3d @ a.camera.T
-        assert np.abs(seen[:, :2] / seen[:, 2:] - a.keypoints).max() < 0.1  # the set's own rounding
+        projected = a.keypoints3d @ a.camera.T
+        assert np.abs(projected[:, :2] / projected[:, 2:] - a.keypoints).max() < 0.1  # the set's own rounding
 
 
 # What cannot be used
@@ -169,9 +171,9 @@ def refused(file, content):
     file.write_bytes(content if isinstance(content, bytes) else pickle.dumps(content, 2))
     with pytest.raises(DataError) as error:
         read_labels(file)
-    said = str(error.value)
-    assert file.name in said and "\n" not in said and len(said) < 600
-    return said
+    message = str(error.value)
+    assert file.name in message and "\n" not in message and len(message) < 600
+    return message
 
 
 GOOD = entry((FAR, np.ones((21, 3))), (FAR, np.ones((21, 3))))
@@ -268,8 +270,8 @@ def test_nothing_is_called(tmp_path):
     """Classes and functions by every way that a pickle has to name and call one."""
     victim = tmp_path / "made"
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        said = refused(tmp_path / "a.pickle", pickle.dumps({0: Call(open, str(victim), "w")}, protocol))
-        assert "open" in said
+        message = refused(tmp_path / "a.pickle", pickle.dumps({0: Call(open, str(victim), "w")}, protocol))
+        assert "open" in message
         assert "Word" in refused(tmp_path / "a.pickle", pickle.dumps({0: Word}, protocol))
         assert "Decimal" in refused(tmp_path / "a.pickle", pickle.dumps({0: decimal.Decimal(1)}, protocol))
     assert not victim.exists()
@@ -301,15 +303,15 @@ def test_a_pickle_of_python_2():
 def test_missing_and_wrong_files_are_named(tmp_path, drawn, monkeypatch):
     with pytest.raises(DataError, match=r"anno_training\.pickle: cannot be read .* unpack"):
         Rhd(tmp_path)
-    place = make(tmp_path, drawn[:2]) / "RHD_published_v2" / "training"
-    cv2.imwrite(str(place / "mask" / "00001.png"), np.zeros((64, 32), np.uint8))
-    cv2.imwrite(str(place / "color" / "00000.png"), np.zeros((240, 320, 3), np.uint8))
+    split_folder = make(tmp_path, drawn[:2]) / "RHD_published_v2" / "training"
+    cv2.imwrite(str(split_folder / "mask" / "00001.png"), np.zeros((64, 32), np.uint8))
+    cv2.imwrite(str(split_folder / "color" / "00000.png"), np.zeros((240, 320, 3), np.uint8))
     hands = Rhd(tmp_path)
     with pytest.raises(DataError, match=r"color.00000\.png: is 320x240, not 320x320"):
         hands[0]
     with pytest.raises(DataError, match=r"mask.00001\.png: is 32x64"):
         hands[1]
-    (place / "color" / "00001.png").unlink()
+    (split_folder / "color" / "00001.png").unlink()
     with pytest.raises(DataError, match=r"00001\.png: missing, though it has an entry"):
         Rhd(tmp_path)
     with pytest.raises(DataError, match=r"evaluation.anno_evaluation\.pickle"):

@@ -320,10 +320,10 @@ def test_all_broken_files_at_once(small, capfd):
 
 
 def test_a_truncated_video_is_used_while_frames_are_left(small, root, hands):
-    whole = write_video(small / "1/3_1_1_cam1.mpg", hands[1], 3, 1, 40)
-    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    complete = write_video(small / "1/3_1_1_cam1.mpg", hands[1], 3, 1, 40)
+    complete.write_bytes(complete.read_bytes()[: complete.stat().st_size // 2])
     samples = Rwth(small, "all")
-    count = count_frames(whole)
+    count = count_frames(complete)
     assert 5 <= count < 40 and not samples.skipped
     assert samples.signers == ["signer-1", "signer-3"] and read_blocks(samples[1].image) == (count // 2, 3, 1)
 

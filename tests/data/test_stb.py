@@ -56,8 +56,8 @@ def test_both_cameras_by_hand(tmp_path):
         assert s.keypoints[8] == pytest.approx([x, y], abs=1e-3)  # index tip in the canonical order
         assert s.keypoints.dtype == s.keypoints3d.dtype == np.float32 and s.visible.all() and s.occluded is None
         assert s.keypoints3d[8] == pytest.approx(tip - [right * 120.054, 0, 0], abs=1e-3)
-        seen = s.keypoints3d @ s.camera.T
-        assert np.abs(seen[:, :2] / seen[:, 2:] - s.keypoints).max() < 1e-3
+        projected = s.keypoints3d @ s.camera.T
+        assert np.abs(projected[:, :2] / projected[:, 2:] - s.keypoints).max() < 1e-3
     # A left hand with its fingers up, as given: the thumb has the largest x, the tips lie above the palm.
     keypoints = train[0].keypoints
     assert (

@@ -126,8 +126,8 @@ def test_labels_of_drawn_hands(drawn):
         inside = ((s.keypoints >= -0.5) & (s.keypoints <= 127.5)).all(1)
         assert (s.visible == inside).all()
         assert np.array_equal(s.box, tight_box(s.keypoints, s.visible), equal_nan=True)
-        seen = s.keypoints3d @ s.camera.T
-        assert np.abs(seen[:, :2] / seen[:, 2:] - s.keypoints).max() < 1e-3
+        projected = s.keypoints3d @ s.camera.T
+        assert np.abs(projected[:, :2] / projected[:, 2:] - s.keypoints).max() < 1e-3
         assert (s.keypoints3d[:, 2] > 0).all() and s.hand in ("left", "right")
 
 
@@ -164,8 +164,8 @@ def test_streams_are_disjoint():
     sets = [
         SyntheticHands(seed, split, size=64) for seed, split in ((0, "train"), (0, "val"), (0, "test"), (1, "train"))
     ]
-    seen = [s[i].keypoints.tobytes() for s in sets for i in range(3)]
-    assert len(set(seen)) == len(seen)
+    keypoints = [s[i].keypoints.tobytes() for s in sets for i in range(3)]
+    assert len(set(keypoints)) == len(keypoints)
 
 
 @pytest.mark.parametrize("hand", ["right", "left"])

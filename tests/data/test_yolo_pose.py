@@ -28,9 +28,9 @@ def line(sample, *, v=2, order=range(21), kind=0):
     return f"{kind} 0.5 0.5 0.9 0.9 " + " ".join(f"{n:.6f}".removesuffix(".000000") for n in rows[list(order)].ravel())
 
 
-def put(root, place, name, image, *lines, end="\r\n"):
+def put(root, where, name, image, *lines, end="\r\n"):
     """A picture in images/PLACE, and its label file unless `lines` are missing."""
-    folders = [root / kind / place for kind in ("images", "labels")]
+    folders = [root / kind / where for kind in ("images", "labels")]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(folders[0] / name), image[..., ::-1])
@@ -115,15 +115,15 @@ def test_names_or_the_user_decide_the_order(folder, drawn):
     assert agree(YoloPose(folder, joint_order="rhd")[12], drawn[0])
 
 
-@pytest.mark.parametrize("said", ["../train/images", "train\\images", "/content/set/train/images", "train.txt"])
-def test_places_that_tools_write(tmp_path, drawn, said):
+@pytest.mark.parametrize("train", ["../train/images", "train\\images", "/content/set/train/images", "train.txt"])
+def test_places_that_tools_write(tmp_path, drawn, train):
     """As Roboflow exports them, also where the yaml file was made elsewhere."""
     put(tmp_path, "x", "a.png", drawn[0].image, line(drawn[0]))
     for kind in ("images", "labels"):
         (tmp_path / "train").mkdir(exist_ok=True)
         (tmp_path / kind / "x").rename(tmp_path / "train" / kind)
     (tmp_path / "train.txt").write_text("./train/images/a.png\r\n")
-    (tmp_path / "data.yaml").write_text(f"train: {said}\nval: ../valid/images\ntest: ../test/images\nnc: 1\n"
+    (tmp_path / "data.yaml").write_text(f"train: {train}\nval: ../valid/images\ntest: ../test/images\nnc: 1\n"
                                         "names: ['hand']\nroboflow:\n  version: 1\n")  # fmt: skip
     for split in ("train", "all"):
         assert agree(YoloPose(tmp_path, split)[0], drawn[0])
@@ -133,10 +133,10 @@ def test_places_that_tools_write(tmp_path, drawn, said):
     assert agree(YoloPose(tmp_path)[0], drawn[0])
 
 
-@pytest.mark.parametrize("place", ["", "default", "mine/2024", "beside"])
-def test_a_folder_without_parts_is_every_split(tmp_path, drawn, place):
-    put(tmp_path, "" if place == "beside" else place, "a.png", drawn[0].image, line(drawn[0]))
-    if place == "beside":
+@pytest.mark.parametrize("folder", ["", "default", "mine/2024", "beside"])
+def test_a_folder_without_parts_is_every_split(tmp_path, drawn, folder):
+    put(tmp_path, "" if folder == "beside" else folder, "a.png", drawn[0].image, line(drawn[0]))
+    if folder == "beside":
         for file in ("images/a.png", "labels/a.txt"):
             (tmp_path / file).rename(tmp_path / file.split("/")[1])
         (tmp_path / "images").rmdir()
@@ -155,8 +155,8 @@ def test_one_part_alone_is_a_set_without_splits(tmp_path, drawn, only):
     for split in ("train", "val", "all"):
         hands = YoloPose(tmp_path, split)
         assert len(hands) == 3 and hands.undivided and hands.file == tmp_path
-        said = [note for note in hands.notes if note.startswith(f"there is no split but {part}, which is taken as")]
-        assert len(said) == (split not in (part, "all"))
+        notes = [note for note in hands.notes if note.startswith(f"there is no split but {part}, which is taken as")]
+        assert len(notes) == (split not in (part, "all"))
     opened, held_out = open_sets([f"yolo-pose:{tmp_path}"], ("train", "val"), f"yolo-pose:{tmp_path}", [], None, {},
                                  progress=False)  # fmt: skip
     assert len(opened[0]) == 2 and len(held_out.divided.val) == 1

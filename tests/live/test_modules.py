@@ -98,10 +98,10 @@ def test_maps_boxes_and_angles(modules, rng):
 def test_bad_boxes_are_refused_in_the_same_words(modules, box):
     with pytest.raises(ValueError) as refused:
         crop.check_box(box, 200, 100)
-    said = modules.evaluate(
+    message = modules.evaluate(
         "(box) => { try { modules.crop.check_box(box, 200, 100); } catch (error) { return error.message; } }", box
     )
-    assert said.replace("NaN", "nan") == str(refused.value)
+    assert message.replace("NaN", "nan") == str(refused.value)
 
 
 def test_points_from_score_maps(modules, rng):
@@ -132,8 +132,8 @@ def test_default_boxes_offsets_and_suppression(modules, rng):
     )
     assert np.allclose(found["boxes"], default, atol=1e-4)
     assert np.allclose(found["moved"], detector.decode(offsets, default), rtol=1e-5, atol=1e-2)
-    kept = detector.nms(boxes.numpy(), scores, 0.3).tolist()
-    assert found["kept"] == kept and 0 < len(kept) < len(scores)
+    expected = detector.nms(boxes.numpy(), scores, 0.3).tolist()
+    assert found["kept"] == expected and 0 < len(expected) < len(scores)
     assert np.allclose(found["extent"], detector.box_to_keypoint_extent(boxes.numpy()), rtol=1e-5, atol=1e-2)
 
 
@@ -159,10 +159,10 @@ def test_what_a_detector_finds_in_a_picture_and_in_its_quarters(modules, rng):
         const net = async ({data}) => ({logits: given.map((v) => v + 4 * data[0] / 255), offsets: floats(offsets)});
         return [await modules.detector.detect(net, pixels, threshold),
             await modules.tiles.detect(net, pixels, threshold), modules.tiles.quarters(203, 310)]; }"""
-    whole, quarters, places = modules.evaluate(call, [sent_image(image), sent(logits), sent(offsets), 0.4])
+    full, quarters, places = modules.evaluate(call, [sent_image(image), sent(logits), sent(offsets), 0.4])
     assert places == [list(tile) for tile in tiles.quarters(203, 310)]
     (wanted,) = detector.detect(net, [image], threshold=0.4)
-    for found, (boxes, scores) in ((whole, wanted), (quarters, tiles.detect(net, image, threshold=0.4))):
+    for found, (boxes, scores) in ((full, wanted), (quarters, tiles.detect(net, image, threshold=0.4))):
         assert len(scores) > 3
         assert np.allclose([one["score"] for one in found], scores, atol=1e-5)
         assert np.allclose([one["box"] for one in found], boxes, atol=1e-2)
@@ -205,13 +205,13 @@ class Scripted:
         self.frames, self.number = frames, 0
 
     def __call__(self, image, boxes=None, *, angles=None, tiles=None):
-        there = self.frames[self.number]
+        hands = self.frames[self.number]
         if boxes is None:
-            chosen = [one for one in there if one["detected"]]
+            chosen = [one for one in hands if one["detected"]]
         else:
-            middles = [np.mean(one["keypoints"], 0) for one in there]
+            middles = [np.mean(one["keypoints"], 0) for one in hands]
             aims = [(np.asarray(box)[:2] + np.asarray(box)[2:]) / 2 for box in boxes]
-            chosen = [there[int(np.argmin([np.abs(m - aim).sum() for m in middles]))] for aim in aims]
+            chosen = [hands[int(np.argmin([np.abs(m - aim).sum() for m in middles]))] for aim in aims]
         return [Hand(np.array(one["keypoints"], np.float32), np.full(21, one["score"], np.float32),
                      np.array(one["box"], np.float32), 0.9) for one in chosen]  # fmt: skip
 
@@ -239,16 +239,16 @@ SCRIPTED = """async ([frames, fitted, width, height]) => {
 def test_following(modules, rng):
     width, height, shape, frames = 640, 480, hand(rng, 80, (0, 0)), []
     for t in range(60):
-        there = []
+        hands = []
         for k, (start, step) in enumerate([((100, 120), (4, 1)), ((420, 300), (0, 2)), ((300, 200), (0, 0))]):
             turn = crop.affine((0, 0), 1, 1, rotation=0.05 * t * (k - 1))
             keypoints = crop.apply(turn, shape) + np.array(start) + t * np.array(step)
             low = 0.2 if (k == 0 and 20 <= t < 24) else 0.7
             if k == 2 and not 10 <= t < 45:
                 continue
-            there.append({"keypoints": keypoints.tolist(), "score": low, "box": skeleton.tight_box(keypoints).tolist(),
+            hands.append({"keypoints": keypoints.tolist(), "score": low, "box": skeleton.tight_box(keypoints).tolist(),
                           "detected": low > 0.5 and not (k == 1 and 30 <= t < 55)})  # fmt: skip
-        frames.append(there)
+        frames.append(hands)
     found = modules.evaluate(SCRIPTED, [frames, vars(confidence.bundled()), width, height])
     hp = Scripted(frames)
     tracker, image = tracking.Tracker(hp), np.zeros((height, width, 3), np.uint8)

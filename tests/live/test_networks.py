@@ -59,11 +59,11 @@ def test_hands_of_rendered_pictures(page, hp, samples):
 
 def test_given_boxes_and_angles(page, hp, samples):
     image, box = samples[0].image, samples[0].box.tolist()
-    for how in ({"boxes": [box]}, {"boxes": [box, [20, 30, 200, 190]], "angles": [0.5, -0.3]}):
+    for options in ({"boxes": [box]}, {"boxes": [box, [20, 30, 200, 190]], "angles": [0.5, -0.3]}):
         found = page.tab.evaluate(
-            "([image, how]) => handposeLive.predict(picture(image), how)", [sent_image(image), how]
+            "([image, how]) => handposeLive.predict(picture(image), how)", [sent_image(image), options]
         )
-        check_hands(found["hands"], hp(image, **how))
+        check_hands(found["hands"], hp(image, **options))
 
 
 def test_attention_score_maps_and_silenced_heads(page, hp, samples):
@@ -193,18 +193,18 @@ REFUSED = {
 @pytest.mark.parametrize("what", REFUSED)
 def test_refused_in_one_clear_line(page, what):
     call, wanted = REFUSED[what]
-    said = page.evaluate(f"refusal(handposeLive.{call})")
-    assert said.startswith(wanted) and "\n" not in said
+    message = page.evaluate(f"refusal(handposeLive.{call})")
+    assert message.startswith(wanted) and "\n" not in message
     assert page.errors == []
 
 
 def test_an_image_whose_pixels_the_browser_does_not_show(page, folder, samples):
     Image.fromarray(samples[0].image).save(folder / "hand.png")
-    said = page.tab.evaluate(
+    message = page.tab.evaluate(
         """async () => { const image = Object.assign(new Image(), { src: "hand.png" }); await image.decode();
         return refusal(handposeLive.predict(image)); }"""
     )
-    assert said.startswith("the image comes from another place, so the browser does not show its pixels")
+    assert message.startswith("the image comes from another place, so the browser does not show its pixels")
 
 
 def test_nothing_is_loaded_before_the_start_and_nothing_leaves(chromium, folder):
@@ -228,9 +228,9 @@ def test_nothing_is_loaded_before_the_start_and_nothing_leaves(chromium, folder)
 
 def test_without_simd_one_clear_line(chromium, folder):
     page = chromium.open(folder / "index.html")
-    said = page.evaluate("(WebAssembly.validate = () => false, refusal(handposeLive.start()))")
-    assert said.startswith("this browser, or a setting of it, lacks SIMD in WebAssembly")
-    assert page.evaluate("handposeLive.obstacle()") == said and page.evaluate("handposeLive.state") == "failed"
+    message = page.evaluate("(WebAssembly.validate = () => false, refusal(handposeLive.start()))")
+    assert message.startswith("this browser, or a setting of it, lacks SIMD in WebAssembly")
+    assert page.evaluate("handposeLive.obstacle()") == message and page.evaluate("handposeLive.state") == "failed"
 
 
 def test_a_missing_part_is_named_and_a_later_start_tries_again(chromium, folder):
@@ -238,10 +238,10 @@ def test_a_missing_part_is_named_and_a_later_start_tries_again(chromium, folder)
     part = folder / "_static" / "live" / "detector.js"
     aside = part.rename(part.with_suffix(".aside"))
     try:
-        said = page.evaluate("refusal(handposeLive.start())")
+        message = page.evaluate("refusal(handposeLive.start())")
     finally:
         aside.rename(part)
-    assert said == "detector.js in _static/live cannot be loaded; copy the whole folder of the book, or try again"
+    assert message == "detector.js in _static/live cannot be loaded; copy the whole folder of the book, or try again"
     assert page.evaluate("handposeLive.start().then((about) => about.size)") == 128
 
 

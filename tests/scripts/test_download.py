@@ -261,11 +261,11 @@ def test_mirrors_are_tried_in_order(server, path):
     assert third.read_bytes() == CONTENT and server.requests[-1][1] is None
 
 
-@pytest.mark.parametrize(("where", "said"), [
+@pytest.mark.parametrize(("where", "reason"), [
     (["gone", "gone"], "404"), (["secret"], "403"), (["page"], "web page"), ([], "none is known"),
 ])  # fmt: skip
-def test_no_mirror_works(server, path, where, said):
-    refused(lambda: quick([server.url(w) for w in where], path, manual="ask the authors"), said, "ask the authors")
+def test_no_mirror_works(server, path, where, reason):
+    refused(lambda: quick([server.url(w) for w in where], path, manual="ask the authors"), reason, "ask the authors")
     assert names(path.parent) == []
 
 
@@ -302,7 +302,7 @@ def test_a_disk_that_becomes_full(server, path, monkeypatch):
 
 
 def test_a_disk_without_room_is_told_before(server, path, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(10**9, 10**9, 299_999))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 299_999))
     refused(lambda: quick([server.url()], path), "300.0 kB", "make room", "--out")
     assert names(path.parent) == []
     path.parent.rmdir()
@@ -483,10 +483,10 @@ def test_a_disk_that_becomes_full_in_unpacking(tmp_path, monkeypatch, number):
     archive = write_zip(tmp_path / "x.zip", ("a", b"x" * 1000, 0))
     (tmp_path / "set" / ".unpacking-x.zip").mkdir(parents=True)  # of a process that was killed
     monkeypatch.setattr(shutil, "copyfileobj", full)  # zipfile writes with it
-    said = "disk is full" if number == errno.ENOSPC else "Permission"
-    refused(lambda: unpack.unpack(archive, tmp_path / "set"), tmp_path / "set", said)
+    reason = "disk is full" if number == errno.ENOSPC else "Permission"
+    refused(lambda: unpack.unpack(archive, tmp_path / "set"), tmp_path / "set", reason)
     assert names(tmp_path / "set") == []
-    monkeypatch.setattr(shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(10**9, 10**9, 999))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 999))
     refused(lambda: unpack.unpack(archive, tmp_path / "set"), "make room")
     assert names(tmp_path / "set") == []
 
@@ -532,16 +532,16 @@ def run(server, archive, out, monkeypatch, capsys):
             status = script.main(["hand-keypoints", *map(str, arguments), "--out", str(out)])
         except SystemExit as stop:
             status = stop.code
-        said = capsys.readouterr()
-        return status, said.out, said.err.splitlines()
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err.splitlines()
 
     return call
 
 
 def test_fetched_unpacked_checked_and_not_fetched_again(run, server, out):
-    status, said, errors = run("--yes")
-    assert (status, errors) == (0, []) and "CC BY-NC-SA 4.0" in said and "4 picture files" in said
-    assert said.index("CC BY-NC-SA") < said.index("to fetch") and f"--data hand-keypoints:{out}" in said
+    status, stdout, errors = run("--yes")
+    assert (status, errors) == (0, []) and "CC BY-NC-SA 4.0" in stdout and "4 picture files" in stdout
+    assert stdout.index("CC BY-NC-SA") < stdout.index("to fetch") and f"--data hand-keypoints:{out}" in stdout
     assert names(out) == ["archives", "images", "labels"] and len(data.open(f"hand-keypoints:{out}", "val")) == 2
     assert run()[0] == 0 and len(server.requests) == 1  # nobody is asked, nothing is fetched
     (out / "archives" / "hand-keypoints.zip").unlink()
@@ -577,8 +577,8 @@ def test_the_terms_are_agreed_to(run, server, out, monkeypatch, answer):
 
         monkeypatch.setattr(sys, "stdin", type("Terminal", (), {"isatty": lambda self: True})())
         monkeypatch.setattr("builtins.input", reply)
-    status, said, errors = run()
-    assert "CC BY-NC-SA 4.0" in said and "kB" in said
+    status, stdout, errors = run()
+    assert "CC BY-NC-SA 4.0" in stdout and "kB" in stdout
     if answer in ("y", "Yes"):
         assert status == 0 and len(server.requests) == 1
     else:
@@ -607,7 +607,7 @@ def test_faults_take_one_line_and_a_status(run, server, out, monkeypatch):
     fails("wrong", "--url", "--from")
     server.content = good
     fails("given already", arguments=("--yes", "--url", server.url("a.zip"), "--url", url))
-    monkeypatch.setattr(shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(10**9, 10**9, 2 * len(good)))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 2 * len(good)))
     fails("make room", "--out")
     monkeypatch.undo()
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -655,9 +655,9 @@ def test_ctrl_c_in_a_process_of_its_own(server, archive, tmp_path):
     errors = process.communicate(timeout=20)[1].splitlines()
     assert process.returncode == 130 and len(errors) == 1 and "goes on" in errors[0], errors
     assert part.stat().st_size == 700
-    whole = part.with_name("hand-keypoints.zip")
-    quick([server.url("hand-keypoints.zip")], whole)
-    assert server.requests[-1][1] == "bytes=700-" and whole.read_bytes() == server.content
+    complete = part.with_name("hand-keypoints.zip")
+    quick([server.url("hand-keypoints.zip")], complete)
+    assert server.requests[-1][1] == "bytes=700-" and complete.read_bytes() == server.content
 
 
 def test_an_archive_fetched_by_hand(run, server, archive, out, tmp_path):
@@ -677,14 +677,14 @@ def test_an_archive_fetched_by_hand(run, server, archive, out, tmp_path):
 
 def test_a_kept_archive_that_changed_is_set_aside(run, server, out):
     run("--yes")
-    kept = out / "archives" / "hand-keypoints.zip"
-    code = bytearray(kept.read_bytes())
+    archive = out / "archives" / "hand-keypoints.zip"
+    code = bytearray(archive.read_bytes())
     code[100] ^= 1
-    kept.write_bytes(code)
+    archive.write_bytes(code)
     (out / "archives" / "hand-keypoints.zip.unpacked").unlink()
     status, _, errors = run()
     assert status == 1 and len(errors) == 1 and "SHA-256" in errors[0] and "wrong" in errors[0]
-    assert not kept.exists() and run("--yes")[0] == 0 and len(server.requests) == 2
+    assert not archive.exists() and run("--yes")[0] == 0 and len(server.requests) == 2
 
 
 def test_two_at_once(run, out):
@@ -734,11 +734,11 @@ def test_each_set_has_a_page_of_help(name, monkeypatch, capsys):
     monkeypatch.delenv("HANDPOSE_DATA", raising=False)
     with pytest.raises(SystemExit) as stop:
         script.main([name, "--help"])
-    said, entry = words(capsys.readouterr().out), catalogue.SETS[name]
+    page, entry = words(capsys.readouterr().out), catalogue.SETS[name]
     assert stop.value.code == 0
-    assert f"licence {entry.licence}" in said and in_words(entry.bytes) in said and "--yes" in said
-    assert all(folder in said for folder in entry.top) and words(entry.layout) in said and words(entry.manual) in said
-    assert f"data/{entry.folder_name}" in words(said).replace(" ", "") and "from " in said
+    assert f"licence {entry.licence}" in page and in_words(entry.bytes) in page and "--yes" in page
+    assert all(folder in page for folder in entry.top) and words(entry.layout) in page and words(entry.manual) in page
+    assert f"data/{entry.folder_name}" in words(page).replace(" ", "") and "from " in page
 
 
 def test_the_script_runs_on_its_own():

@@ -29,7 +29,7 @@ def test_all_places_name_the_same_pythons():
 
 
 @pytest.mark.parametrize(
-    ("here", "there", "named", "words"),
+    ("here", "in_venv", "named", "words"),
     [
         ((3, 10, 13), None, False, "this is Python 3.10, and the book needs 3.11 to 3.14"),
         ((3, 15, 0), None, True, "this is Python 3.15, and the book needs 3.11 to 3.14"),
@@ -41,9 +41,9 @@ def test_all_places_name_the_same_pythons():
         ((3, 14, 2), (3, 14), True, None),
     ],
 )
-def test_other_pythons_are_refused_in_one_line(monkeypatch, here, there, named, words):
+def test_other_pythons_are_refused_in_one_line(monkeypatch, here, in_venv, named, words):
     monkeypatch.setattr(sys, "version_info", here)
-    monkeypatch.setattr(environment, "installed", lambda: there)
+    monkeypatch.setattr(environment, "installed", lambda: in_venv)
     if words is None:
         environment.check_python(named)
         return

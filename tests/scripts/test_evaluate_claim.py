@@ -21,9 +21,9 @@ compare = [{ first = "msahp", second = "none" }]
 """
 
 
-def run(monkeypatch, place, *more):
-    folders = "--out", str(place / "runs"), "--results", str(place / "results")
-    monkeypatch.setattr(sys, "argv", ["evaluate_claim", str(place / "tiny.toml"), *folders, *more])
+def run(monkeypatch, folder, *more):
+    folders = "--out", str(folder / "runs"), "--results", str(folder / "results")
+    monkeypatch.setattr(sys, "argv", ["evaluate_claim", str(folder / "tiny.toml"), *folders, *more])
     return evaluate_claim.main()
 
 

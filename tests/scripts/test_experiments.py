@@ -55,9 +55,9 @@ def test_the_tables_that_come_with_the_book(name):
         net = config.build(settings.network)
         weights[one["method"]] = sum(p.numel() for p in net.parameters())
         work[one["method"]] = records.macs(net, settings.crop.size)
-    for method, mine, of in (("conv-params", weights, "msahp"), ("conv-ops", work, "msahp"), ("cpm", work, "msahp")):
-        if method in mine:
-            assert mine[method] == pytest.approx(mine[of], rel=0.04)
+    for method, measure, of in (("conv-params", weights, "msahp"), ("conv-ops", work, "msahp"), ("cpm", work, "msahp")):
+        if method in measure:
+            assert measure[method] == pytest.approx(measure[of], rel=0.04)
 
 
 @pytest.fixture
@@ -67,9 +67,9 @@ def table(tmp_path, small_set):
 
 
 def run(monkeypatch, table, *more):
-    place = table.parent
-    monkeypatch.setattr(sys, "argv", ["run_experiments", str(table), "--out", str(place / "runs"), "--results",
-                                      str(place / "results"), "--device", "cpu", *more])  # fmt: skip
+    folder = table.parent
+    monkeypatch.setattr(sys, "argv", ["run_experiments", str(table), "--out", str(folder / "runs"), "--results",
+                                      str(folder / "results"), "--device", "cpu", *more])  # fmt: skip
     return run_experiments.main()
 
 

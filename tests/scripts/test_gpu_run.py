@@ -60,11 +60,11 @@ def test_killed_and_called_again(hands, tmp_path):
                 break
             time.sleep(0.1)
         first.send_signal(signal.SIGKILL)
-        said, errors = first.communicate(timeout=60)
+        stdout, errors = first.communicate(timeout=60)
     finally:
         first.kill()
     assert first.returncode == -signal.SIGKILL, errors[-2000:]
-    assert "check predict: passed" in said and "FAILED" not in said
+    assert "check predict: passed" in stdout and "FAILED" not in stdout
     report = json.loads((results / "report.json").read_text())
     assert {name for name, found in report["checks"].items() if found["ok"]} == {
         "device", "train", "evaluate", "predict", "bfloat16"
@@ -74,12 +74,12 @@ def test_killed_and_called_again(hands, tmp_path):
 
     for minutes in (0.35, 0.7, 1.4, 2.8):  # on a busy machine the first will not do
         again = start(hands, out, minutes)
-        said, errors = again.communicate(timeout=60 * minutes + 60)
+        stdout, errors = again.communicate(timeout=60 * minutes + 60)
         assert again.returncode == 0, errors[-2000:]
-        assert "check predict" not in said  # it has passed
-        if said.endswith("done\n"):
+        assert "check predict" not in stdout  # it has passed
+        if stdout.endswith("done\n"):
             break
-        assert "call" in said.splitlines()[-1]
+        assert "call" in stdout.splitlines()[-1]
     assert sorted(p.name for p in results.iterdir()) == [
         "best.json", "best.safetensors", "conv-ops.json", "msahp.json", "none.json", "report.json"
     ]  # fmt: skip
@@ -148,9 +148,9 @@ def test_bad_input_is_one_line(script, hands, tmp_path, monkeypatch, capsys, kin
             "cpu", "--scale", "tiny", *more]  # fmt: skip
     monkeypatch.setattr(sys, "argv", line)
     assert gpu_run.main() == 1
-    said = capsys.readouterr().err
+    stderr = capsys.readouterr().err
     words = {"missing": "pack.npz: not a whole packed set (No such file", "damaged": "pack.npz: not a whole packed set",
              "another set": "holds massey, not hand-keypoints", "minutes": "must be more than 0",
              "checks": "--checks speed: choose from", "init": "no such weights file"}[kind]  # fmt: skip
-    assert said.startswith("gpu_run: ") and said.count("\n") == 1 and words in said
+    assert stderr.startswith("gpu_run: ") and stderr.count("\n") == 1 and words in stderr
     assert not (tmp_path / "out" / "results" / "report.json").exists()

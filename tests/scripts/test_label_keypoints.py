@@ -54,14 +54,14 @@ def labelling_of(out, photos, predict=None, max_side=1000):
     return Labelling(Photos(out, photos, predict), max_side)
 
 
-def screen(labelling, place):
+def screen(labelling, point):
     """The screen pixel that shows a place of the photo."""
-    return tuple(int(v) for v in np.rint(labelling.view.to_screen(place)))
+    return tuple(int(v) for v in np.rint(labelling.view.to_screen(point)))
 
 
-def click(labelling, place, *, to=None):
+def click(labelling, point, *, to=None):
     """Press at a place of the photo, let go there or elsewhere; where on the photo that was."""
-    at, end = screen(labelling, place), screen(labelling, place if to is None else to)
+    at, end = screen(labelling, point), screen(labelling, point if to is None else to)
     labelling.mouse(DOWN, *at)
     if to is not None:
         for part in (0.3, 0.7, 1.0):
@@ -102,9 +102,9 @@ def far_apart(count=21):
 def test_21_clicks_label_a_hand(photos, out, hands):
     labelling = labelling_of(out, photos)
     assert labelling.image().shape == (1000, 936, 3) and labelling.image().dtype == np.uint8
-    for j, place in enumerate(hands[0].keypoints):
+    for j, point in enumerate(hands[0].keypoints):
         assert joint(labelling) == j and placed(labelling) == list(range(j))
-        click(labelling, place)
+        click(labelling, point)
     assert joint(labelling) == DONE
     # Within half a screen pixel of what was aimed at.
     assert np.abs(np.array(keypoints(labelling)) - hands[0].keypoints).max() <= 0.5 / labelling.view.scale + 1e-6
@@ -124,8 +124,8 @@ def test_21_clicks_label_a_hand(photos, out, hands):
 
 def test_a_joint_is_dragged(photos, out):
     labelling = labelling_of(out, photos)
-    for place in far_apart(3):
-        click(labelling, place)
+    for point in far_apart(3):
+        click(labelling, point)
     end = click(labelling, far_apart()[1], to=(90, 90))
     assert keypoints(labelling)[1] == pytest.approx(end) and joint(labelling) == 3
     assert keypoints(labelling)[0] == pytest.approx(far_apart()[0], abs=0.1)
@@ -152,10 +152,10 @@ def test_joints_that_lie_close_together(photos, out):
 def test_undo_and_redo_go_all_the_way(photos, out):
     labelling = labelling_of(out, photos)
     steps = [labelling.state]
-    for j, place in enumerate(far_apart()):
-        click(labelling, place)
+    for j, point in enumerate(far_apart()):
+        click(labelling, point)
         if j % 5 == 0:
-            click(labelling, place, to=(place[0] + 6, place[1] + 3))  # one step, however many movements
+            click(labelling, point, to=(point[0] + 6, point[1] + 3))  # one step, however many movements
         if j % 7 == 0:
             keys(labelling, "4x")
         while len(steps) < len(labelling.photos.history.past):
@@ -191,8 +191,8 @@ def test_joints_that_are_not_visible(photos, out):
     labelling.mouse(RIGHT, *screen(labelling, (100, 120)))
     keys(labelling, "x")
     assert placed(labelling) == [0] and joint(labelling) == 4
-    for place in places[4:]:
-        click(labelling, place)
+    for point in places[4:]:
+        click(labelling, point)
     assert joint(labelling) == DONE
     labelling.mouse(RIGHT, *screen(labelling, places[7]))  # now the one under the cursor
     assert 7 not in placed(labelling) and joint(labelling) == DONE
@@ -253,7 +253,7 @@ def test_clicks_are_exact_under_zoom_and_pan(tmp_path, out, width, height):
     image = np.zeros((height, width, 3), np.uint8)
     image[cells[:, 1], cells[:, 0]] = 255
     cv2.imwrite(str(tmp_path / "dots.png"), image)
-    seen = 0
+    tried = 0
     for trial in range(30):
         labelling = labelling_of(out, [tmp_path / "dots.png"], None, 600)
         view, cell = labelling.view, cells[trial % 8]
@@ -270,7 +270,7 @@ def test_clicks_are_exact_under_zoom_and_pan(tmp_path, out, width, height):
         others = [np.abs(view.to_screen(c) - where).max() for c in cells if (c != cell).any()]
         if (where < reach).any() or (where > view.canvas - 1 - reach).any() or min(others) < 2 * reach + view.scale:
             continue
-        seen += 1
+        tried += 1
         # What is drawn lies where the map says.
         x0, y0 = (where - reach).astype(int)
         x1, y1 = (where + reach + 2).astype(int)
@@ -281,20 +281,20 @@ def test_clicks_are_exact_under_zoom_and_pan(tmp_path, out, width, height):
         # And a click there comes back to under half a screen pixel.
         click(labelling, cell)
         assert np.abs(keypoints(labelling)[0] - cell).max() * view.scale <= 0.5 + 1e-6
-    assert seen >= 5
+    assert tried >= 5
 
 
 def test_zoom_keeps_what_is_under_the_cursor(photos, out):
     labelling = labelling_of(out, photos)
     view, at = labelling.view, (500, 430)
-    place = view.to_photo(at)
+    fixed = view.to_photo(at)
     labelling.mouse(MOVE, *at)
     for code in ("+", "=", 0xFFAB, "-", "+"):
         keys(labelling, [code])
-        assert view.to_photo(at) == pytest.approx(place)
+        assert view.to_photo(at) == pytest.approx(fixed)
     for _ in range(30):
         labelling.mouse(cv2.EVENT_MOUSEWHEEL, *at, 120 << 16)
-    assert view.scale == CLOSEST and view.to_photo(at) == pytest.approx(place)
+    assert view.scale == CLOSEST and view.to_photo(at) == pytest.approx(fixed)
     keys(labelling, "f")
     assert view.scale == view.fit and np.abs(view.origin).max() < 0.1
     labelling.mouse(cv2.EVENT_MOUSEWHEEL, *at, -(120 << 16))
@@ -345,8 +345,8 @@ def test_a_guess_is_saved_only_when_taken(photos, out, hands):
     assert not out.exists()
     keys(labelling, "n")
     assert set(saved(out)) == {"anna/0.png"}
-    taken = saved(out)["anna/0.png"]["keypoints"]
-    assert taken[3] is None and taken[4] is None and taken[5] == pytest.approx(hands[0].keypoints[5], abs=1e-3)
+    joints = saved(out)["anna/0.png"]["keypoints"]
+    assert joints[3] is None and joints[4] is None and joints[5] == pytest.approx(hands[0].keypoints[5], abs=1e-3)
     click(labelling, hands[1].keypoints[8], to=(64, 64))  # a correction takes the rest as right
     keys(labelling, "u")  # undone: a guess again
     keys(labelling, "p")
@@ -364,11 +364,11 @@ def test_a_guess_is_saved_only_when_taken(photos, out, hands):
 
 def test_saved_after_every_few_changes(photos, out):
     labelling = labelling_of(out, photos)
-    for j, place in enumerate(far_apart()):
-        click(labelling, place)
+    for j, position in enumerate(far_apart()):
+        click(labelling, position)
         if j + 1 >= SAVE_EVERY:  # then a killed session has lost the last few clicks at most
-            there = sum(point is not None for point in saved(out)["anna/0.png"]["keypoints"])
-            assert j + 1 - there < SAVE_EVERY
+            labelled = sum(point is not None for point in saved(out)["anna/0.png"]["keypoints"])
+            assert j + 1 - labelled < SAVE_EVERY
     labelling.save()
     click(labelling, far_apart()[2], to=(100, 120))
     labelling.save()
@@ -378,8 +378,8 @@ def test_saved_after_every_few_changes(photos, out):
 def test_it_goes_on_where_it_was_left(photos, out, tmp_path, monkeypatch):
     labelling = labelling_of(out, photos)
     keys(labelling, "n")
-    for place in far_apart(4):
-        click(labelling, place)
+    for point in far_apart(4):
+        click(labelling, point)
     labelling.save()
     # Another session, from elsewhere and by other names: the same photos.
     monkeypatch.chdir(tmp_path / "ben")
@@ -387,8 +387,8 @@ def test_it_goes_on_where_it_was_left(photos, out, tmp_path, monkeypatch):
     again = labelling_of("../labels.json", [Path("../anna/0.png"), Path("1.png"), tmp_path / "link/ben/2.png"])
     assert again.photos.index == 1 and joint(again) == 4
     assert np.array(keypoints(again)[:4]) == pytest.approx(np.array(keypoints(labelling)[:4]), abs=1e-3)
-    for place in far_apart()[4:]:
-        click(again, place)
+    for point in far_apart()[4:]:
+        click(again, point)
     keys(again, "q")
     assert list(saved(out)) == ["anna/0.png", "ben/1.png"]
     assert labelling_of(out, photos).photos.index == 2
@@ -421,8 +421,8 @@ def test_a_full_disk_costs_nothing_that_was_saved(photos, out, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(files.os, "fsync", full)
-    for place in far_apart()[5:13]:
-        click(labelling, place)
+    for point in far_apart()[5:13]:
+        click(labelling, point)
     assert "NOT SAVED" in labelling.note and "No space left" in labelling.note and out.read_bytes() == before
     keys(labelling, "n")  # goes on, and loses nothing
     assert labelling.photos.index == 1 and "NOT SAVED" in labelling.note and out.read_bytes() == before
@@ -457,7 +457,7 @@ class Window:
         monkeypatch.setattr(cv2, "resizeWindow", lambda title, *size: setattr(self, "size", size))
         monkeypatch.setattr(cv2, "setWindowProperty", lambda *_: setattr(self, "size", self.screen))
         monkeypatch.setattr(cv2, "getWindowImageRect", lambda title: (0, 0, *self.size))
-        monkeypatch.setattr(cv2, "moveWindow", lambda title, *place: setattr(self, "place", place))
+        monkeypatch.setattr(cv2, "moveWindow", lambda title, *position: setattr(self, "position", position))
         monkeypatch.setattr(cv2, "destroyWindow", lambda title: self.shown.clear())
 
     def named(self, *arguments):
@@ -538,7 +538,7 @@ def test_the_window_fits_its_screen(tmp_path, out, monkeypatch, screen, width, h
     ((high, wide, _),) = set(window.shown)
     assert wide <= screen[0] - 20 and high <= screen[1] - 110  # beside the frame and the desktop's bars
     assert wide == screen[0] - 20 or high == screen[1] - 110  # and as large as that
-    assert window.place[0] + wide < screen[0] and window.place[1] + 30 + high < screen[1]  # below its title
+    assert window.position[0] + wide < screen[0] and window.position[1] + 30 + high < screen[1]  # below its title
     window = Window(monkeypatch, "xq", screen)
     assert run(tmp_path / "a.png", "--out", out, "--no-prediction", "--max-side", 500) == 0
     assert max(max(shape) for shape in window.shown) <= 500
@@ -655,9 +655,9 @@ def test_without_a_display(photos, out, monkeypatch, capsys):
 def test_round_trip(photos, out, hands):
     labelling = labelling_of(out, photos)
     for hand in hands:
-        for place, seen in zip(hand.keypoints, hand.visible, strict=True):
-            if seen:
-                click(labelling, place)
+        for point, visible in zip(hand.keypoints, hand.visible, strict=True):
+            if visible:
+                click(labelling, point)
             else:
                 keys(labelling, "x")
         keys(labelling, "n")
@@ -806,7 +806,8 @@ def test_damaged_files_give_an_error_or_the_right_answer(out, content):
         assert len(entries) == len(samples) > 0
         for entry, sample in zip(entries, samples, strict=True):
             assert (out.parent / entry["path"]).is_file() and sample.image.shape == (128, 128, 3)
-            for place, point, seen in zip(entry["keypoints"], sample.keypoints, sample.visible, strict=True):
-                inside = place is not None and all(-0.5 <= v <= 127.5 for v in place)
-                assert bool(seen) == inside and (place is None or point == pytest.approx(place, abs=1e-4, rel=1e-5))
+            for stored, point, visible in zip(entry["keypoints"], sample.keypoints, sample.visible, strict=True):
+                inside = stored is not None and all(-0.5 <= v <= 127.5 for v in stored)
+                assert bool(visible) == inside
+                assert stored is None or point == pytest.approx(stored, abs=1e-4, rel=1e-5)
     assert right > 40 and len(wrong) > 20

@@ -137,8 +137,8 @@ def test_without_the_peer_ours_is_measured_alone(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(peer, "SETS", (("synthetic:4", "test", "exact"),))
     file = tmp_path / "peer.json"
     assert call(monkeypatch, "--only", "synthetic", "--json", file) == 0
-    said = capsys.readouterr().out.splitlines()[0]
-    assert said == "MediaPipe is not measured (--peer-python is not given); ours alone"
+    line = capsys.readouterr().out.splitlines()[0]
+    assert line == "MediaPipe is not measured (--peer-python is not given); ours alone"
     result = json.loads(file.read_text())["results"]["synthetic/test"]
     assert list(result["engines"]) == ["ours"] and result["hands"] == 4 and result["labels"] == "exact"
     assert result["engines"]["ours"]["box_given"]["pck_box_0.1"] > 0.3
@@ -154,7 +154,9 @@ def test_one_measurement_alone_keeps_the_others_of_the_same_weights(monkeypatch,
     monkeypatch.setattr(peer, "FRAMES", 3)
     monkeypatch.setattr(peer, "CLIPS", 1)
     file, call_speed = tmp_path / "peer.json", peer.speed
-    monkeypatch.setattr(peer, "speed", lambda engines, *_, **how: call_speed(engines, "synthetic:3", "test", **how))
+    monkeypatch.setattr(
+        peer, "speed", lambda engines, *_, **options: call_speed(engines, "synthetic:3", "test", **options)
+    )
     more = "--json", file, "--peer-python", python
     assert call(monkeypatch, "--only", "synthetic", *more) == 0
     assert call(monkeypatch, "--only", "speed", "--busy", "--threads", "1", *more) == 0

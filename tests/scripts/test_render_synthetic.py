@@ -103,12 +103,12 @@ def test_killed_midway_it_goes_on(tmp_path, yolo):
         time.sleep(1)
     first = {f: f.stat().st_mtime_ns for f in root.glob("images/*/IMG*.jpg")}
     assert 5 <= len(first) < 80
-    whole = images(yolo)
+    complete = images(yolo)
     left = {name: content for name, content in images(root).items() if not Path(name).name.startswith(".")}
-    assert all(whole[name] == content for name, content in left.items())
+    assert all(complete[name] == content for name, content in left.items())
     (root / "images" / "train" / ".4194999-IMG_00000001.jpg").write_bytes(b"half")  # as a killed writer leaves it
     assert run(root, "--layout", "hand-keypoints", "-n", 80, "--size", 48, "--workers", 1) == 0
-    assert images(root) == whole
+    assert images(root) == complete
     assert all(f.stat().st_mtime_ns == when for f, when in first.items())  # what was finished was not drawn again
 
 
@@ -219,9 +219,9 @@ def test_frames_do_not_depend_on_each_other(stereo):
 
 
 def one_line(capsys, *words):
-    said = capsys.readouterr().err.strip().splitlines()
-    lines = [line for line in said if not line.startswith(("\r", " ")) and "it/s" not in line and "%|" not in line]
-    assert len(lines) == 1 and all(word in lines[0] for word in words), said
+    errors = capsys.readouterr().err.strip().splitlines()
+    lines = [line for line in errors if not line.startswith(("\r", " ")) and "it/s" not in line and "%|" not in line]
+    assert len(lines) == 1 and all(word in lines[0] for word in words), errors
 
 
 @pytest.mark.parametrize(
@@ -267,8 +267,8 @@ def test_a_full_disk_leaves_no_half_file(tmp_path, capsys, monkeypatch):
     arguments = (tmp_path / "out", "--layout", "hand-keypoints", "-n", 6, "--size", 32, "--workers", 1)
     assert run(*arguments) == 1
     one_line(capsys, "No space left", "IMG_")
-    there = images(tmp_path / "out")
-    assert len(there) == 3 and not [name for name in there if Path(name).name.startswith(".")]
+    written = images(tmp_path / "out")
+    assert len(written) == 3 and not [name for name in written if Path(name).name.startswith(".")]
     monkeypatch.undo()
     assert run(*arguments) == 0
     assert len(handpose.data.open(f"hand-keypoints:{tmp_path / 'out'}", "all")) == 6

@@ -11,11 +11,11 @@ from tests.conftest import ROOT
 RESULTS = ROOT / "book" / "results"
 
 
-def made(place, shift, seeds=6):
+def made(root, shift, seeds=6):
     """A complete planned table in a folder: the first one's records, with as many seeds, and ours shifted."""
-    shutil.copytree(RESULTS / "attention", place / "attention")
-    there = place / "claim"
-    there.mkdir()
+    shutil.copytree(RESULTS / "attention", root / "attention")
+    folder = root / "claim"
+    folder.mkdir()
     pairs = json.loads((RESULTS / "attention" / "comparisons.json").read_text())["comparisons"]
     for method in ("msahp", "none", "conv-ops", "conv-params"):
         for seed in range(seeds):
@@ -24,18 +24,18 @@ def made(place, shift, seeds=6):
                 for part in (record, *record["elsewhere"].values()):
                     for stage in ("metrics", "metrics_stage1"):
                         part[stage]["pck_bone"]["0.2"] += shift
-            (there / f"{method}-s{seed}.json").write_text(json.dumps(record))
-    kept = [
+            (folder / f"{method}-s{seed}.json").write_text(json.dumps(record))
+    runs = [
         pair | {"seeds": list(range(seeds))} for pair in pairs if pair["first"] == "msahp" and pair["second"] != "cpm"
     ]
-    for pair in kept:
+    for pair in runs:
         for stages in pair["sets"].values():
             for stage in ("stage1", "last"):
                 entry = stages[stage]["pck_bone"]["0.2"]
                 entry["difference"] += shift
                 entry["interval"] = [end + shift for end in entry["interval"]]
-    (there / "comparisons.json").write_text(json.dumps({"comparisons": kept}))
-    return place
+    (folder / "comparisons.json").write_text(json.dumps({"comparisons": runs}))
+    return root
 
 
 def test_the_first_table_is_read_until_the_planned_one_is_complete(tmp_path):
@@ -65,8 +65,8 @@ def test_a_difference_is_that_of_the_scores():
     for other in table.opponents:
         for where in table.sets:
             entry = table.difference(other, where, "stage1")
-            ours, theirs = entry["runs"]
-            assert entry["difference"] == pytest.approx(sum(ours) / len(ours) - sum(theirs) / len(theirs), abs=1e-5)
+            ours, others = entry["runs"]
+            assert entry["difference"] == pytest.approx(sum(ours) / len(ours) - sum(others) / len(others), abs=1e-5)
 
 
 def test_how_many_seeds_a_difference_needs():

@@ -34,8 +34,8 @@ def test_seeds_of_one_method_belong_together(runs):
 def test_it_prints_and_writes(runs, tmp_path, capsys):
     given = [str(runs / name / "record.json") for name in ("a0", "b0")]
     assert command.main(["compare", *given, "--json", str(tmp_path / "c.json")]) == 0
-    said = capsys.readouterr().out
-    assert "msahp - none" in said and "fewer than 3 seeds" in said and "hands of synthetic:4, val" in said
+    stdout = capsys.readouterr().out
+    assert "msahp - none" in stdout and "fewer than 3 seeds" in stdout and "hands of synthetic:4, val" in stdout
     assert json.loads((tmp_path / "c.json").read_text())["comparisons"][0]["first"] == "msahp"
 
 
@@ -52,5 +52,5 @@ def test_what_cannot_be_compared_is_refused_in_one_line(runs, tmp_path, capsys):
         ([a0, str(tmp_path / "alone" / "record.json")], "no weights.safetensors beside it"),
     ):
         assert command.main(["compare", *given]) == 1
-        said = capsys.readouterr().err
-        assert words in said and said.count("\n") == 1
+        stderr = capsys.readouterr().err
+        assert words in stderr and stderr.count("\n") == 1

@@ -80,11 +80,11 @@ def test_finders_and_the_network_s_points():
     samples = [alphabet[i] for i in (0, 9, 20)]
     mask = fingerspelling.mask_box(samples[1])
     assert mask.shape == (4,) and abs(mask - samples[1].box).max() < 0.2 * np.ptp(samples[1].box)
-    whole = fingerspelling.detected_box(HandDecNet().eval(), threshold=1.0)(samples[0])
-    assert whole.tolist() == [0, 0, 95, 95]  # an untrained detector finds nothing
+    full = fingerspelling.detected_box(HandDecNet().eval(), threshold=1.0)(samples[0])
+    assert full.tolist() == [0, 0, 95, 95]  # an untrained detector finds nothing
     images = fingerspelling.cut(samples, 64)
-    seen = fingerspelling.look(PoseEstimationNet(width=0.125), images)
-    assert seen.keypoints.shape == (3, 21, 2) and seen.labels.tolist() == [s.shape for s in samples]
+    signs = fingerspelling.look(PoseEstimationNet(width=0.125), images)
+    assert signs.keypoints.shape == (3, 21, 2) and signs.labels.tolist() == [s.shape for s in samples]
     true = fingerspelling.with_labels(samples)
     assert np.allclose(true.keypoints[0], gesturenet.normalise(samples[0].keypoints))
     samples[0].shape = None
@@ -127,16 +127,16 @@ def test_the_bundle_is_scored_on_nobody_it_has_learned_from(signs, monkeypatch):
 
 
 def test_labels_of_wild_that_are_words_are_no_letters():
-    def said(shape, group, tip=-5.0):
+    def shows(shape, group, tip=-5.0):
         keypoints = np.zeros((21, 2), np.float32)
         keypoints[8, 1] = tip
         return bundle.shows_its_sign(Sample(np.zeros((9, 9, 3), np.uint8), keypoints, np.ones(21, bool),
                                             np.array([0, 0, 8, 8], np.float32), group, "1", shape=shape))  # fmt: skip
 
-    assert said("s", "aslalpha-S12.jpg") and not said("s", "aslalpha-Space12.jpg")
-    assert not said("n", "aslalpha-Nothingc3.jpg") and not said("d", "aslalpha-D138.jpg", tip=5.0)
-    assert said("d", "aslalpha-D138.jpg") and said("7", "digits-3") and not said("z", "aslalpha-Z1.jpg")
-    assert not said(None, "raga-1.jpg")
+    assert shows("s", "aslalpha-S12.jpg") and not shows("s", "aslalpha-Space12.jpg")
+    assert not shows("n", "aslalpha-Nothingc3.jpg") and not shows("d", "aslalpha-D138.jpg", tip=5.0)
+    assert shows("d", "aslalpha-D138.jpg") and shows("7", "digits-3") and not shows("z", "aslalpha-Z1.jpg")
+    assert not shows(None, "raga-1.jpg")
 
 
 def test_the_rendered_alphabet():
@@ -167,18 +167,18 @@ def videos(tmp_path_factory):
 
 
 def test_evaluate_reads_letters_from_videos(videos, tmp_path, monkeypatch, capsys):
-    whole = fingerspelling.score_rwth
-    monkeypatch.setattr(fingerspelling, "score_rwth", lambda *a, **k: whole(*a, **k, steps=300))
+    original = fingerspelling.score_rwth
+    monkeypatch.setattr(fingerspelling, "score_rwth", lambda *a, **k: original(*a, **k, steps=300))
     file = tmp_path / "letters.json"
     assert command.main(["evaluate", "--data", f"rwth:{videos}", "--json", str(file)]) == 0
     found = json.loads(file.read_text())
     assert found["images"] == 6 and set(found["persons"]) == {"signer-1", "signer-6"} and found["learned_from"] == 12
     assert found["metrics"]["wer"] <= 1 / 3 and found["skipped"] == ["2/3_2_2_cam1.mpg"]
-    said = capsys.readouterr()
-    assert "word error rate" in said.out and "files skipped: 1" in said.out
-    assert "skipped 2/3_2_2_cam1.mpg: the file is empty" in said.err
+    captured = capsys.readouterr()
+    assert "word error rate" in captured.out and "files skipped: 1" in captured.out
+    assert "skipped 2/3_2_2_cam1.mpg: the file is empty" in captured.err
     with pytest.raises(DataError, match="val or paper-val"):
-        whole(None, 64, None, str(videos), "train")
+        original(None, 64, None, str(videos), "train")
     assert command.main(["evaluate", "--data", f"rwth:{tmp_path / 'nowhere'}"]) == 1
 
 
@@ -206,8 +206,8 @@ def test_section_4_1_from_videos_to_word_error_rate(videos, tmp_path, monkeypatc
     where = ["--config", str(settings), "--validate", "synthetic:8", "--out", str(tuned)]
     assert command.main(["train", *start, *where]) == 0
 
-    whole = fingerspelling.score_rwth
-    monkeypatch.setattr(fingerspelling, "score_rwth", lambda *a, **k: whole(*a, **k, steps=300))
+    original = fingerspelling.score_rwth
+    monkeypatch.setattr(fingerspelling, "score_rwth", lambda *a, **k: original(*a, **k, steps=300))
     file, weights = tmp_path / "letters.json", tuned / "weights.safetensors"
     frozen = weights.read_bytes()
     assert command.main(["evaluate", "--data", f"rwth:{videos}", "--weights", str(weights), "--json", str(file)]) == 0

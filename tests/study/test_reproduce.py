@@ -42,8 +42,8 @@ def test_what_the_paper_prints_is_written_down_once_and_the_same():
     printed = {s["title"].split(":")[0]: {e["what"]: e["printed"] for e in s["entry"]} for s in sections}
     for title, table in (("Table 1", paper.TABLE1), ("Table 3", paper.TABLE3)):
         for row, _, kernel, output in table[1:]:
-            there = ", ".join(part for part in (kernel, output) if part != "-").replace("*", "×")
-            assert printed[title][f"row {row}"] == there
+            cell = ", ".join(part for part in (kernel, output) if part != "-").replace("*", "×")
+            assert printed[title][f"row {row}"] == cell
     for method, name in (("cpm", "CPM"), ("msahp", "proposed")):
         for t, value in zip(paper.TABLE2_THRESHOLDS, paper.TABLE2[method], strict=True):
             assert printed["Table 2"][f"{name}, {t:g}"].startswith(f"{value:g}")
@@ -54,8 +54,8 @@ def test_what_the_paper_prints_is_written_down_once_and_the_same():
 @pytest.mark.parametrize(("table", "rows", "params"), [("table1", 21, "2,735,992"), ("table3", 5, "49,587")])
 def test_tables_of_layers(table, rows, params, tmp_path, capsys):
     assert command.main(["reproduce", table, "--results", str(tmp_path)]) == 0
-    said = capsys.readouterr().out
-    assert said.count("the same") == rows and "DIFFERENT" not in said and params in said
+    stdout = capsys.readouterr().out
+    assert stdout.count("the same") == rows and "DIFFERENT" not in stdout and params in stdout
     record = json.loads((tmp_path / "reproduce" / f"{table}.json").read_text())
     assert record["the_same"] == record["rows"] == rows
 
@@ -67,9 +67,9 @@ def test_table2_on_a_set_in_stbs_layout(stb, division, tmp_path, capsys):
     call = ["reproduce", "table2", "--data", f"stb:{stb}", "--config", str(config), "--out", str(tmp_path / "runs"),
             "--results", str(tmp_path / "results"), "--division", division]  # fmt: skip
     assert command.main(call) == 0
-    said = capsys.readouterr().out
-    assert "99.05%" in said and ("leaks" in said) == (division == "random")
-    ours = [line for line in said.splitlines() if ", ours" in line]
+    stdout = capsys.readouterr().out
+    assert "99.05%" in stdout and ("leaks" in stdout) == (division == "random")
+    ours = [line for line in stdout.splitlines() if ", ours" in line]
     assert [line.split(",")[0] for line in ours] == ["CPM", "Proposed", "Proposed - CPM"]
     assert all(len(re.findall(r"\(", line)) == 4 for line in ours)
     record = json.loads((tmp_path / "results/reproduce" / f"table2-stb-{division}-tiny.json").read_text())
@@ -80,11 +80,11 @@ def test_table2_on_a_set_in_stbs_layout(stb, division, tmp_path, capsys):
 
 
 def test_table4_on_written_videos(videos, tmp_path, monkeypatch, capsys):  # noqa: F811
-    whole = fingerspelling.score_rwth
-    monkeypatch.setattr(fingerspelling, "score_rwth", lambda *a, **k: whole(*a, **k, steps=100))
+    original = fingerspelling.score_rwth
+    monkeypatch.setattr(fingerspelling, "score_rwth", lambda *a, **k: original(*a, **k, steps=100))
     assert command.main(["reproduce", "table4", "--data", f"rwth:{videos}", "--results", str(tmp_path)]) == 0
-    said = capsys.readouterr().out
-    assert all(f"{percent}%" in said for _, percent in paper.TABLE4) and "signers kept apart" in said
+    stdout = capsys.readouterr().out
+    assert all(f"{percent}%" in stdout for _, percent in paper.TABLE4) and "signers kept apart" in stdout
     record = json.loads((tmp_path / "reproduce" / "table4-rwth.json").read_text())
     assert set(record["splits"]) == {"paper-val", "val"} and record["splits"]["val"]["signs"] == 6
 
@@ -102,6 +102,6 @@ def test_table4_on_written_videos(videos, tmp_path, monkeypatch, capsys):  # noq
 )
 def test_what_is_wrong_is_said_in_one_line(call, words, tmp_path, capsys):
     assert command.main(["reproduce", *call, "--out", str(tmp_path / "runs"), "--results", str(tmp_path)]) == 1
-    said = capsys.readouterr().err.strip().splitlines()
-    assert len(said) == 1 and words in said[0]
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and words in lines[0]
     assert not list(tmp_path.rglob("*.json"))

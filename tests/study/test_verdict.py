@@ -12,8 +12,8 @@ from tests.conftest import ROOT
 SETS = {"held-out blocks": "hand-keypoints/val", "`asl-letters`": "asl-letters/all", "rendered hands": "synthetic/test"}
 
 
-def entry(low, high, ours, theirs):
-    return {"interval": (low, high), "runs": (ours, theirs)}
+def entry(low, high, ours, other):
+    return {"interval": (low, high), "runs": (ours, other)}
 
 
 UP = entry(0.02, 0.06, (0.50, 0.51, 0.52), (0.46, 0.47, 0.48))

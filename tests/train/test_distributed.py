@@ -85,17 +85,17 @@ def config(tmp_path):
 
 def test_two_processes_make_the_weights_of_one(tmp_path):
     (tmp_path / "steps.py").write_text(STEPS)
-    kept = []
+    weights = []
     for processes in (1, 2):
         done = run(tmp_path / "steps.py", tmp_path / f"{processes}.pt", processes=processes)
         assert done.returncode == 0, done.stderr[-2000:]
-        kept.append(torch.load(tmp_path / f"{processes}.pt"))
-    apart = max((kept[0][k].double() - kept[1][k].double()).abs().max().item() for k in kept[0])
+        weights.append(torch.load(tmp_path / f"{processes}.pt"))
+    apart = max((weights[0][k].double() - weights[1][k].double()).abs().max().item() for k in weights[0])
     torch.manual_seed(0)
     from handpose import PoseEstimationNet
 
     first = PoseEstimationNet(width=0.0625).double().state_dict()
-    assert max((kept[0][k].double() - first[k].double()).abs().max().item() for k in first) > 1e-2  # it did train
+    assert max((weights[0][k].double() - first[k].double()).abs().max().item() for k in first) > 1e-2  # it did train
     assert apart < 1e-10
 
 
@@ -146,11 +146,11 @@ def test_a_killed_process_ends_the_run_and_nothing_is_lost(tmp_path, config):
                 break
             time.sleep(0.1)
         os.kill(child(started.pid, 1), signal.SIGKILL)
-        said = started.communicate(timeout=120)[1]
+        stderr = started.communicate(timeout=120)[1]
     finally:
         started.kill()
     assert started.returncode != 0
-    assert "another process of this run was lost" in said and "--resume" in said
+    assert "another process of this run was lost" in stderr and "--resume" in stderr
     before = torch.load(out / "checkpoint.pt", weights_only=True)["step"]
     assert 5 <= before < 150 and not (out / "record.json").exists()
     done = run(*start, "--out", out, "--resume")

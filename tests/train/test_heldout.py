@@ -51,11 +51,11 @@ def run(folder, source, out="run", **arguments):
 
 def trained_on(monkeypatch):
     """The ids of the hands that the runs to come are trained on."""
-    found, whole = [], pose._batch_loss
+    found, original = [], pose._batch_loss
 
     def batch_loss(plan, state, sets, scenery):
         found.extend(i for c in sets for i in c.ids)
-        return whole(plan, state, sets, scenery)
+        return original(plan, state, sets, scenery)
 
     monkeypatch.setattr(pose, "_batch_loss", batch_loss)
     return found
@@ -122,8 +122,8 @@ def test_pictures_copied_to_another_folder_are_known_again(folder, monkeypatch):
 
 def test_another_set_to_validate_on_is_taken_whole(folder):
     content = json.loads((folder / "labels.json").read_text())
-    halves = content["images"][:6], content["images"][6:]
-    for name, half in zip("ab", halves, strict=True):
+    parts = content["images"][:6], content["images"][6:]
+    for name, half in zip("ab", parts, strict=True):
         (folder / f"{name}.json").write_text(json.dumps(content | {"images": half}))
     record = run(folder, f"labelled:{folder}/a.json", validate=f"labelled:{folder}/b.json")
     assert record["images"] == 6 and "division" not in record and "also_trained_on" not in record
@@ -204,12 +204,12 @@ def test_what_cannot_be_scored_is_told_before_the_first_step(folder, fault, monk
     elif fault == "size":
         cv2.imwrite(str(folder / named), np.zeros((64, 65, 3), np.uint8))
     else:
-        error, whole = TrainingError, heldout.evaluate.evaluate
+        error, original = TrainingError, heldout.evaluate.evaluate
 
-        def score(net, hands, **how):  # as of a hand by whose scale nothing can be divided
+        def score(net, hands, **options):  # as of a hand by whose scale nothing can be divided
             if named in hands.ids:
                 raise ValueError("a scale is zero")
-            return whole(net, hands, **how)
+            return original(net, hands, **options)
 
         monkeypatch.setattr(heldout.evaluate, "evaluate", score)
     with pytest.raises(error, match=named):
@@ -225,17 +225,17 @@ def test_evaluate_leaves_out_what_was_trained_on(folder, capsys):
     def scored(data, *more, weights=weights):
         code = main(["evaluate", "--weights", str(weights), "--data", data, "--json", str(folder / "e.json"), *more,
                      "--device", "cpu"])  # fmt: skip
-        said = capsys.readouterr()
-        return (json.loads((folder / "e.json").read_text()), said.out + said.err) if code == 0 else said.err
+        captured = capsys.readouterr()
+        return (json.loads((folder / "e.json").read_text()), captured.out + captured.err) if code == 0 else captured.err
 
-    found, said = scored(source)
+    found, captured = scored(source)
     assert found["metrics"] == record["metrics"] and found["images"] == record["division"]["val"]
     (reason, ids), number = *found["left_out"].items(), record["division"]["train"]
     assert "trained on" in reason and not set(ids) & set(record["division"]["held_out"]) and len(ids) == number
-    assert f"left out of the scores: {number} (in pictures that these weights were trained on)" in said
+    assert f"left out of the scores: {number} (in pictures that these weights were trained on)" in captured
     assert scored(f"coco:{folder}/coco.json")[0]["images"] == found["images"]
-    found, said = scored(source, "--split", "all")
-    assert found["images"] == NUMBER and f"note: {number} of the {NUMBER} hands lie in pictures" in said
+    found, captured = scored(source, "--split", "all")
+    assert found["images"] == NUMBER and f"note: {number} of the {NUMBER} hands lie in pictures" in captured
     shutil.copy(weights, folder / "moved.safetensors")
     assert scored(source, weights=folder / "moved.safetensors")[0]["images"] == record["images"]
 

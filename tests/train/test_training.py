@@ -113,10 +113,10 @@ def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(tiny, small_set, tmp_path,
 
 
 def test_nan_names_step_samples_and_checkpoint(tiny, small_set, tmp_path, monkeypatch):
-    whole, steps = PoseLoss.forward, iter(range(8))
+    original, steps = PoseLoss.forward, iter(range(8))
 
     def broken(self, maps, keypoints, visible):
-        total, parts = whole(self, maps, keypoints, visible)
+        total, parts = original(self, maps, keypoints, visible)
         return (total * float("nan") if next(steps) == 5 else total), parts
 
     monkeypatch.setattr(PoseLoss, "forward", broken)
@@ -128,11 +128,11 @@ def test_nan_names_step_samples_and_checkpoint(tiny, small_set, tmp_path, monkey
 
 def stop_at(monkeypatch, step):
     """Let the next run be stopped after a step, as by Ctrl-C."""
-    whole = monitor.Monitor.after_step
+    original = monitor.Monitor.after_step
 
     def after_step(self, *arguments):
         self._asked = self.state.step == step
-        whole(self, *arguments)
+        original(self, *arguments)
 
     monkeypatch.setattr(monitor.Monitor, "after_step", after_step)
 
@@ -245,14 +245,14 @@ def test_balanced_sampling():
 
 def test_rectified_average_is_evaluated(tiny, small_set, tmp_path):
     """The kept weights are the running average: not those of the last step, and between the first and the last."""
-    states, whole = [], monitor.Monitor.save
+    states, original = [], monitor.Monitor.save
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(monitor.Monitor, "save", lambda self: (states.append(self.state), whole(self)))
+        patch.setattr(monitor.Monitor, "save", lambda self: (states.append(self.state), original(self)))
         run(tiny, small_set, tmp_path / "run")
-    kept, _ = pretrained.load(tmp_path / "run" / "weights.safetensors")
+    loaded, _ = pretrained.load(tmp_path / "run" / "weights.safetensors")
     last = states[-1].net.state_dict()["row11.bias"]
-    assert not torch.equal(kept.state_dict()["row11.bias"], last)
-    assert torch.allclose(kept.state_dict()["row11.bias"], states[-1].average["row11.bias"], atol=1e-3)
+    assert not torch.equal(loaded.state_dict()["row11.bias"], last)
+    assert torch.allclose(loaded.state_dict()["row11.bias"], states[-1].average["row11.bias"], atol=1e-3)
 
 
 STABLE = TINY.replace('kind = "one-cycle"\nsteps = 8', 'kind = "stable"\nsteps = 1000\nwarmup = 2')
