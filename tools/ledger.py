@@ -1,14 +1,17 @@
 """The ledger: every number of the paper with ours beside it, as a page of the book.
 
     python tools/ledger.py            write book/ledger.md from book/ledger.toml and the records
-    python tools/ledger.py --check    write nothing; exit status 1 when the page is not what would be written
+    python tools/ledger.py --check    write nothing; exit status 1 when a page is not what would be written
 
 A verdict is computed wherever it can be: a number of ours that is made from the package is compared with the printed
 one. Where there is no number yet, the page says what it waits for.
+
+The introduction's two sentences on what attention is worth are made here too, from the same records as Chapter 9's.
 """
 
 import argparse
 import json
+import re
 import sys
 import tomllib
 from collections import Counter
@@ -19,7 +22,7 @@ import torch
 from handpose import gesturenet, metrics, posenet, skeleton
 from handpose.data.readers import rwth
 from handpose.data.synthetic import GERMAN_ALPHABET
-from handpose.study import paper, reproduce
+from handpose.study import claim, paper, reproduce, verdict
 from handpose.train import config
 from handpose.train.schedule import learning_rate
 
@@ -264,22 +267,43 @@ def page(path: Path = ROOT / "book" / "ledger.toml") -> str:
     return HEAD + "\n".join([*summary, "", *body]).rstrip() + "\n"
 
 
+def worth() -> str:
+    """What attention adds, against nothing and against convolutions of equal work, in two sentences."""
+    table = claim.newest(RESULTS)
+    first, last = (100 * table.difference("none", stage=stage)["difference"] for stage in claim.STAGES)
+    control = "conv-ops" if "conv-ops" in table.controls else table.controls[0]
+    equal = "work" if control == "conv-ops" else "size"
+    words = {"above": "attention is ahead", "below": "convolutions are ahead", "alike": "less than a point"}
+    rivals = [table.difference(control, stage=stage) for stage in claim.STAGES]
+    one, two = (f"{100 * r['difference']:+.1f}".replace("-", "−") for r in rivals)
+    sides = [words.get(verdict.side(r), "undecided") for r in rivals]
+    return (f"To a network with nothing in its place it adds {first:.1f} points of PCK, the percentage of correct "
+            f"key-points, at the first stage and {last:.1f} at the last. Beside convolutions of equal {equal} the "
+            f"difference is {one} at the first stage ({sides[0]}) and {two} at the last ({sides[1]}).")  # fmt: skip
+
+
+def introduction(text: str) -> str:
+    """The introduction with these sentences between their marks."""
+    marked = r"(<!-- answer -->).*?(<!-- /answer -->)"
+    return re.sub(marked, lambda found: f"{found[1]}{worth()}{found[2]}", text, flags=re.S)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="only say whether the page is up to date")
     arguments = parser.parse_args()
-    target = ROOT / "book" / "ledger.md"
+    intro = ROOT / "book" / "intro.md"
     try:
-        text = page()
+        pages = {ROOT / "book" / "ledger.md": page(), intro: introduction(intro.read_text(encoding="utf-8"))}
     except LedgerError as error:
         print(f"ledger: {error}", file=sys.stderr)
         return 1
-    if arguments.check:
-        if not target.exists() or target.read_text(encoding="utf-8") != text:
-            print("ledger: book/ledger.md is not up to date; run python tools/ledger.py", file=sys.stderr)
+    for target, text in pages.items():
+        if not arguments.check:
+            target.write_text(text, encoding="utf-8", newline="\n")
+        elif not target.exists() or target.read_text(encoding="utf-8") != text:
+            print(f"ledger: book/{target.name} is not up to date; run python tools/ledger.py", file=sys.stderr)
             return 1
-        return 0
-    target.write_text(text, encoding="utf-8", newline="\n")
     return 0
 
 

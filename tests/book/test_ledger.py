@@ -34,6 +34,12 @@ def test_the_page_is_what_the_tool_makes():
     assert (ROOT / "book" / "ledger.md").read_text(encoding="utf-8") == ledger.page()
 
 
+def test_the_introduction_says_what_the_records_say():
+    text = (ROOT / "book" / "intro.md").read_text(encoding="utf-8")
+    assert ledger.worth() in text and text == ledger.introduction(text)
+    assert ledger.introduction(text.replace(ledger.worth(), "It adds 99 points.")) == text
+
+
 @pytest.mark.parametrize(
     ("title", "numbers"), [("Table 1", TABLE1), ("Table 2", TABLE2), ("Table 3", TABLE3), ("Table 4", TABLE4)]
 )
