@@ -132,6 +132,41 @@ def test_every_chapter_can_be_handed_out(source):
         )
 
 
+ATTENTION = """def my_attention(q, k, v):
+    scores = q @ k.T / math.sqrt(q.shape[-1])
+    weights = torch.softmax(scores, dim=-1)
+    return weights @ v, weights
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "hints"),
+    [
+        ("", "", ()),
+        ("dim=-1", "dim=0", ("keys, dim=-1",)),
+        (" / math.sqrt(q.shape[-1])", "", ("square root of d",)),
+        ("math.sqrt(q.shape[-1])", "q.shape[-1]", ("square root of d",)),
+        ("weights @ v", "weights.T @ v", ("not transposed",)),
+        ("weights @ v", "(v.T @ weights).T", ("not transposed",)),
+        ("q @ k.T", "k @ q.T", ("q @ k.T",)),
+    ],
+)
+def test_the_student_who_writes_attention_is_told_what_is_wrong(right, wrong, hints, capsys):
+    """Chapter 6, before its own function: each of the usual wrong answers has its hint, the right one none."""
+    source = next(path for path in notebooks.sources() if path.stem.startswith("06"))
+    cells = [c.source for c in classroom.exercise_notebook(source)[0].cells if c.cell_type == "code"]
+    place = next(i for i, code in enumerate(cells) if code.startswith("# Your answer to attention-write"))
+    names = {}
+    for code in (*cells[:place], ATTENTION.replace(right, wrong) if right else ATTENTION):
+        exec(code, names)
+    capsys.readouterr()
+    exec(cells[place + 1], names)
+    lines = capsys.readouterr().out.strip().splitlines()
+    faults = [line for line in lines if not line.endswith(": right")]
+    assert len(lines) == 4 and len(faults) == len(hints)
+    assert all(hint in line for hint, line in zip(hints, faults, strict=True))
+
+
 def names(code: str) -> tuple[set[str], set[str]]:
     """What a cell defines, its arguments and imports included, and what it reads."""
     nodes = list(ast.walk(ast.parse(code)))
