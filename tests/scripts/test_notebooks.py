@@ -42,6 +42,16 @@ def test_a_new_text_keeps_the_outputs(chapter, monkeypatch):
     assert notebooks.state(chapter) == "package changed"  # the text does not make old outputs new
 
 
+def test_a_new_alt_text_is_text(chapter):
+    """A picture's alt text comes into the notebook without an execution."""
+    alt = 'ipython3\n---\nmystnb:\n  image:\n    alt: "A line."\n---\nbase'
+    chapter.write_text(SOURCE.replace("ipython3\nbase", alt, 1), encoding="utf-8")
+    assert notebooks.state(chapter) == "text changed"
+    notebooks.take_text(chapter)
+    cell = notebooks.code_cells(nbformat.read(notebooks.chapter_of(chapter), as_version=4))[0]
+    assert cell.metadata.mystnb.image.alt == "A line." and cell.outputs[0].text == "output 1\n"
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [("base = 2", "base = 3"), ("ipython3\nbase", "ipython3\n:tags: [hide-input]\n\nbase"),
