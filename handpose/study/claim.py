@@ -16,13 +16,20 @@ ENOUGH = 6  # seeds of the plan of thirty-six runs
 FIRST, PLANNED = "attention", "claim"  # tables of runs, and their folders under book/results
 BONE = ("pck_bone", "0.2")
 
-#: What a verdict says in a sentence, of the block that attention makes.
+#: What a verdict says, as a clause.
 WORDS = {
-    "supported": "attention does what convolutions of its size do not",
-    "the block helps": "the block helps; that it must be attention is not shown",
-    "no gain of a point": "there is no gain of a point",
-    "undecided": "whether the block helps is undecided",
-    "contradicted": "attention is no better use of its place",
+    "supported": "attention helps, and more than convolutions of its size",
+    "the block helps": "the block helps, but it is not shown that it must be attention",
+    "no gain of a point": "the block gains less than a point",
+    "undecided": "it is undecided whether the block helps",
+    "contradicted": "the network does better with convolutions, or with nothing, in attention's place",
+}
+#: What the side of a difference says of attention beside an opponent, as a clause.
+BESIDE = {
+    "above": "attention is ahead",
+    "below": "attention is behind",
+    "alike": "the two are within a point of each other",
+    "open": "it is open which of the two is better",
 }
 
 
@@ -107,40 +114,43 @@ def newest(results: Path) -> Table:
     return first
 
 
-def keypoints(entry: Mapping) -> str:
+def in_points(entry: Mapping) -> str:
     """A difference in points of PCK with its interval, for a sentence."""
     low, high = entry["interval"]
     return f"{100 * entry['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})".replace("-", "−")
 
 
+def staged(first: str, last: str) -> str:
+    """What holds at each stage, in clauses; once where it is the same."""
+    return f"at both stages {first}" if first == last else f"at stage 1 {first}; at the last stage {last}"
+
+
+def quoted(first: str, last: str) -> str:
+    """The verdicts at each stage by their names; once where they are the same."""
+    return f"“{first}” at both stages" if first == last else f"“{first}” at stage 1 and “{last}” at the last stage"
+
+
 def answer(table: Table) -> list[str]:
-    """Three sentences: what is gained over nothing, how convolutions compare, and how far that goes."""
-    first, last = (table.verdict(HELD_OUT, stage) for stage in STAGES)
-    gains = [keypoints(table.difference("none", stage=stage)) for stage in STAGES]
-    says = WORDS[first] if first == last else f"at stage 1 {WORDS[first]}; at the last stage {WORDS[last]}"
-    provisional = "" if set(table.controls) == set(CONTROLS) else ", provisionally, for one control is missing"
-    one = f"""After {table.steps:,} steps, over {len(table.seeds)} seeds, attention adds {gains[0]} points to nothing
-in its place at stage 1, and {gains[1]} at the last stage; by the rule{provisional}, {says}."""
+    """Three short paragraphs: what is gained over nothing, how convolutions compare, and how far that goes."""
+    verdicts = [table.verdict(HELD_OUT, stage) for stage in STAGES]
+    gains = [in_points(table.difference("none", stage=stage)) for stage in STAGES]
+    provisional = "" if set(table.controls) == set(CONTROLS) else " The verdict is provisional: one control is missing."
+    one = f"""After {table.steps:,} steps and over {len(table.seeds)} seeds, the network with attention differs
+from the one with nothing in its place by {gains[0]} points of PCK at stage 1, and by {gains[1]} at the last stage.
+The rule's verdict: {staged(*(WORDS[v] for v in verdicts))}.{provisional}"""
     control = "conv-ops" if "conv-ops" in table.controls else table.controls[0]
     rivals = [table.difference(control, stage=stage) for stage in STAGES]
-    means = {"above": "ahead", "below": "behind", "alike": "within a point", "open": "not to be told apart"}
-    sides = [means[verdict.side(entry)] for entry in rivals]
-    two = "From" if set(sides) == {means["open"]} else "Beside"
-    two += f""" convolutions with the same {"operations" if control == "conv-ops" else "parameters"} it is
-{sides[0]} at stage 1, {keypoints(rivals[0])}, {"or" if sides[0] == sides[1] else f"and {sides[1]}"} at the last stage,
-{keypoints(rivals[1])}."""
+    two = f"""From convolutions with as many {"operations" if control == "conv-ops" else "parameters"}, it differs by
+{in_points(rivals[0])} at stage 1 and by {in_points(rivals[1])} at the last stage:
+{staged(*(BESIDE[verdict.side(entry)] for entry in rivals))}."""
     found = {name: [table.verdict(name, stage) for stage in STAGES] for name in table.sets if name != HELD_OUT}
-    differ = {name: pair for name, pair in found.items() if name in PRIMARY and pair != [first, last]}
-    three = "These are verdicts on the held-out blocks, "
-    three += (
-        "which other photographs share"
-        if not differ
-        else "and not general: "
-        + "; ".join(f"on {SETS[name]}, {a} at stage 1 and {b} at the last" for name, (a, b) in differ.items())
-    )
+    differ = {name: pair for name, pair in found.items() if name in PRIMARY and pair != verdicts}
+    three = "These verdicts are for the held-out blocks. "
+    others = "; ".join(f"on {SETS[name]} the verdict is {quoted(*pair)}" for name, pair in differ.items())
+    three += f"They are not general: {others}." if differ else "The other photographs give the same verdicts."
     if exact := found.get(EXACT):
-        three += f". On rendered hands, with exact labels, the rule would say: {exact[0]}, {exact[1]}"
-    return [" ".join(sentence.split()) for sentence in (one, two, three + ".")]
+        three += f" On rendered hands, whose labels are exact, the rule would say {quoted(*exact)}."
+    return [" ".join(paragraph.split()) for paragraph in (one, two, three)]
 
 
 def seeds_needed(table: Table, other: str, where: str = HELD_OUT, stage: str = "last", most: int = 40) -> int | None:

@@ -8,7 +8,6 @@ from tests.book.test_quoted import BLOCK
 from tools import notebooks
 
 MOST_WORDS, MOST_MINUTES = 3_500, 45
-LONGER = {"09-does-attention-help": 3_750}  # to be cut; an entry that is no longer needed must go
 SOLUTION = re.compile(r"^(`{3,}|:{3,})\{solution-start\}.*?^(`{3,}|:{3,})\{solution-end\} *\n\2 *$", re.M | re.S)
 
 
@@ -30,8 +29,7 @@ def words(text: str) -> int:
 @pytest.mark.parametrize("source", notebooks.sources(), ids=lambda path: path.stem)
 def test_a_chapter_is_read_at_one_sitting(source):
     text = source.read_text(encoding="utf-8")
-    assert words(text) <= LONGER.get(source.stem, MOST_WORDS)
-    assert source.stem not in LONGER or words(text) > MOST_WORDS, "take it out of LONGER"
+    assert words(text) <= MOST_WORDS
     assert int(re.search(r"\| \*\*It takes\*\* \| (\d+) minutes", text)[1]) <= MOST_MINUTES
 
 

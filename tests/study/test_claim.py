@@ -49,15 +49,26 @@ def test_the_answer_follows_the_records(tmp_path):
     first = claim.newest(RESULTS) if not (RESULTS / "claim").exists() else claim.read(RESULTS, "attention")
     assert [first.verdict(claim.HELD_OUT, stage) for stage in claim.STAGES] == ["the block helps"] * 2
     one, two, three = claim.answer(first)
-    assert "3 seeds" in one and "that it must be attention is not shown" in one and "+6.6 (+4.9 to +8.5)" in one
-    assert "not to be told apart at stage 1" in two and "not general: on asl-letters" in three
+    assert "3 seeds" in one and "+6.6 (+4.9 to +8.5) points" in one
+    assert one.endswith("at both stages the block helps, but it is not shown that it must be attention.")
+    assert two.endswith("at both stages it is open which of the two is better.")
+    assert "general: on asl-letters the verdict is “the block helps” at stage 1 and “undecided” at the last" in three
+    assert three.endswith("the rule would say “the block helps” at stage 1 and “undecided” at the last stage.")
 
     better, worse = (
         claim.answer(claim.newest(made(tmp_path / name, shift))) for name, shift in (("up", 0.2), ("down", -0.2))
     )
-    assert "attention does what convolutions of its size do not" in better[0] and "ahead" in better[1]
-    assert "which other photographs share" in better[2] and "supported, supported" in better[2]
-    assert "no better use of its place" in worse[0] and "behind" in worse[1]
+    assert "attention helps, and more than convolutions" in better[0] and "attention is ahead" in better[1]
+    assert "give the same verdicts." in better[2] and "“supported” at both stages" in better[2]
+    assert "does better with convolutions, or with nothing" in worse[0] and "attention is behind" in worse[1]
+
+
+def test_stages_that_differ_are_told_apart():
+    assert claim.staged("a", "b") == "at stage 1 a; at the last stage b"
+    assert (claim.quoted("a", "a"), claim.quoted("a", "b")) == (
+        "“a” at both stages",
+        "“a” at stage 1 and “b” at the last stage",
+    )
 
 
 def test_a_difference_is_that_of_the_scores():
