@@ -3,10 +3,11 @@
     python data_scripts/calibrate.py
     python data_scripts/calibrate.py --detector D.safetensors --pose P.safetensors --out confidence.json
 
-Run it whenever one of the two networks changes. It reads photographs that neither learned from (wild/val,
+Run it whenever one of the two networks changes. It reads photographs that neither was trained on (wild/val,
 wild/scenes-val, hand-keypoints/val) and windows of them without a hand, fits on one half and tests on the other,
-divided by photograph or, in hand-keypoints, by block. A detection is right if the extent of its key-points meets that
-of a labelled hand with IoU 0.5. Where only one hand of a picture is labelled, detections elsewhere count neither way.
+divided by photograph or, in hand-keypoints, by block. A detection is right if the extent of its key-points overlaps
+that of a labelled hand with an IoU of 0.5. Where only one hand of a picture is labelled, detections elsewhere count
+neither way.
 """
 
 import argparse
@@ -102,7 +103,7 @@ def main() -> int:
     parser.add_argument("--pose", help=".safetensors file (default: the bundled weights)")
     parser.add_argument("--limit", type=int, default=400, help="pictures of each set (default: 400)")
     parser.add_argument("--out", default=str(pretrained.bundled().with_name("confidence.json")))
-    parser.add_argument("--detections", help="keep what the networks said in this .npz file; read it if it is there")
+    parser.add_argument("--detections", help="keep the networks' predictions in this .npz file; read it if it exists")
     asked = parser.parse_args()
     chosen = {"detector": asked.detector or pretrained.bundled(pretrained.DETECTOR),
               "pose": asked.pose or pretrained.bundled()}  # fmt: skip

@@ -1,10 +1,10 @@
-"""Download a public data set, unpack it and check it: its terms are shown and asked about first.
+"""Download a public data set, unpack it and check it. The program shows its terms and asks first.
 
     python data_scripts/download.py NAME [--out DIR] [--yes]
     python data_scripts/download.py NAME --help                    (the set's terms, size and faults)
     python data_scripts/download.py stb --from *.zip               (files that were fetched by hand)
 
-Called again it goes on where it was cut off, and fetches nothing that is there already.
+Called again, it resumes what was cut off, and fetches nothing that is there already.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
     python data_scripts/evaluate_claim.py data_scripts/experiments/claim.toml [--out runs] [--limit N]
 
-Trains nothing: it loads the weights that `run_experiments.py` left under --out, as many runs as there are, and can be
-called again when there are more. What a run predicted is kept beside its weights; numbers go to
-book/results/<table>-cases: a record for each run, with what its attention heads read and what each one's silence costs,
+It trains nothing. It loads the weights that `run_experiments.py` wrote under --out, for all runs that are there; call
+it again when there are more. The predictions of a run are kept beside its weights. Numbers go to
+book/results/<table>-cases: a record for each run, with what its attention heads read and what silencing each one costs,
 and comparisons.json. The plan is book/plan.md.
 """
 
@@ -89,9 +89,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", type=Path, help="a .toml table of runs")
     parser.add_argument("--out", type=Path, default=ROOT / "runs", help="where runs are kept (default: runs)")
-    parser.add_argument("--results", type=Path, default=ROOT / "book" / "results", help="where records go")
+    parser.add_argument(
+        "--results", type=Path, default=ROOT / "book" / "results", help="folder for the records (default: book/results)"
+    )
     parser.add_argument("--cases", default=",".join(CASES), help=f"comma-separated (default: {','.join(CASES)})")
-    parser.add_argument("--limit", type=int, help="at most so many hands of each set, for a trial")
+    parser.add_argument("--limit", type=int, help="use at most this many hands of each set, for a trial")
     arguments = parser.parse_args()
     names = arguments.cases.split(",")
     try:

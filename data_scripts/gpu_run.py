@@ -1,19 +1,19 @@
-"""Everything that wants a CUDA device, in one command that takes the minutes as an argument: check, train, compare.
+"""Do everything that needs a CUDA device in the given minutes: check, train, compare.
 
     python data_scripts/pack.py hand-keypoints massey@train wild asl-letters@all --side 224 --quality 65 \\
         --out data/pack.npz
     python data_scripts/gpu_run.py --minutes 9 --packed data/pack.npz --out runs/gpu
 
 1. At most a minute of checks: every path of training and prediction, a kill and a resume, bfloat16, torch.compile,
-   torchrun. One that fails does not stop the rest.
-2. `best` at full width and 256 pixels, for the greater part of the time; its number of steps is worked out from the
-   speed that was measured, so that the learning rate has fallen when the time is over.
-3. `msahp`, `none` and `conv-ops` of experiments/best-scale.toml, as many steps each as the rest allows.
+   torchrun. A check that fails does not stop the rest.
+2. `best` at full width and 256 pixels, for the greater part of the time; the number of steps follows from the
+   measured speed, so that the learning rate has fallen when the time is over.
+3. `msahp`, `none` and `conv-ops` of experiments/best-scale.toml, with as many steps each as the remaining time allows.
 
-Call it again with the same --out to go on: a run goes on from its checkpoint, and what is done is not done anew. On a
-machine that forgets, only the folder `results` in --out need be carried home: at most six files, each whole whenever
-the machine is taken away. To go on from there, give --init results/best.safetensors and another --out.
-Needs torch, numpy, opencv, safetensors, pillow, platformdirs and tqdm, and no other file than the packed one.
+Call it again with the same --out to continue: a run continues from its checkpoint, and finished work is not repeated.
+From a machine that keeps no files, copy only the folder `results` in --out: at most six files, each complete whenever
+the machine is taken away. To continue from there, give --init results/best.safetensors and another --out.
+Needs torch, numpy, opencv, safetensors, pillow, platformdirs and tqdm, and no file except the packed one.
 """
 
 import argparse
@@ -198,11 +198,11 @@ class Gpu:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, required=True, help="all of it has to be over after so many")
+    parser.add_argument("--minutes", type=float, required=True, help="end after this many minutes")
     parser.add_argument("--packed", type=Path, required=True, help="the file that pack.py wrote")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
-    parser.add_argument("--scale", choices=SCALES, default="full", help="tiny: to try it out on a processor")
+    parser.add_argument("--scale", choices=SCALES, default="full", help="tiny: to try it out on a CPU")
     parser.add_argument("--init", type=Path, help="weights that `best` starts from")
     parser.add_argument("--checks", default=",".join(gpu_checks.CHECKS), help="comma-separated (default: all)")
     arguments = parser.parse_args()

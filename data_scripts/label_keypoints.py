@@ -3,9 +3,9 @@
     python data_scripts/label_keypoints.py PHOTO_OR_FOLDER... --out labels.json
     python data_scripts/label_keypoints.py --rwth FOLDER --out labels.json     (50 frames of the RWTH training signers)
 
-The network's guess stands there first: drag the joints that are wrong, and n takes the rest as right. The labels are
-saved at every change of photo and after every few clicks; called again with the same --out, the program goes on where
-it was left. handpose/data/readers/labelled.py describes the file and reads it.
+The network's guess is there first: drag the joints that are wrong, and press n to accept the rest. The labels are
+saved at every change of photo and after every few clicks. Called again with the same --out, the program continues where
+you stopped. handpose/data/readers/labelled.py describes the file and reads it.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rwth", metavar="FOLDER", help="label frames of the RWTH finger-spelling videos in this "
                         "folder, of training signers only; they are written as pictures beside --out")  # fmt: skip
     parser.add_argument("--frames", type=int, default=50, help="how many frames of --rwth (default: 50)")
-    parser.add_argument("--out", type=Path, required=True, help="label file to write or to go on with, .json")
+    parser.add_argument("--out", type=Path, required=True, help="label file to write or to continue, .json")
     parser.add_argument("--weights", help=".safetensors file for the guess (default: the bundled weights)")
     parser.add_argument("--no-prediction", action="store_true", help="start every photo without a guess")
     parser.add_argument("--max-side", type=int, help="the window's longer side at first, in pixels (default: what the "

@@ -1,10 +1,10 @@
-"""Pack data sets into one small file that travels, for training where only a few megabytes can be taken.
+"""Pack data sets into one small file, for training where only a few megabytes can be transferred.
 
     python data_scripts/pack.py hand-keypoints:PATH --out hand-keypoints.npz
     python data_scripts/pack.py hand-keypoints massey@train wild asl-letters@all --side 224 --quality 65 \\
         --out pack.npz    # 39 MB
 
-Then --data hand-keypoints:pack.npz, massey:pack.npz and so on, wherever a data set is asked for.
+Then use hand-keypoints:pack.npz, massey:pack.npz and so on, wherever a command takes --data.
 """
 
 import argparse
@@ -24,7 +24,7 @@ def main() -> int:
                         help="as for --data; with @SPLITS, separated by commas, in place of --splits")  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="file to write, .npz")
     parser.add_argument("--splits", default="train,val", help="comma-separated (default: train,val)")
-    parser.add_argument("--quality", type=int, default=80, help="of the pictures, 1 to 100 (default: 80)")
+    parser.add_argument("--quality", type=int, default=80, help="JPEG quality of the pictures, 1 to 100 (default: 80)")
     parser.add_argument("--side", type=int, help="shrink pictures whose longest side has more pixels than this")
     arguments = parser.parse_args()
     try:

@@ -146,17 +146,20 @@ class OneLine(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = OneLine(description="Write rendered hands to disk; a killed run goes on where it was.")
+    top = OneLine(description="Write rendered hands to disk; a run that was killed continues when called again.")
     top.add_argument("out", type=Path, help="folder to write, new or of an earlier run with the same arguments")
     top.add_argument("--layout", required=True, choices=LAYOUTS, help="how the files are laid out")
     top.add_argument("-n", "--number", type=whole_number(1), required=True, metavar="N",
                      help="how many pictures (hand-keypoints), or frames of each of 12 sequences (stb)")  # fmt: skip
-    top.add_argument("--seed", type=whole_number(0), default=0, help="another seed, other hands (default: 0)")
+    top.add_argument("--seed", type=whole_number(0), default=0, help="each seed gives other hands (default: 0)")
     top.add_argument(
         "--size", type=whole_number(16), default=256, help="side of hand-keypoints pictures (default: 256 px)"
     )
     top.add_argument(
-        "--workers", type=whole_number(1), default=os.cpu_count() or 1, help="processes (default: all cores)"
+        "--workers",
+        type=whole_number(1),
+        default=os.cpu_count() or 1,
+        help="number of processes (default: one per core)",
     )
     return top
 

@@ -1,13 +1,13 @@
-"""Run a table of experiments: what is missing is trained, what is there is left alone.
+"""Run a table of experiments: train the runs that are missing, and leave the others alone.
 
     python data_scripts/run_experiments.py data_scripts/experiments/transfer.toml [--out runs] [--minutes M] [--list]
 
 A table names a configuration, data sets, seeds and runs (see those in data_scripts/experiments). Every run keeps its
 checkpoint, weights and predictions under --out and leaves one record in book/results/<table>/<method>-s<seed>.json;
-comparisons go to comparisons.json beside the records. Kill it at any time and call it again: a run goes on from its
-last checkpoint; Ctrl-C, and SIGTERM by which a cluster ends its jobs, save first. --minutes stops it, saved, after that
-time, for machines that are lent by the hour. --jobs trains several runs at once: a processor gets more done with one
-run a core, and a large GPU with several small networks.
+comparisons go to comparisons.json beside the records. Kill it at any time and call it again: a run continues from its
+last checkpoint. Ctrl-C saves first, and so does SIGTERM, by which a cluster ends its jobs. --minutes saves and stops
+after that time, for machines that are lent by the hour. --jobs trains several runs at once: a CPU gets more done with
+one run per core, and a large GPU with several small networks.
 """
 
 import argparse
@@ -229,13 +229,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", type=Path, help="a .toml table of runs")
     parser.add_argument("--out", type=Path, default=ROOT / "runs", help="where runs are kept (default: runs)")
-    parser.add_argument("--results", type=Path, default=ROOT / "book" / "results", help="where records go")
+    parser.add_argument(
+        "--results", type=Path, default=ROOT / "book" / "results", help="folder for the records (default: book/results)"
+    )
     parser.add_argument("--only", help="comma-separated methods (default: all)")
     parser.add_argument("--seeds", help="comma-separated seeds (default: the table's)")
     parser.add_argument("--minutes", type=float, help="stop after this time; the run in progress is saved")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at once (default: 1)")
+    parser.add_argument("--jobs", type=int, default=1, help="number of runs at once (default: 1)")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
-    parser.add_argument("--list", action="store_true", help="only say what is there and what is missing")
+    parser.add_argument(
+        "--list", action="store_true", help="only list the runs that are there and those that are missing"
+    )
     arguments = parser.parse_args()
     stop_on_signals()
     try:

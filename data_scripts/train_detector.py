@@ -1,7 +1,7 @@
 """Train HandDecNet on photographs, composed scenes and pictures without a hand, turned by any angle, and score it.
 
     python data_scripts/train_detector.py --out runs/detector --init handpose/weights/detector.safetensors
-    python data_scripts/train_detector.py --out runs/detector --resume     # goes on where it was stopped
+    python data_scripts/train_detector.py --out runs/detector --resume     # continues a run
     python data_scripts/train_detector.py --out runs/detector --resume --decay 2000     # the end
 
 The learning rate is constant until `--decay` names the number of steps left, so that a run may be stopped whenever its
@@ -79,9 +79,11 @@ def load(seed: int, number: int) -> dict[str, list[scenes.Picture]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--scenes", type=int, default=2000, help="composed scenes to learn from (default: 2000)")
+    parser.add_argument(
+        "--scenes", type=int, default=2000, help="number of composed scenes to train on (default: 2000)"
+    )
     parser.add_argument("--init", type=Path, help="weights of a detector to start from")
-    parser.add_argument("--decay", type=int, help="with --resume: so many steps are left, in which the rate falls")
+    parser.add_argument("--decay", type=int, help="with --resume: end after this many more steps, while the rate falls")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device")
     parser.add_argument("--resume", action="store_true")

@@ -1,13 +1,13 @@
-"""Measure how letters are read from key-points (section 4.1), and train the bundled reader.
+"""Measure how letters are read from key-points (section 4.1), and train the bundled classifier.
 
     python data_scripts/train_gestures.py tracker           Massey's letters from a tracker's key-points
     python data_scripts/train_gestures.py rendered          the rendered German alphabet, true points and estimated ones
     python data_scripts/train_gestures.py tuning --pose W   fine-tune W on 0, 10, 50, 500 labelled frames, freeze, read
-    python data_scripts/train_gestures.py bundle            train the bundled reader; read people it has not seen
+    python data_scripts/train_gestures.py bundle            train the bundled classifier, test it on new people
 
 Each writes one record, book/results/gestures/NAME.json. W is a pose network that has never seen a Massey hand: that of
-data_scripts/experiments/gestures.toml. Fine-tuned networks are kept under --out, and a killed run goes on with what is
-there.
+data_scripts/experiments/gestures.toml. Fine-tuned networks are kept under --out, and a run that was killed continues
+with them.
 """
 
 import argparse
@@ -160,8 +160,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiment", choices=EXPERIMENTS)
     parser.add_argument("--pose", type=Path, help="weights of the pose network (tuning)")
-    parser.add_argument("--out", type=Path, default=ROOT / "runs", help="where fine-tuned networks are kept")
-    parser.add_argument("--results", type=Path, default=ROOT / "book" / "results", help="where records go")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "runs", help="folder for fine-tuned networks (default: runs)"
+    )
+    parser.add_argument(
+        "--results", type=Path, default=ROOT / "book" / "results", help="folder for the records (default: book/results)"
+    )
     chosen = parser.parse_args()
     began, about = time.monotonic(), records.read_metadata("gestures", chosen.experiment, 0, devices.choose("cpu"))
     try:

@@ -14,7 +14,7 @@ COMMANDS = (train, evaluate, compare, predict, reproduce, data, export, doctor)
 def parser() -> argparse.ArgumentParser:
     """The arguments of all commands."""
     called = "python -m handpose" if Path(sys.argv[0]).name == "__main__.py" else "handpose"
-    top = argparse.ArgumentParser(prog=called, description="21 key-points of a hand from one picture.")
+    top = argparse.ArgumentParser(prog=called, description="Find the 21 key-points of each hand in a picture.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in COMMANDS:
         command = commands.add_parser(module.__name__.rpartition(".")[2], help=module.HELP)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-HELP = "which of several trained networks is better"
+HELP = "say which of several trained networks is better"
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

@@ -25,16 +25,22 @@ OWN = {
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """The command's three parts, and the arguments of each."""
-    command.description = "What data sets there are, whether a folder holds a whole one, and what its labels look like."
+    command.description = "List the data sets, check whether a folder is complete, or show what its labels look like."
     parts = command.add_subparsers(dest="part", required=True, metavar="list | check | show")
-    parts.add_parser("list", help="every set, with its terms and where it is")
-    checked = parts.add_parser("check", help="read every picture's header, count, and open the set")
+    parts.add_parser("list", help="list every set, with its terms and where it is")
+    checked = parts.add_parser("check", help="count the pictures, read the header of each, and open the set")
     checked.add_argument("data", metavar="NAME[:PATH]")
     show = parts.add_parser("show", help="write a sheet of pictures with their labels drawn")
     show.add_argument("data", metavar="NAME[:PATH]")
-    show.add_argument("--split", default="train", help="default: train")
+    show.add_argument("--split", default="train", help="split of the set (default: train)")
     add_reading(show)
-    show.add_argument("--number", type=int, default=12, metavar="N", help="how many (default: 12), first to last")
+    show.add_argument(
+        "--number",
+        type=int,
+        default=12,
+        metavar="N",
+        help="number of pictures, spread from first to last (default: 12)",
+    )
     show.add_argument("--out", type=Path, metavar="F", help=".png, .jpg or .pdf (default: NAME-SPLIT.png)")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import handpose
 
-HELP = "look at this machine, for a bug report"
+HELP = "describe this machine, for a bug report"
 LEAST_ROOM = 2e9  # bytes that an environment and a training run want
 PACKAGES = ("torch", "numpy", "cv2", "PIL", "matplotlib", "safetensors", "scipy", "tqdm")
 
@@ -122,7 +122,9 @@ def data_sets() -> Findings:
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """The command has none."""
-    command.description = "Print what a bug report needs: versions, device, threads, disk, weights and data found."
+    command.description = (
+        "Print what a bug report needs: versions, device, threads, disk, and the weights and data that it finds."
+    )
 
 
 def main(_: argparse.Namespace) -> int:

@@ -15,9 +15,10 @@ SETS = (
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     command.description = (
-        "Score a network on a labelled set, with 95 % intervals. PCK is the part of joints that lie within a threshold "
-        "of their label: of s, the index finger's first bone, or of the longer side of the hand's box. AUC is the area "
-        "under PCK over 0 to 30 pixels. On rwth, letters are read instead, with their word error rate."
+        "Score a network on a labelled set, with 95 % intervals. PCK is the share of joints that are within a "
+        "threshold of their labels. The threshold is a fraction of s, the index finger's first bone, or of the longer "
+        "side of the hand's box. AUC is the mean of PCK over thresholds from 0 to 30 pixels. On rwth, the command "
+        "reads letters and gives the word error rate."
     )
     command.add_argument("--weights", help=".safetensors file (default: the bundled weights)")
     command.add_argument("--data", required=True, help=SETS)
@@ -29,10 +30,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def add_reading(command: argparse.ArgumentParser) -> None:
     """How labels of one's own are to be read; `data show` and `train` have these arguments too."""
-    command.add_argument("--joint-order", metavar="ORDER", help="of coco and yolo-pose: canonical, rhd, or 21 names of "
-                         "joints with commas between, instead of what the label file says")  # fmt: skip
-    command.add_argument("--unturned", action="store_true", help="of coco and yolo-pose: the labels were made on the "
-                         "pixels as stored, before a photograph's EXIF rotation")  # fmt: skip
+    command.add_argument("--joint-order", metavar="ORDER", help="for coco and yolo-pose: canonical, rhd, or 21 names "
+                         "of joints separated by commas, in place of the order in the label file")  # fmt: skip
+    command.add_argument("--unturned", action="store_true", help="for coco and yolo-pose: the labels were made on the "
+                         "pixels as stored, before the photograph's EXIF rotation")  # fmt: skip
 
 
 def opened(source: str, split: str, arguments: argparse.Namespace):

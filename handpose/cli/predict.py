@@ -26,43 +26,43 @@ THRESHOLD = 0.5  # `handpose.pipeline`'s, which a help text does not wait for; a
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     command.description = (
-        "Find the hands in photographs and the 21 key-points of each. A picture without a hand is no error: its list "
-        "of hands is empty. In videos and before a camera, hands are followed from frame to frame; Ctrl-C ends it, and "
-        "what was done by then is kept."
+        "Find the hands in photographs and the 21 key-points of each. A picture without a hand is not an error: its "
+        "list of hands is empty. In videos and from a camera, hands are followed from frame to frame. Ctrl-C ends the "
+        "command, and the results so far are kept."
     )
     command.add_argument("photos", nargs="*", metavar="PHOTO_OR_FOLDER", help="pictures, folders of pictures, or "
-                         "videos, each by its name; - for a picture on the standard input")  # fmt: skip
-    command.add_argument("--camera", type=camera, metavar="N", help="a camera in place of photos, the first is 0, or "
-                         "its address, such as rtsp://HOST/PATH, in a window where q or Esc ends")  # fmt: skip
+                         "videos by their names; - for a picture on the standard input")  # fmt: skip
+    command.add_argument("--camera", type=camera, metavar="N", help="use a camera in place of photos: 0 for the first, "
+                         "or an address such as rtsp://HOST/PATH; opens a window, which q or Esc closes")  # fmt: skip
     command.add_argument("--box", metavar="X0,Y0,X1,Y1",
-                         help="a hand's box in pixels, for every photo, as --box=X0,Y0,X1,Y1, in place of looking for "
-                              "hands; in a video, where to begin")  # fmt: skip
+                         help="a hand's box in pixels, as --box=X0,Y0,X1,Y1, used in every photo instead of looking "
+                              "for hands; in a video, the box in the first frame")  # fmt: skip
     command.add_argument("--threshold", type=float, default=THRESHOLD, metavar="T",
-                         help=f"least confidence of a hand, 0 to 1 (default: {THRESHOLD}); lower finds more hands, and "
-                              "more that are none")  # fmt: skip
+                         help=f"smallest confidence of a hand, 0 to 1 (default: {THRESHOLD}); a lower one finds more "
+                              "hands, and more that are not hands")  # fmt: skip
     command.add_argument("--no-refine", dest="refine", action="store_false",
-                         help="one pass for every hand; else one that is turned, or that the network is unsure of, is "
-                              "cut out upright around its key-points and estimated again")  # fmt: skip
+                         help="one pass for every hand; by default, a hand that is turned, or that the network is "
+                              "unsure of, is cut out upright around its key-points and estimated again")  # fmt: skip
     command.add_argument("--second-look", action=Renamed, instead="turned and unsure hands are refined by default, and "
                          "--no-refine leaves that out")  # fmt: skip
     command.add_argument("--no-tiles", dest="tiles", action="store_false",
-                         help="where the whole picture shows no hand, do not look again at four quarters of it for "
-                              "small hands; in videos every few frames")  # fmt: skip
-    command.add_argument("--part", type=part, metavar="K/N", help="every N-th of the files only, from the K-th on: N "
-                         "processes or machines share a folder")  # fmt: skip
+                         help="do not look for small hands in the four quarters of a picture in which no hand was "
+                              "found (in videos this is done every few frames)")  # fmt: skip
+    command.add_argument("--part", type=part, metavar="K/N", help="only every N-th file, from the K-th on, so that N "
+                         "processes or machines can share a folder")  # fmt: skip
     command.add_argument("--json", metavar="F", help='write key-points and scores to this file, - for the standard '
                          'output: {"joints", "weights", "images": [{"path", "width", "height", "hands"}], "left_out"}, '
-                         'and of videos {"videos": [{"path", "fps", "width", "height", "frames": [{"frame", "time_ms", '
-                         '"hands"}]}]}, where a hand has its number as "track" and fps may be null. To a name that '
-                         "ends in .jsonl each picture or frame is written as a line of its own as soon as it is done; "
-                         "the first line holds joints and weights, the last what was left out")  # fmt: skip
+                         'and for videos {"videos": [{"path", "fps", "width", "height", "frames": [{"frame", '
+                         '"time_ms", "hands"}]}]}, where a hand has its number as "track" and fps may be null. A file '
+                         "whose name ends in .jsonl gets a line for each picture or frame as soon as it is done; its "
+                         "first line holds joints and weights, its last the files that were left out")  # fmt: skip
     command.add_argument("--draw", metavar="F", help="write the photo or video with the hand drawn in; a folder for "
                          f"several. Videos are written as {', '.join(formats.FILMED)}, without sound")  # fmt: skip
     networks = command.add_mutually_exclusive_group()
     networks.add_argument("--weights", help=".safetensors file (default: the bundled weights)")
-    networks.add_argument("--onnx", metavar="FOLDER", help="run the networks that export wrote there, on the processor")
+    networks.add_argument("--onnx", metavar="FOLDER", help="run the networks that `export` wrote there, on the CPU")
     command.add_argument("--backend", choices=("onnx", "torch"), help="what runs the bundled networks (default: ONNX "
-                         "Runtime on a processor, once it has them ready in the cache; PyTorch else)")  # fmt: skip
+                         "Runtime on a CPU, once its networks are in the cache; otherwise PyTorch)")  # fmt: skip
     command.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
 
 

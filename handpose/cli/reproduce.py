@@ -20,21 +20,22 @@ def folder_of_records() -> Path:
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     command.description = (
-        "Make one of the paper's tables, with ours beside what is printed. Tables 1 and 3 describe networks and need "
-        "no data. Table 2 trains two networks and goes on where it was stopped."
+        "Make one of the paper's tables, with our numbers beside the printed ones. Tables 1 and 3 describe networks "
+        "and need no data. Table 2 trains two networks; if it is stopped, it continues when called again."
     )
     command.add_argument("table", choices=TABLES)
     command.add_argument("--data", dest="source", metavar="DATA", help="NAME:PATH; stb for table2, rwth for table4")
     command.add_argument("--config", dest="scale", metavar="CONFIG", default="paper",
-                         help="what table2 trains (default: paper, for a GPU)")  # fmt: skip
-    command.add_argument("--division", choices=DIVISIONS, help="how STB is divided: as in the paper, one sequence of "
-                         "twelve held out (default); as the community does, one background; or at random, which "
-                         "leaks")  # fmt: skip
+                         help="configuration that table2 trains (default: paper, for a GPU)")  # fmt: skip
+    command.add_argument("--division", choices=DIVISIONS, help="how STB is split: paper holds out one sequence of "
+                         "twelve (default); community holds out one background, as is usual; random leaks")  # fmt: skip
     command.add_argument("--seeds", type=int, default=1, metavar="N", help="runs of each network (default: 1)")
     command.add_argument("--seed", type=int, default=0, help="the first seed (default: 0)")
     command.add_argument("--weights", help="pose network of table4, .safetensors (default: the bundled weights)")
-    command.add_argument("--out", type=Path, default=Path("runs/reproduce"), help="where runs are kept")
-    command.add_argument("--results", type=Path, default=folder_of_records(), help="where records go")
+    command.add_argument(
+        "--out", type=Path, default=Path("runs/reproduce"), help="folder for the runs (default: runs/reproduce)"
+    )
+    command.add_argument("--results", type=Path, default=folder_of_records(), help="folder for the records")
     command.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
 
 

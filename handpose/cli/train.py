@@ -15,23 +15,25 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     command.description = "Train a network and score it."
     command.add_argument("--config", required=True, help=f"{', '.join(available())}, or a .toml file")
-    command.add_argument("--data", required=True, action="append", help="data to train on, separated by commas, or "
-                         f"given several times. {SETS}")  # fmt: skip
+    command.add_argument("--data", required=True, action="append", help="data sets to train on, separated by commas or "
+                         f"in several --data. {SETS}")  # fmt: skip
     add_reading(command)
     command.add_argument("--out", required=True, help="folder for checkpoint, weights and record")
     command.add_argument("--validate", help="data set whose val split is scored (default: the first of --data)")
-    command.add_argument("--val-fraction", type=float, metavar="F", help="of a set without splits that is trained on "
-                         "and validated on: the part that is held out, by group or photo (default: 0.2)")  # fmt: skip
-    command.add_argument("--init", metavar="W", help=".safetensors file to start from, for fine-tuning")
-    command.add_argument("--seed", type=int, default=0, help="reaches every random choice (default: 0)")
+    command.add_argument("--val-fraction", type=float, metavar="F", help="fraction to hold out, by group or photo, "
+                         "of a set without splits that is both trained and validated on (default: 0.2)")  # fmt: skip
+    command.add_argument(
+        "--init", metavar="W", help="start from the weights in this .safetensors file, for fine-tuning"
+    )
+    command.add_argument("--seed", type=int, default=0, help="decides every random choice (default: 0)")
     command.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
-    command.add_argument("--watch", action="append", metavar="SETS", help="further sets to score during and after the "
-                         "run, NAME[:PATH]/SPLIT, separated by commas, or given several times: "
+    command.add_argument("--watch", action="append", metavar="SETS", help="more sets to score during and after the "
+                         "run, as NAME[:PATH]/SPLIT, separated by commas or in several --watch: "
                          "wild/val,asl-letters/all")  # fmt: skip
-    command.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    command.add_argument("--branch", metavar="C", help="go on from this checkpoint of another folder instead")
-    command.add_argument("--decay", type=int, metavar="STEPS", help="with --resume or --branch, of a stable schedule: "
-                         "so many steps are left, in which the rate falls")  # fmt: skip
+    command.add_argument("--resume", action="store_true", help="continue the run in --out")
+    command.add_argument("--branch", metavar="C", help="continue in --out from this checkpoint of another run")
+    command.add_argument("--decay", type=int, metavar="STEPS", help="with --resume or --branch, for a schedule with a "
+                         "constant rate: end the run after this many more steps, while the rate falls")  # fmt: skip
 
 
 def sources(given: list[str]) -> list[str]:
