@@ -29,7 +29,8 @@ class StoredCrops(Dataset):
     def __getitem__(self, i: int):
         one, start = slice(i, i + 1), time.perf_counter()
         made = augment.batch(self.images[one], self.keypoints[one], self.visible[one], size=self.size,
-                             rng=augment.Random(0, i), crop=self.settings.crop, how=self.settings.augment)  # fmt: skip
+                             rng=augment.Random(0, i), crop=self.settings.crop,
+                             augmentation=self.settings.augment)  # fmt: skip
         self.augmenting += time.perf_counter() - start
         return tuple(m[0] for m in made)
 
@@ -71,7 +72,8 @@ class Loop:
         images, keypoints, labelled = self.images[index], self.keypoints[index], self.visible[index]
         self._mark("data")
         inputs, targets, visible = augment.batch(images, keypoints, labelled, size=self.size, rng=rng,
-                                                 crop=self.settings.crop, how=self.settings.augment)  # fmt: skip
+                                                 crop=self.settings.crop,
+                                                 augmentation=self.settings.augment)  # fmt: skip
         inputs = inputs.contiguous(memory_format=self.form)
         self._mark("augmentation")
         return inputs, targets, visible

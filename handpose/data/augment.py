@@ -146,7 +146,7 @@ def batch(
     size: int,
     rng: Random,
     crop: Crop,
-    how: Augment,
+    augmentation: Augment,
     backgrounds: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Kept crops to network input.
@@ -162,13 +162,13 @@ def batch(
         inside the input.
     """
     B = len(images)
-    linear, offset = geometry(keypoints, visible, size, rng, crop, how)
+    linear, offset = geometry(keypoints, visible, size, rng, crop, augmentation)
     out = sample(images.permute(0, 3, 1, 2).float().contiguous(), linear, offset, size) / 255
     out, mask = out[:, :3], out[:, 3:]
     keypoints = keypoints @ linear.transpose(1, 2) + offset[:, None]
     visible = visible & ((keypoints >= -0.5) & (keypoints <= size - 0.5)).all(-1)
 
-    if how.background and backgrounds is not None and len(backgrounds):
+    if augmentation.background and backgrounds is not None and len(backgrounds):
         # The scenery is turned and scaled on its own, by up to a factor of 2.
         scenery = backgrounds[rng.index(len(backgrounds), B)].permute(0, 3, 1, 2).float().contiguous()
         side = backgrounds.shape[1]
@@ -177,10 +177,10 @@ def batch(
         scale = torch.diag_embed(torch.stack([zoom * flips, zoom], -1))
         centre = (side - 1) / 2 + rng.uniform(-0.15, 0.15, B, 2) * side
         scenery = sample(scenery, scale, (size - 1) / 2 - (scale @ centre[..., None])[..., 0], size) / 255
-        mask = torch.where(rng.chance(how.background, B)[:, None, None, None], mask, 1.0)
+        mask = torch.where(rng.chance(augmentation.background, B)[:, None, None, None], mask, 1.0)
         out = torch.lerp(scenery, out, mask)
 
-    return colours(out, rng, how), keypoints, visible
+    return colours(out, rng, augmentation), keypoints, visible
 
 
 def colours(images: Tensor, rng: Random, augmentation: Augment) -> Tensor:

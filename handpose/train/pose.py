@@ -203,7 +203,7 @@ def _batch_loss(plan: Plan, state: TrainState, sets: list[crops.Crops], scenery:
         chosen = samples.to(device)
         inputs, targets, labelled = augment.batch(
             images[chosen], keypoints[chosen], visible[chosen], size=config.crop.size, rng=rng, crop=config.crop,
-            how=config.augment, backgrounds=scenery,
+            augmentation=config.augment, backgrounds=scenery,
         )  # fmt: skip
         with torch.autocast(device.type, torch.bfloat16, enabled=use_bfloat16):
             maps = net(inputs[part].contiguous(memory_format=torch.channels_last))

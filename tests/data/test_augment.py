@@ -28,7 +28,13 @@ def test_picture_and_points_move_alike(step):
     images, keypoints, visible = spots()
     chosen = dataclasses.replace(NONE, rotation=60, scale=0.4, stretch=0.4, flip=0.5)
     out, moved, labelled = augment.batch(
-        images, keypoints, visible, size=SIZE, rng=augment.Random(0, step), crop=config.Crop(SIZE, 0.1), how=chosen
+        images,
+        keypoints,
+        visible,
+        size=SIZE,
+        rng=augment.Random(0, step),
+        crop=config.Crop(SIZE, 0.1),
+        augmentation=chosen,
     )
     yy, xx = torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij")
     for image, point, inside in zip(out[:, 0], moved[:, 0], labelled[:, 0], strict=True):
@@ -41,7 +47,13 @@ def test_paper_crop_holds_every_keypoint():
     images, keypoints, visible = spots(24)
     for step in range(10):
         _, moved, labelled = augment.batch(
-            images, keypoints, visible, size=SIZE, rng=augment.Random(1, step), crop=config.load("paper").crop, how=NONE
+            images,
+            keypoints,
+            visible,
+            size=SIZE,
+            rng=augment.Random(1, step),
+            crop=config.load("paper").crop,
+            augmentation=NONE,
         )
         assert labelled.all()
         reach = (moved - (SIZE - 1) / 2).abs().amax((1, 2))
@@ -70,8 +82,12 @@ def test_flip_keeps_joint_indices():
     images, keypoints, visible = spots()
     chosen = dataclasses.replace(NONE, flip=1.0)
     arguments = dict(size=SIZE, crop=config.Crop(SIZE, 0.0))
-    plain, moved, _ = augment.batch(images, keypoints, visible, rng=augment.Random(0, 0), how=NONE, **arguments)
-    mirrored, here, _ = augment.batch(images, keypoints, visible, rng=augment.Random(0, 0), how=chosen, **arguments)
+    plain, moved, _ = augment.batch(
+        images, keypoints, visible, rng=augment.Random(0, 0), augmentation=NONE, **arguments
+    )
+    mirrored, here, _ = augment.batch(
+        images, keypoints, visible, rng=augment.Random(0, 0), augmentation=chosen, **arguments
+    )
     assert torch.allclose(here[..., 0], SIZE - 1 - moved[..., 0], atol=1e-3)
     assert torch.allclose(mirrored, plain.flip(-1), atol=2e-2)
 
@@ -81,7 +97,7 @@ def test_invisible_joints_do_not_count():
     keypoints[:, 5] = float("nan")
     visible[:, 5] = False
     out, moved, labelled = augment.batch(
-        images, keypoints, visible, size=SIZE, rng=augment.Random(0, 0), crop=config.Crop(SIZE), how=ALL
+        images, keypoints, visible, size=SIZE, rng=augment.Random(0, 0), crop=config.Crop(SIZE), augmentation=ALL
     )
     assert torch.isfinite(out).all() and not labelled[:, 5].any() and torch.isfinite(moved[labelled]).all()
 
@@ -93,7 +109,7 @@ def test_same_step_same_numbers_and_range():
 
     def once(step):
         return augment.batch(images, keypoints, visible, size=SIZE, rng=augment.Random(3, step), crop=config.Crop(SIZE),
-                             how=ALL, backgrounds=scenery)  # fmt: skip
+                             augmentation=ALL, backgrounds=scenery)  # fmt: skip
 
     a, b, c = once(5), once(5), once(6)
     assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True)) and not torch.equal(a[0], c[0])
@@ -107,6 +123,6 @@ def test_background_goes_behind_the_mask():
     scenery = torch.full((1, 96, 96, 3), 250, dtype=torch.uint8)
     chosen = dataclasses.replace(NONE, background=1.0)
     out, _, _ = augment.batch(images, keypoints, visible, size=SIZE, rng=augment.Random(0, 0),
-                              crop=config.Crop(SIZE, 0.0), how=chosen, backgrounds=scenery)  # fmt: skip
+                              crop=config.Crop(SIZE, 0.0), augmentation=chosen, backgrounds=scenery)  # fmt: skip
     values = np.unique((out * 255).round().numpy())
     assert values.min() == pytest.approx(10, abs=1) and values.max() == pytest.approx(250, abs=1)
