@@ -129,6 +129,7 @@ def test_no_struck_term_stands_in_the_book_or_in_a_message():
         ROOT / "CONTRIBUTING.md",
         *(ROOT / "book").glob("*.md"),
         *(ROOT / "book" / "source").glob("*.md"),
+        *(ROOT / "book" / "questions").glob("*.md"),
     ]
     files += [
         path for folder in ("handpose", "data_scripts", "tools") for path in sorted((ROOT / folder).rglob("*.py"))

@@ -4,7 +4,8 @@
     python tools/book.py --force    builds in any case
     python tools/book.py --zip      and packs it into _build/handpose-book.zip, to be handed out
     python tools/book.py --serve    and serves it on this machine, for browsers that give a page from a folder no camera
-    python tools/book.py --without-solutions    packs a book whose exercises have none, downloads included
+    python tools/book.py --without-solutions    packs a book whose exercises have none, downloads included, nor its
+                                                questions for instructors answers
 
 A changed book is built from nothing rather than page by page: Sphinx repeats a page's warnings only when it reads that
 page again, so an incremental build would pass on the second try.
@@ -114,16 +115,19 @@ def strip_solutions(chapters: Path) -> None:
 
 
 def build_without_solutions() -> tuple[str | None, Path]:
-    """Build and pack the book from a copy whose chapters have no solutions: nothing of them is in its files.
+    """Build and pack the book from a copy without solutions and without answers: nothing of them is in its files.
 
     :returns: None, or the builder's output when it failed; and the packed file
     """
+    from tools import questions
+
     target = BUILD / f"{PACKED}-without-solutions.zip"
     with tempfile.TemporaryDirectory(prefix="handpose-class-") as folder:
         copied = Path(folder)
         shutil.copy(ROOT / "_config.yml", copied)
         shutil.copytree(ROOT / "book", copied / "book", ignore=shutil.ignore_patterns(*NOT_INPUTS, "results"))
         strip_solutions(copied / "book" / "chapters")
+        questions.strip_answers(copied / "book")
         if trouble := jupyter_book(copied):
             return trouble, target
         BUILD.mkdir(exist_ok=True)
