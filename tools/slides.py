@@ -44,8 +44,8 @@ class SlideError(ValueError):
 def markdown(text: str) -> str:
     """Markdown with tables and formulas as HTML; MathJax typesets the formulas."""
     made = MarkdownIt("commonmark").enable("table")
-    made.use(dollarmath_plugin, renderer=lambda body, how: html.escape(
-        f"\\[{body}\\]" if how["display_mode"] else f"\\({body}\\)"))  # fmt: skip
+    made.use(dollarmath_plugin, renderer=lambda body, options: html.escape(
+        f"\\[{body}\\]" if options["display_mode"] else f"\\({body}\\)"))  # fmt: skip
     return made.render(text)
 
 
@@ -91,7 +91,7 @@ def one(name: str, fits) -> nbformat.NotebookNode:
 
 def figure(name: str) -> str:
     """The picture or explorer below a heading."""
-    cell = one(name, lambda place, heading, cell: heading == place and data(cell, "image/png", "text/html"))
+    cell = one(name, lambda below, heading, cell: heading == below and data(cell, "image/png", "text/html"))
     if page := data(cell, "text/html"):
         return f'<div class="live">{page}</div>'
     alt = html.escape(cell.metadata["mystnb"]["image"]["alt"], quote=True)
@@ -100,14 +100,14 @@ def figure(name: str) -> str:
 
 def table(name: str) -> str:
     """The table or text below a heading that its cell has written as Markdown."""
-    cell = one(name, lambda place, heading, cell: heading == place and data(cell, "text/markdown"))
+    cell = one(name, lambda below, heading, cell: heading == below and data(cell, "text/markdown"))
     text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", data(cell, "text/markdown"))  # links lead nowhere from here
     return f'<div class="table">{markdown(text)}</div>'
 
 
 def code(name: str) -> str:
     """The cell with this piece of code, and what it printed, without what it only checks."""
-    cell = one(name, lambda place, heading, cell: place in cell.source)
+    cell = one(name, lambda snippet, heading, cell: snippet in cell.source)
     printed = "".join(output.get("text", "") for output in cell.outputs)
     shown, _, printed, _ = divide(cell.source, printed)
     made = highlight(shown, PythonLexer(), HtmlFormatter(nowrap=True))
@@ -183,12 +183,12 @@ def write_static(target: Path) -> None:
         for name in packed.namelist():
             (target / name).write_bytes(SOURCE_MAP.sub(b"", packed.read(name)))
     for part in MATHJAX_PARTS:
-        source, place = mathjax_folder() / part, target / "mathjax" / part
-        place.parent.mkdir(parents=True, exist_ok=True)
+        source, copied = mathjax_folder() / part, target / "mathjax" / part
+        copied.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, place, dirs_exist_ok=True)
+            shutil.copytree(source, copied, dirs_exist_ok=True)
         else:
-            shutil.copy2(source, place)
+            shutil.copy2(source, copied)
 
 
 def main(arguments: list[str] | None = None) -> int:
