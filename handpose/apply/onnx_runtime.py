@@ -104,8 +104,8 @@ class Network:
 
 def usual_threads() -> int:
     """As many as PyTorch uses, or would use if it were imported."""
-    if "torch" in sys.modules:
-        return sys.modules["torch"].get_num_threads()
+    if torch := sys.modules.get("torch"):
+        return torch.get_num_threads()
     asked = os.environ.get("OMP_NUM_THREADS", "")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return int(asked) if asked.isdecimal() and int(asked) else cores

@@ -81,10 +81,10 @@ def test_the_console_command_is_the_same():
 @pytest.mark.parametrize("arguments", [["train", "--config", "quick", "--data", "synthetic", "--out", "x"],
                                        ["evaluate", "--data", "synthetic"], ["predict", "x.jpg"],
                                        ["export", "--out", "x"], ["reproduce", "table1"]])  # fmt: skip
-def test_without_torch_a_command_says_so_in_one_line(arguments, tmp_path):
+def test_without_torch_a_command_says_so_in_one_line(arguments, tmp_path, tmp_path_factory):
     code = f"import sys; sys.modules['torch'] = None; from handpose.__main__ import main; sys.exit(main({arguments}))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True,
-                          env={"PYTHONPATH": str(ROOT)})  # fmt: skip
+    alone = {"PYTHONPATH": str(ROOT), "HANDPOSE_CACHE": str(tmp_path_factory.mktemp("empty"))}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env=alone)
     assert done.returncode == 1 and done.stdout == "" and not list(tmp_path.iterdir())
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ") and "torch" in line and "doctor" in line
