@@ -271,10 +271,9 @@ def worth() -> str:
     """What attention adds, against nothing and against convolutions of equal work, in two sentences."""
     table = claim.newest(RESULTS)
     first, last = (100 * table.difference("none", stage=stage)["difference"] for stage in claim.STAGES)
-    control = "conv-ops" if "conv-ops" in table.controls else table.controls[0]
-    equal = "work" if control == "conv-ops" else "size"
+    equal = "work" if table.rival == "conv-ops" else "size"
     words = {"above": "attention is ahead", "below": "convolutions are ahead", "alike": "less than a point"}
-    rivals = [table.difference(control, stage=stage) for stage in claim.STAGES]
+    rivals = [table.difference(table.rival, stage=stage) for stage in claim.STAGES]
     one, two = (f"{100 * r['difference']:+.1f}".replace("-", "−") for r in rivals)
     sides = [words.get(verdict.side(r), "undecided") for r in rivals]
     return (f"To a network with nothing in its place it adds {first:.1f} points of PCK, the percentage of correct "

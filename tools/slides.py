@@ -29,12 +29,12 @@ from pygments.lexers import PythonLexer
 from book._ext.checks import divide
 from book._ext.offline import mathjax_folder
 from tools import notebooks, questions
+from tools.live_runtime import SOURCE_MAP
 
 BOOK = notebooks.ROOT / "book"
 PLANS = BOOK / "slides"
 TARGET = BOOK / "class" / "slides"
 MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts")
-SOURCE_MAP = re.compile(rb"\n//# sourceMappingURL=.*")  # names a file that is not there
 
 
 class SlideError(ValueError):

@@ -53,6 +53,11 @@ class Table:
         return tuple(m for m in self.opponents if m in CONTROLS)
 
     @property
+    def rival(self) -> str:
+        """The control that a sentence names: the one with as many operations where it has run, else the other."""
+        return "conv-ops" if "conv-ops" in self.controls else self.controls[0]
+
+    @property
     def sets(self) -> tuple[str, ...]:
         """Of `SETS`, those on which these runs were scored."""
         scored = self.compared["none"]["sets"]
@@ -138,9 +143,9 @@ def answer(table: Table) -> list[str]:
     one = f"""After {table.steps:,} steps and over {len(table.seeds)} seeds, the network with attention differs
 from the one with nothing in its place by {gains[0]} points of PCK at stage 1, and by {gains[1]} at the last stage.
 The rule's verdict: {staged(*(WORDS[v] for v in verdicts))}.{provisional}"""
-    control = "conv-ops" if "conv-ops" in table.controls else table.controls[0]
-    rivals = [table.difference(control, stage=stage) for stage in STAGES]
-    two = f"""From convolutions with as many {"operations" if control == "conv-ops" else "parameters"}, it differs by
+    rivals = [table.difference(table.rival, stage=stage) for stage in STAGES]
+    equal = "operations" if table.rival == "conv-ops" else "parameters"
+    two = f"""From convolutions with as many {equal}, it differs by
 {in_points(rivals[0])} at stage 1 and by {in_points(rivals[1])} at the last stage:
 {staged(*(BESIDE[verdict.side(entry)] for entry in rivals))}."""
     found = {name: [table.verdict(name, stage) for stage in STAGES] for name in table.sets if name != HELD_OUT}

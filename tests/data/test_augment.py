@@ -10,6 +10,7 @@ from handpose.train import config
 ALL = config.load("laptop").augment
 NONE = config.Augment()
 SIZE = 64
+STILL = config.Crop(SIZE, 0.0)
 
 
 def spots(batch=6, side=96):
@@ -23,19 +24,16 @@ def spots(batch=6, side=96):
     return images, keypoints, torch.ones(batch, 21, dtype=torch.bool)
 
 
+def augmented(hands, chosen, *, crop=STILL, seed=0, step=0, backgrounds=None):
+    """`augment.batch` of what `spots` makes."""
+    return augment.batch(*hands, size=SIZE, rng=augment.Random(seed, step), crop=crop, augmentation=chosen,
+                         backgrounds=backgrounds)  # fmt: skip
+
+
 @pytest.mark.parametrize("step", range(4))
 def test_picture_and_points_move_alike(step):
-    images, keypoints, visible = spots()
     chosen = dataclasses.replace(NONE, rotation=60, scale=0.4, stretch=0.4, flip=0.5)
-    out, moved, labelled = augment.batch(
-        images,
-        keypoints,
-        visible,
-        size=SIZE,
-        rng=augment.Random(0, step),
-        crop=config.Crop(SIZE, 0.1),
-        augmentation=chosen,
-    )
+    out, moved, labelled = augmented(spots(), chosen, crop=config.Crop(SIZE, 0.1), step=step)
     yy, xx = torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij")
     for image, point, inside in zip(out[:, 0], moved[:, 0], labelled[:, 0], strict=True):
         if inside and ((point > 12) & (point < SIZE - 12)).all():
@@ -44,17 +42,9 @@ def test_picture_and_points_move_alike(step):
 
 
 def test_paper_crop_holds_every_keypoint():
-    images, keypoints, visible = spots(24)
+    hands = spots(24)
     for step in range(10):
-        _, moved, labelled = augment.batch(
-            images,
-            keypoints,
-            visible,
-            size=SIZE,
-            rng=augment.Random(1, step),
-            crop=config.load("paper").crop,
-            augmentation=NONE,
-        )
+        _, moved, labelled = augmented(hands, NONE, crop=config.load("paper").crop, seed=1, step=step)
         assert labelled.all()
         reach = (moved - (SIZE - 1) / 2).abs().amax((1, 2))
         assert torch.allclose(reach, torch.full((24,), SIZE / 2 / 1.25), atol=0.01)  # the margin of 1.25, exactly
@@ -64,30 +54,16 @@ def test_centre_noise_has_the_papers_size():
     keypoints = torch.tensor([[40.0, 40], [60, 60]]).repeat(1, 11, 1)[:, :21].repeat(4000, 1, 1)
     visible = torch.ones(keypoints.shape[:2], dtype=torch.bool)
     linear, offset = augment.geometry(keypoints, visible, 256, augment.Random(0, 0), config.Crop(256, 8 / 256), NONE)
-    centre = (
-        linear
-        @ torch.tensor(
-            [
-                50.0,
-                50.0,
-            ]
-        )
-    )[:, :] + offset
+    centre = linear @ torch.tensor([50.0, 50.0]) + offset
     # In pixels of a crop that has not grown: divide by how much each grew.
     shift = (centre - 127.5) * (256 / 25 / linear[:, 0, 0])[:, None]
     assert shift.std().item() == pytest.approx(8, rel=0.05) and shift.mean().abs() < 0.5
 
 
 def test_flip_keeps_joint_indices():
-    images, keypoints, visible = spots()
-    chosen = dataclasses.replace(NONE, flip=1.0)
-    arguments = dict(size=SIZE, crop=config.Crop(SIZE, 0.0))
-    plain, moved, _ = augment.batch(
-        images, keypoints, visible, rng=augment.Random(0, 0), augmentation=NONE, **arguments
-    )
-    mirrored, here, _ = augment.batch(
-        images, keypoints, visible, rng=augment.Random(0, 0), augmentation=chosen, **arguments
-    )
+    hands = spots()
+    plain, moved, _ = augmented(hands, NONE)
+    mirrored, here, _ = augmented(hands, dataclasses.replace(NONE, flip=1.0))
     assert torch.allclose(here[..., 0], SIZE - 1 - moved[..., 0], atol=1e-3)
     assert torch.allclose(mirrored, plain.flip(-1), atol=2e-2)
 
@@ -96,9 +72,7 @@ def test_invisible_joints_do_not_count():
     images, keypoints, visible = spots()
     keypoints[:, 5] = float("nan")
     visible[:, 5] = False
-    out, moved, labelled = augment.batch(
-        images, keypoints, visible, size=SIZE, rng=augment.Random(0, 0), crop=config.Crop(SIZE), augmentation=ALL
-    )
+    out, moved, labelled = augmented((images, keypoints, visible), ALL, crop=config.Crop(SIZE))
     assert torch.isfinite(out).all() and not labelled[:, 5].any() and torch.isfinite(moved[labelled]).all()
 
 
@@ -108,8 +82,8 @@ def test_same_step_same_numbers_and_range():
     images[..., 3] = 0
 
     def once(step):
-        return augment.batch(images, keypoints, visible, size=SIZE, rng=augment.Random(3, step), crop=config.Crop(SIZE),
-                             augmentation=ALL, backgrounds=scenery)  # fmt: skip
+        hands = (images, keypoints, visible)
+        return augmented(hands, ALL, crop=config.Crop(SIZE), seed=3, step=step, backgrounds=scenery)
 
     a, b, c = once(5), once(5), once(6)
     assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True)) and not torch.equal(a[0], c[0])
@@ -122,7 +96,6 @@ def test_background_goes_behind_the_mask():
     images[..., :48, 3] = 0  # the left half is background
     scenery = torch.full((1, 96, 96, 3), 250, dtype=torch.uint8)
     chosen = dataclasses.replace(NONE, background=1.0)
-    out, _, _ = augment.batch(images, keypoints, visible, size=SIZE, rng=augment.Random(0, 0),
-                              crop=config.Crop(SIZE, 0.0), augmentation=chosen, backgrounds=scenery)  # fmt: skip
+    out, _, _ = augmented((images, keypoints, visible), chosen, backgrounds=scenery)
     values = np.unique((out * 255).round().numpy())
     assert values.min() == pytest.approx(10, abs=1) and values.max() == pytest.approx(250, abs=1)
