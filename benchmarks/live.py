@@ -21,12 +21,11 @@ import numpy as np
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
-
-import live  # noqa: E402
+sys.path.insert(0, str(ROOT))
 
 from handpose.data import SyntheticHands  # noqa: E402
 from tests import browser  # noqa: E402
+from tools import live  # noqa: E402
 
 TIMED = """async (call) => { const before = performance.now(), result = await eval(call);
     return { wall: performance.now() - before, ms: result?.ms ?? null, hands: result?.hands?.length ?? null }; }"""

@@ -15,12 +15,10 @@ import shutil
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-import live_networks
-import live_runtime
-
 import handpose
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tools import live_networks, live_runtime
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE, VIEWS = ROOT / "book" / "live", ROOT / "book" / "live" / "views"

@@ -8,9 +8,7 @@ import tomllib
 import pytest
 
 from tests.conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "tools"))
-import ledger  # noqa: E402
+from tools import ledger
 
 # The numbers of the paper's tables, copied once by hand from the paper.
 TABLE1 = [

@@ -1,16 +1,12 @@
 """A page with the networks beside it, in a folder, opened in Chromium with the network off."""
 
 import base64
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests import browser
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
 
 #: For the page: pictures and numbers out of what Python sends.
 HELPERS = """
@@ -62,7 +58,7 @@ def folder(tmp_path_factory) -> Path:
     """Of a page with all parts of the networks."""
     if reason := browser.missing():
         pytest.skip(reason)
-    import live
+    from tools import live
 
     folder = tmp_path_factory.mktemp("page")
     live.build(folder / "_static" / "live")
@@ -82,7 +78,7 @@ def page(chromium, folder):
 @pytest.fixture(scope="module")
 def modules(chromium, tmp_path_factory):
     """A page with the worker's modules as ``window.modules``, and nothing else."""
-    import live
+    from tools import live
 
     text = live.join("worker").replace("const modules = {}", "const modules = window.modules = {}")
     path = tmp_path_factory.mktemp("modules") / "index.html"

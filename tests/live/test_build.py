@@ -3,9 +3,6 @@
 import json
 import shutil
 
-import live
-import live_networks
-import live_runtime
 import numpy as np
 import onnxruntime
 import pytest
@@ -14,6 +11,7 @@ import torch
 from handpose import attention
 from handpose.posenet import PoseEstimationNet
 from handpose.study import analysis
+from tools import live, live_networks, live_runtime
 
 
 def written(folder, **modules):
