@@ -52,8 +52,8 @@ test: env
 	@$(PY) -m ruff check .
 	@echo "[2/3] mypy: types of the package"
 	@$(PY) -m mypy
-	@echo "[3/3] pytest: the package, then every cell of every chapter, then the book (warnings are errors)"
-	@OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest -n 2 --dist loadfile --nbval --durations=10 --durations-min=1 tests book/chapters
+	@echo "[3/3] pytest: the package, the book, every cell of every chapter (warnings are errors)"
+	@OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbval --durations=10 --durations-min=1 tests book/chapters
 
 notebooks: env
 	@$(PY) tools/notebooks.py $(if $(ALL),--all)
