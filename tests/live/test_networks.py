@@ -20,6 +20,7 @@ from tests import browser
 from tests.live.conftest import floats, sent_image
 
 HANDS = 20
+FAINT = 0.4  # score of a joint
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +34,15 @@ def samples():
     return [hands[i] for i in range(HANDS)]
 
 
-def check_hands(found: list[dict], wanted: list, scores: float = 5e-3) -> None:
-    """The same hands: key-points within half a pixel, boxes within one, scores within ``scores``."""
+def check_hands(found: list[dict], wanted: list, scores: float = 1e-2) -> None:
+    """The same hands: key-points within half a pixel, boxes within one, scores within ``scores``.
+
+    One joint of a hand may lie elsewhere if its map is faint: two cells are then nearly equal, and either may be higher.
+    """
     assert len(found) == len(wanted)
     for one, other in zip(found, wanted, strict=True):
-        assert np.abs(np.array(one["keypoints"]) - other.keypoints).max() < 0.5
+        apart = np.abs(np.array(one["keypoints"]) - other.keypoints).max(1)
+        assert apart[other.scores >= FAINT].max(initial=0) < 0.5 and (apart >= 0.5).sum() <= 1
         assert np.abs(np.array(one["box"]) - other.box).max() < 1
         assert np.allclose(one["scores"], other.scores, atol=scores) and abs(one["score"] - other.score) < scores
         assert (one["gesture"] is None) == (other.gesture is None)
