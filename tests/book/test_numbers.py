@@ -27,3 +27,15 @@ def test_the_sidebar_and_references_have_them_too(site):
     assert re.search(r'href="#forget-half-pixel"[^>]*>(?:<span[^>]*>)?An exercise(?:</span>)?</a><span> \(4\.\d', maps)
     intro = (site / "intro.html").read_text(encoding="utf-8")
     assert "(chapter 4)" not in re.search(r"<ol.*?</ol>", intro, re.S)[0]  # its list has the numbers already
+
+
+@pytest.mark.parametrize(("number", "source"), [*enumerate(symbols.chapters().values(), 1)])
+def test_figures_are_numbered_in_their_order(site, number, source):
+    """Every caption behind a picture's cell, and no other text in italics."""
+    page = (site / "chapters" / f"{source.stem}.html").read_text(encoding="utf-8")
+    found = re.findall(r'<p class="figure-caption" id="figure-([\d-]+)"><strong>Figure ([\d.]+)</strong> <em', page)
+    assert found == [(f"{number}-{k}", f"{number}.{k}") for k in range(1, len(found) + 1)]
+    text = source.read_text(encoding="utf-8")
+    drawn = r"^(?:figures\.|fig, |fig = |explorer\b|plt\.show\(\)).*?^``` *\n+\*(?!\*)"
+    parts = re.split(r"^```\{code-cell\}", text, flags=re.M)
+    assert len(found) == sum(bool(re.search(drawn, part, re.M | re.S)) for part in parts)
