@@ -78,8 +78,7 @@ class Browser:
             self._renew(options)
         self._tab.goto("about:blank")  # the same address again would only be a reload, in its own time
         self._page = Page(self._tab)
-        self._tab.set_viewport_size({"width": width, "height": height})
-        self._tab.emulate_media(color_scheme="dark" if dark else "light")
+        self._page.shape(width, height, dark=dark)
         self._page.go(path)
         return self._page
 
@@ -123,8 +122,17 @@ class Page:
             self.tab.wait_for_load_state()
             self._settle()
 
+    def shape(self, width: int, height: int = 900, *, dark: bool = False) -> None:
+        """Give the window another size and the page another colour scheme, and wait until it is drawn so."""
+        self.tab.set_viewport_size({"width": width, "height": height})
+        self.tab.emulate_media(color_scheme="dark" if dark else "light")
+        self._drawn()
+
     def _settle(self) -> None:
         self.evaluate("window.MathJax?.startup?.promise?.then(() => document.fonts.ready).then(() => 1)")
+        self._drawn()
+
+    def _drawn(self) -> None:
         self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
 
     def evaluate(self, expression: str):

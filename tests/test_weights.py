@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from handpose import HandDecNet, data, detector, gesturenet, pretrained
-from handpose.data import scenes
+from handpose import HandDecNet, data, gesturenet, pretrained
 from handpose.data.synthetic import GERMAN_ALPHABET
 from handpose.data.synthetic.letters import RenderedAlphabet
 from handpose.gesturenet import GestureNet
-from handpose.study import detection, fingerspelling
+from handpose.study import fingerspelling
 from handpose.train import evaluate
 from tools import publish
 
@@ -24,24 +23,18 @@ def test_every_file_has_a_record_and_they_are_small():
 
 @pytest.mark.parametrize("name", POSES)
 def test_the_record_holds_on_the_embedded_test_set(name):
-    net, size = pretrained.load(pretrained.bundled(name))
-    record = POSES[name]["elsewhere"]["synthetic/test"]
-    found = evaluate.evaluate(net, evaluate.crop_dataset(data.open("synthetic", "test"), size), intervals=False)
-    assert found["images"] == record["images"]
-    for kind in ("pck_bone", "pck_box"):
-        for t, value in record["metrics"][kind].items():
-            assert abs(found["metrics"][kind][t] - value) < 0.005
+    """On the first hundred of its hands."""
+    found, record = publish.on_few_rendered(*pretrained.load(pretrained.bundled(name))), POSES[name]["few"]
+    assert found.keys() == record.keys() == {"pck_bone", "pck_box"}
+    for kind, values in record.items():
+        assert found[kind] == pytest.approx(values, abs=0.005)
 
 
 def test_the_detector_s_record_holds_on_composed_scenes():
-    """On the first hundred of the record's scenes, all of whose hands are of the test stream."""
+    """On a hundred scenes of sixty hands."""
     net, _ = pretrained.load(kind=HandDecNet)
-    composed = scenes.Scenes(0, "test", 100)
-    images = [composed[i] for i in range(100)]
-    found = detector.detect(net, [p.image for p in images], threshold=detection.LOWEST)
-    scores = detection.average_precision(found, [p.boxes for p in images])
-    record = publish.published("handdecnet")[pretrained.DETECTOR]["precision"]["scenes/test"]["first_hundred"]
-    assert abs(scores["ap50"] - record["ap50"]) < 0.005
+    record = publish.published("handdecnet")[pretrained.DETECTOR]["few"]
+    assert publish.on_few_scenes(net) == pytest.approx(record, abs=0.005)
 
 
 def test_the_record_holds_on_photographs(real_data, monkeypatch):

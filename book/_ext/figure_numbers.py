@@ -1,8 +1,8 @@
 """A Sphinx extension: a chapter's figures carry numbers.
 
 A caption is a paragraph that begins in italics, directly behind a cell that shows a picture or an explorer. It gets
-"Figure 4.2" before it, and can be linked to as #figure-4-2. The notebooks stay as they are: JupyterLab shows the caption
-without its number.
+"Figure 4.2" before it, and can be linked to as #figure-4-2. The notebooks stay as they are: in JupyterLab a caption has
+no number.
 """
 
 from chapter_numbers import number_of

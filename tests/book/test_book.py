@@ -221,19 +221,20 @@ def test_no_links_are_dead(site):
                 assert html.unescape(anchor) in anchors[target], f"{name}: {address} has no such anchor"
 
 
-# A page takes seconds to open: width and colours are tried together, not each with each.
-SHAPES = pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)], ids=["wide-light", "narrow-dark"])
+# A page takes seconds to open: it is opened wide and light, and then made narrow and dark.
+SHAPES = ((1280, False), (390, True))
 
 
-@SHAPES
 @pytest.mark.parametrize("name", [*DOCUMENTS, "search", "genindex", "_modules/handpose/data/readers/hand_keypoints"])
-def test_page_in_a_browser(site, chromium, name, width, dark):
-    page = chromium.open(site / (name + ".html"), width=width, dark=dark)
+def test_page_in_a_browser(site, chromium, name):
+    page = chromium.open(site / (name + ".html"))
+    for width, dark in SHAPES:
+        page.shape(width, dark=dark)
+        assert page.evaluate("document.documentElement.dataset.theme") == ("dark" if dark else "light")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, page.evaluate(TOO_WIDE)
     asked = [address for address in page.requests if not address.startswith(("file:", "data:", "blob:", "about:"))]
     assert not asked, "the page asked the network"
     assert not page.errors, "errors in the console"
-    assert page.evaluate("document.documentElement.dataset.theme") == ("dark" if dark else "light")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width, page.evaluate(TOO_WIDE)
     formulas, typeset = page.evaluate(
         "[document.querySelectorAll('.math').length, document.querySelectorAll('.math mjx-container').length]"
     )
@@ -293,22 +294,23 @@ SHOWN = """(async (f) => { const i = f.querySelector("img"); await i.decode();
     return [i.src.slice(-2000), i.alt, i.naturalWidth > 0 && f.getBoundingClientRect().right <= innerWidth]; })"""
 
 
-@SHAPES
 @pytest.mark.parametrize("source", EXPLORERS, ids=[path.stem for path in EXPLORERS])
-def test_explorers_answer_the_keyboard(site, chromium, source, width, dark):
+def test_explorers_answer_the_keyboard(site, chromium, source):
     """Each slider is reached, named, wide enough for a finger, and changes picture and text by an arrow key."""
-    page = chromium.open(site / "chapters" / f"{source.stem}.html", width=width, dark=dark)
+    page = chromium.open(site / "chapters" / f"{source.stem}.html")
     count = page.evaluate('document.querySelectorAll("figure.explorer").length')
     assert count == source.read_text(encoding="utf-8").count("explore(") >= 1
-    for index in range(count):
-        figure = f'document.querySelectorAll("figure.explorer")[{index}]'
-        for number in range(page.evaluate(f"{figure}.querySelectorAll('input').length")):
-            slider = f"{figure}.querySelectorAll('input')[{number}]"
-            page.evaluate(f"{slider}.focus()")
-            assert page.evaluate(f"{slider}.getAttribute('aria-label').length > 2 && {slider}.clientWidth > 150")
-            before = page.evaluate(f"{SHOWN}({figure})")
-            page.press("ArrowLeft" if page.evaluate(f"{slider}.value == {slider}.max") else "ArrowRight")
-            after = page.evaluate(f"{SHOWN}({figure})")
-            assert before[0] != after[0] and before[1] != after[1], f"explorer {index}, slider {number}: no change"
-            assert before[2] and after[2]
+    for width, dark in SHAPES:
+        page.shape(width, dark=dark)
+        for index in range(count):
+            figure = f'document.querySelectorAll("figure.explorer")[{index}]'
+            for number in range(page.evaluate(f"{figure}.querySelectorAll('input').length")):
+                slider = f"{figure}.querySelectorAll('input')[{number}]"
+                page.evaluate(f"{slider}.focus()")
+                assert page.evaluate(f"{slider}.getAttribute('aria-label').length > 2 && {slider}.clientWidth > 150")
+                before = page.evaluate(f"{SHOWN}({figure})")
+                page.press("ArrowLeft" if page.evaluate(f"{slider}.value == {slider}.max") else "ArrowRight")
+                after = page.evaluate(f"{SHOWN}({figure})")
+                assert before[0] != after[0] and before[1] != after[1], f"explorer {index}, slider {number}: no change"
+                assert before[2] and after[2]
     assert not page.errors

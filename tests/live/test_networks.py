@@ -37,7 +37,7 @@ def samples():
 def check_hands(found: list[dict], wanted: list, scores: float = 1e-2) -> None:
     """The same hands: key-points within half a pixel, boxes within one, scores within ``scores``.
 
-    One joint of a hand may lie elsewhere if its map is faint: two cells are then nearly equal, and either may be higher.
+    One joint of a hand may lie elsewhere if its map is faint: two cells are then nearly equal, and either may win.
     """
     assert len(found) == len(wanted)
     for one, other in zip(found, wanted, strict=True):
