@@ -8,7 +8,9 @@
 Playwright drives the Chromium that is on the PATH and never downloads a browser.
 """
 
+import lzma
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 try:
@@ -18,6 +20,7 @@ except ImportError:
     sync_playwright = None
 
 PATH = shutil.which("chromium") or shutil.which("chromium-browser")
+AXE = Path(__file__).with_name("book") / "axe" / "axe.min.js.xz"
 PATIENCE = 120_000  # milliseconds: a busy machine is slow, and no reason to fail
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage",
          "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")  # fmt: skip
@@ -138,6 +141,24 @@ class Page:
     def evaluate(self, expression: str):
         """The value of a JavaScript expression; a promise is awaited."""
         return self.tab.evaluate(expression)
+
+    def serious(self, within: str = "html", *, without: Sequence[str] = ()) -> list[str]:
+        """What axe-core finds serious or critical in a part of the page, by the rules of WCAG 2 A and AA.
+
+        Args:
+            within: a selector of CSS
+            without: the names of rules that are left out
+        """
+        self.tab.add_script_tag(content=lzma.decompress(AXE.read_bytes()).decode())
+        rules = {name: {"enabled": False} for name in without}
+        options = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+        options |= {"rules": rules, "preload": False}  # it would load style sheets anew, which file:// forbids
+        run = "([within, options]) => axe.run(within, options).then(all => all.violations)"
+        return [
+            f"{one['id']}: {one['help']} {one['nodes'][0]['html'][:200]} {one['nodes'][0].get('failureSummary')}"
+            for one in self.tab.evaluate(run, [within, options])
+            if one["impact"] in ("serious", "critical")
+        ]
 
     def press(self, key: str) -> None:
         """Press and release one key, named as in ``KeyboardEvent.key``."""

@@ -35,7 +35,7 @@ def number_figures(app, doctree, docname):
     if chapter is None:
         return
     for number, caption in enumerate(captions(doctree), 1):
-        caption["classes"].append("figure-caption")
+        caption["classes"].append("numbered")
         caption["ids"].append(f"figure-{chapter}-{number}")
         caption.insert(0, [nodes.strong("", f"Figure {chapter}.{number}"), nodes.Text(" ")])
 

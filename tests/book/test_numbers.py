@@ -33,9 +33,9 @@ def test_the_sidebar_and_references_have_them_too(site):
 def test_figures_are_numbered_in_their_order(site, number, source):
     """Every caption behind a picture's cell, and no other text in italics."""
     page = (site / "chapters" / f"{source.stem}.html").read_text(encoding="utf-8")
-    found = re.findall(r'<p class="figure-caption" id="figure-([\d-]+)"><strong>Figure ([\d.]+)</strong> <em', page)
+    found = re.findall(r'<p class="numbered" id="figure-([\d-]+)"><strong>Figure ([\d.]+)</strong> <em', page)
     assert found == [(f"{number}-{k}", f"{number}.{k}") for k in range(1, len(found) + 1)]
     text = source.read_text(encoding="utf-8")
-    drawn = r"^(?:figures\.|fig, |fig = |explorer\b|plt\.show\(\)).*?^``` *\n+\*(?!\*)"
+    drawn = r"^(?:fig, |fig = |explorer\b|explore\(|plt\.show\(\)).*?^``` *\n+\*(?!\*)"
     parts = re.split(r"^```\{code-cell\}", text, flags=re.M)
     assert len(found) == sum(bool(re.search(drawn, part, re.M | re.S)) for part in parts)

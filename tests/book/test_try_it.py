@@ -1,7 +1,6 @@
 """The network in the page, as a reader meets it: started from a folder without a network, by keyboard, on a phone."""
 
 import json
-import lzma
 import re
 import threading
 from pathlib import Path
@@ -69,19 +68,6 @@ def outside(page) -> list[str]:
     return [address for address in page.requests if not address.startswith(("file:", "data:", "blob:", "about:"))]
 
 
-def serious(page) -> list[str]:
-    """What axe-core finds serious or critical in the network's part of the page."""
-    source = lzma.decompress((Path(__file__).parent / "axe" / "axe.min.js.xz").read_bytes()).decode()
-    page.tab.add_script_tag(content=source)
-    options = "{resultTypes: ['violations'], preload: false}"  # it would load style sheets anew, which file:// forbids
-    found = page.evaluate(f"axe.run('.handpose-live', {options}).then(all => all.violations)")
-    return [
-        f"{one['id']}: {one['help']} {one['nodes'][0]['html'][:200]} {one['nodes'][0].get('failureSummary')}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
-
-
 @pytest.fixture(scope="module")
 def wide(site, chromium):
     """The page, started from its folder with the network off."""
@@ -111,7 +97,7 @@ def test_every_step_is_there(page):
 def test_nothing_serious_for_axe(page):
     page.tab.click(INDEX)
     settled(page)
-    assert not serious(page)
+    assert not page.serious(".handpose-live")
 
 
 def test_threshold_by_keyboard(page):
@@ -340,7 +326,7 @@ def test_on_a_phone(site, chromium):
     settled(page)
     assert page.tab.inner_text(".hl-verdict").startswith("Covered: index finger.")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert not serious(page)
+    assert not page.serious(".handpose-live")
     assert not page.errors
     assert not outside(page)
 
