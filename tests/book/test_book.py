@@ -249,8 +249,8 @@ def test_page_in_a_browser(site, chromium, name):
     )
     assert not broken, "pictures that did not load"
     if name not in ("api/paper", "api/data", "api/readers", "api/train"):  # api/apply stands for them
-        # The theme lets wide code be scrolled by keys if it is wide when the page is loaded, and two of its buttons show
-        # icons and keys beside their names.
+        # The theme lets wide code be scrolled by keys if it is wide when the page is loaded; two of its own buttons
+        # show icons and keys beside their names.
         assert not page.serious(without=["scrollable-region-focusable", "label-content-name-mismatch"])
 
 
