@@ -34,17 +34,20 @@ def samples():
     return [hands[i] for i in range(HANDS)]
 
 
-def check_hands(found: list[dict], wanted: list, scores: float = 1e-2) -> None:
-    """The same hands: key-points within half a pixel, boxes within one, scores within ``scores``.
+def check_hands(found: list[dict], wanted: list, scores: float = 5e-3) -> None:
+    """The same hands: key-points within half a pixel, boxes within one, scores of joints within ``scores``.
 
-    One joint of a hand may lie elsewhere if its map is faint: two cells are then nearly equal, and either may win.
+    One joint of a hand may lie elsewhere if its map is faint: two cells are then nearly equal, and either may win. The
+    scores of faint joints, and so the hand's, may differ by a hundredth.
     """
+    faint_scores = max(scores, 1e-2)
     assert len(found) == len(wanted)
     for one, other in zip(found, wanted, strict=True):
-        apart = np.abs(np.array(one["keypoints"]) - other.keypoints).max(1)
-        assert apart[other.scores >= FAINT].max(initial=0) < 0.5 and (apart >= 0.5).sum() <= 1
+        apart, sure = np.abs(np.array(one["keypoints"]) - other.keypoints).max(1), other.scores >= FAINT
+        assert apart[sure].max(initial=0) < 0.5 and (apart >= 0.5).sum() <= 1
         assert np.abs(np.array(one["box"]) - other.box).max() < 1
-        assert np.allclose(one["scores"], other.scores, atol=scores) and abs(one["score"] - other.score) < scores
+        assert (np.abs(np.array(one["scores"]) - other.scores) < np.where(sure, scores, faint_scores)).all()
+        assert abs(one["score"] - other.score) < faint_scores
         assert (one["gesture"] is None) == (other.gesture is None)
         if other.gesture is not None and other.gesture[1] > 0.6:
             assert one["gesture"][0] == other.gesture[0] and abs(one["gesture"][1] - other.gesture[1]) < 0.02
