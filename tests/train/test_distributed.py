@@ -137,7 +137,7 @@ def child(parent: int, rank: int) -> int:
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are looked up in /proc")
 def test_a_killed_process_ends_the_run_and_nothing_is_lost(tmp_path, config):
     out = tmp_path / "run"
-    start = ["-m", "handpose", "train", "--config", config(150), "--data", "synthetic:8", "--validate", "synthetic:4"]
+    start = ["-m", "handpose", "train", "--config", config(60), "--data", "synthetic:8", "--validate", "synthetic:4"]
     started = subprocess.Popen(command(*start, "--out", out), cwd=ROOT, env=environment(), stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)  # fmt: skip
     try:
@@ -152,10 +152,10 @@ def test_a_killed_process_ends_the_run_and_nothing_is_lost(tmp_path, config):
     assert started.returncode != 0
     assert "another process of this run was lost" in stderr and "--resume" in stderr
     before = torch.load(out / "checkpoint.pt", weights_only=True)["step"]
-    assert 5 <= before < 150 and not (out / "record.json").exists()
+    assert 5 <= before < 60 and not (out / "record.json").exists()
     done = run(*start, "--out", out, "--resume")
     assert done.returncode == 0, done.stderr[-2000:]
-    assert json.loads((out / "record.json").read_text())["steps"] == 150
+    assert json.loads((out / "record.json").read_text())["steps"] == 60
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch):
