@@ -130,13 +130,13 @@ def test_what_is_refined(hp, hand):
     assert np.allclose(both[0].keypoints, once(hand.image, boxes=[hand.box])[0].keypoints, atol=0.5)
 
     class Counted(torch.nn.Module):
-        def __init__(self, scale):
+        def __init__(self, scale, shift=0):
             super().__init__()
-            self.net, self.scale = hp.net, scale
+            self.net, self.scale, self.shift = hp.net, scale, shift
 
         def forward(self, images):
             passes.append(len(images))
-            return [maps * self.scale for maps in self.net(images)]
+            return [maps * self.scale + self.shift for maps in self.net(images)]
 
     handpose.HandPose(Counted(1), hp.size)(hand.image, boxes=[hand.box])
     assert passes == [1] and abs(crop.angle_of(hand.keypoints)) < pipeline.TURNED  # upright and sure
@@ -144,7 +144,7 @@ def test_what_is_refined(hp, hand):
     assert passes == [1, 2, 2]  # all in one batch
     handpose.HandPose(Counted(1), hp.size, refine=False)(image, boxes=[box])
     assert passes == [1, 2, 2, 1]
-    handpose.HandPose(Counted(0.1), hp.size)(hand.image, boxes=[hand.box])  # scores near one half
+    handpose.HandPose(Counted(0.1, -1), hp.size)(hand.image, boxes=[hand.box])  # scores near a quarter
     assert passes == [1, 2, 2, 1, 1, 1]
 
 
