@@ -2,6 +2,7 @@
 
 import base64
 import itertools
+import re
 
 import cv2
 import nbformat
@@ -40,10 +41,16 @@ def apart(a: str, b: str, vision: str) -> float:
     return float(np.linalg.norm(lab[0] - lab[1]))
 
 
-@pytest.mark.parametrize("page", ["#ffffff", "#121212"], ids=["light", "dark"])
-def test_text_in_figures_is_read_on_light_and_dark(page):
-    assert contrast(figures.INK, page) >= 4.25
+@pytest.mark.parametrize("ground", ["#ffffff", "#000000"], ids=["light", "dark"])
+def test_text_in_figures_is_read_on_light_and_dark(ground):
+    assert contrast(figures.INK, ground) >= 4.5
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
+
+
+def test_dark_pages_put_figures_on_black():
+    style = (notebooks.ROOT / "book" / "_static" / "custom.css").read_text(encoding="utf-8")
+    ground = re.search(r'html\[data-theme="dark"\] \.bd-content div\.cell_output img \{\s*background-color: ([^;]+);', style)
+    assert ground[1] == "#000"
 
 
 @pytest.mark.parametrize("vision", VISION)
