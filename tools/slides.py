@@ -171,7 +171,11 @@ def deck(plan: Path) -> str:
             raise SlideError(f"{plan.name}, slide {number}: has no {error}") from None
     page = (PLANS / "deck.html").read_text(encoding="utf-8")
     style = HtmlFormatter(style="default").get_style_defs("pre")
-    for name, value in {"title": html.escape(wanted["title"]), "highlight": style, "slides": "\n".join(made)}.items():
+    controls = {
+        name: (BOOK / "_static" / name).read_text(encoding="utf-8") for name in ("explorers.css", "explorers.js")
+    }
+    parts = {"title": html.escape(wanted["title"]), "highlight": style, **controls, "slides": "\n".join(made)}
+    for name, value in parts.items():
         page = page.replace(f"%{name}%", value)
     return page
 

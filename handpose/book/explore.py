@@ -1,9 +1,11 @@
-"""Explorers: a function of a few values, with a slider for each, that live with and without a kernel (Chapter 2).
+"""Explorers: a function of a few values, with a control for each, that live with and without a kernel (Chapter 2).
 
 One cell gives both forms. Where there is no kernel, in the built book, the pictures are drawn beforehand for
 all combinations and shown by a piece of HTML that needs no network and no library: it works from a file, on a
-phone, by keyboard and with a screen reader. Under a kernel the sliders are ipywidgets, and each move calls the
-function itself, so a student can change it and see.
+phone, by keyboard and with a screen reader. It has a slider for each value; in the book and on slides
+book/_static/explorers.js puts a hand, small pictures or buttons in the place of those whose values are names. Under
+a kernel the controls are ipywidgets (`handpose.book.controls`), and each move calls the function itself, so a student
+can change it and see.
 """
 
 import base64
@@ -62,11 +64,11 @@ def explore(
 
     Args:
         draw: takes one value per axis by name, returns a matplotlib figure (closed here).
-        axes: argument name -> its values, one slider each.
+        axes: argument name -> its values, one control each.
         alt: the same arguments -> the picture in words, for readers who cannot see it.
         start: values shown first; the first of each axis by default.
-        names: argument name -> the slider's label.
-        form: a value -> the text beside its slider.
+        names: argument name -> the control's label.
+        form: a value -> its text.
         quality: of the WebP pictures, 1 to 100.
 
     Returns:
@@ -116,28 +118,26 @@ class Explorer:
         """The explorer as ipywidgets, which call the function at every move."""
         import ipywidgets
 
-        wide = {"width": "100%", "max_width": "760px", "overflow": "hidden"}
-        # Not wider than on the page, and low enough for a projector to show the sliders too.
+        from handpose.book.controls import control
+
+        # Not wider than on the page, and low enough for a projector to show the controls too.
         image = ipywidgets.Image(format="png", layout={"max_height": "55vh", "object_fit": "contain"})
-        sliders = {
-            name: ipywidgets.SelectionSlider(
-                options=[(self.form(v), v) for v in values], index=self.positions[name], description=self.labels[name],
-                style={"description_width": "initial"}, layout=wide,
-            )
+        controls = {
+            name: control(self.labels[name], values, [self.form(v) for v in values], self.positions[name])
             for name, values in self.axes.items()
-        }  # fmt: skip
+        }
 
         def show(_=None) -> None:
             with _DRAWING:
-                figure = self.draw(**{name: slider.value for name, slider in sliders.items()})
+                figure = self.draw(**{name: chosen.value for name, chosen in controls.items()})
                 image.layout.max_width = f"{figure.get_figwidth() * 100:.0f}px"
                 image.value = _png(figure, 160)
                 plt.close(figure)
 
-        for slider in sliders.values():
-            slider.observe(show, "value")
+        for chosen in controls.values():
+            chosen.observe(show, "value")
         show()
-        return ipywidgets.VBox([*sliders.values(), image])
+        return ipywidgets.VBox([*controls.values(), image])
 
     def _repr_mimebundle_(self, **_: object) -> dict:
         bundle = {"text/plain": "an explorer: sliders over pictures", "text/html": self.data}

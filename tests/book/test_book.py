@@ -290,31 +290,3 @@ def test_solutions_are_folded_and_open(site, chromium, source):
         page.evaluate(f"{solutions}.forEach(s => s.querySelector('.toggle-button, .admonition-title').click())")
         page.evaluate("new Promise(done => setTimeout(() => done(1), 400))")
         assert all(after > before for before, after in zip(folded, page.evaluate(height), strict=True))
-
-
-EXPLORERS = [source for source in SOURCES if "explore(" in source.read_text(encoding="utf-8")]
-# What an explorer shows: the picture (its end stands for all of it), its text, and whether both fit
-SHOWN = """(async (f) => { const i = f.querySelector("img"); await i.decode();
-    return [i.src.slice(-2000), i.alt, i.naturalWidth > 0 && f.getBoundingClientRect().right <= innerWidth]; })"""
-
-
-@pytest.mark.parametrize("source", EXPLORERS, ids=[path.stem for path in EXPLORERS])
-def test_explorers_answer_the_keyboard(site, chromium, source):
-    """Each slider is reached, named, wide enough for a finger, and changes picture and text by an arrow key."""
-    page = chromium.open(site / "chapters" / f"{source.stem}.html")
-    count = page.evaluate('document.querySelectorAll("figure.explorer").length')
-    assert count == source.read_text(encoding="utf-8").count("explore(") >= 1
-    for width, dark in SHAPES:
-        page.shape(width, dark=dark)
-        for index in range(count):
-            figure = f'document.querySelectorAll("figure.explorer")[{index}]'
-            for number in range(page.evaluate(f"{figure}.querySelectorAll('input').length")):
-                slider = f"{figure}.querySelectorAll('input')[{number}]"
-                page.evaluate(f"{slider}.focus()")
-                assert page.evaluate(f"{slider}.getAttribute('aria-label').length > 2 && {slider}.clientWidth > 150")
-                before = page.evaluate(f"{SHOWN}({figure})")
-                page.press("ArrowLeft" if page.evaluate(f"{slider}.value == {slider}.max") else "ArrowRight")
-                after = page.evaluate(f"{SHOWN}({figure})")
-                assert before[0] != after[0] and before[1] != after[1], f"explorer {index}, slider {number}: no change"
-                assert before[2] and after[2]
-    assert not page.errors

@@ -3,10 +3,13 @@ import re
 import threading
 import time
 
+import ipywidgets
 import matplotlib.pyplot as plt
 import pytest
 
+from handpose.book import controls
 from handpose.book.explore import explore
+from handpose.skeleton import JOINTS
 
 
 def draw(width, place):
@@ -83,3 +86,26 @@ def test_without_a_kernel_there_is_only_the_page(explorer):
 def test_unknown_start():
     with pytest.raises(ValueError, match="place=6"):
         explore(draw, {"width": (1,), "place": (4, 5)}, alt=lambda **_: "", start={"place": 6})
+
+
+def test_live_names_are_buttons_and_joints_a_hand():
+    def drawn(joint, sign, step):
+        return draw(step, len(joint + sign))
+
+    axes = {"joint": ("wrist", "thumb tip", "index tip"), "sign": ("A", "SCH", "1"), "step": (1, 2)}
+    joints, signs, steps, image = (
+        explore(drawn, axes, alt=lambda **_: "words", start={"joint": "index tip"}).live().children
+    )
+    assert (joints.value, signs.value, steps.value) == ("index tip", "A", 1)
+    assert isinstance(joints, controls.JointChoice) and joints.children[0].value == "joint: index tip"
+    assert isinstance(signs, ipywidgets.ToggleButtons) and isinstance(steps, ipywidgets.SelectionSlider)
+    before = image.value
+    wrist = next(button for button in joints.children[1].children if button.description == "wrist")
+    wrist.click()
+    assert joints.value == "wrist" and joints.children[0].value == "joint: wrist" and wrist.button_style == "primary"
+    assert image.value != before
+
+
+def test_each_joint_has_its_own_place_on_a_hand():
+    hand = controls.control("joint", JOINTS, JOINTS, 0).children[1].children
+    assert len({(button.layout.grid_row, button.layout.grid_column) for button in hand}) == len(JOINTS) == 21
