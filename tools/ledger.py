@@ -268,17 +268,16 @@ def page(path: Path = ROOT / "book" / "ledger.toml") -> str:
 
 
 def worth() -> str:
-    """What attention adds, against nothing and against convolutions of equal work, in two sentences."""
+    """What attention adds, against nothing and against convolutions of equal cost, in two sentences."""
     table = claim.newest(RESULTS)
     first, last = (100 * table.difference("none", stage=stage)["difference"] for stage in claim.STAGES)
-    equal = "work" if table.rival == "conv-ops" else "size"
-    words = {"above": "attention is ahead", "below": "convolutions are ahead", "alike": "less than a point"}
+    cost = "need as many operations" if table.rival == "conv-ops" else "have as many parameters"
     rivals = [table.difference(table.rival, stage=stage) for stage in claim.STAGES]
-    one, two = (f"{100 * r['difference']:+.1f}".replace("-", "−") for r in rivals)
-    sides = [words.get(verdict.side(r), "undecided") for r in rivals]
-    return (f"To a network with nothing in its place it adds {first:.1f} points of PCK, the percentage of correct "
-            f"key-points, at the first stage and {last:.1f} at the last. Beside convolutions of equal {equal} the "
-            f"difference is {one} at the first stage ({sides[0]}) and {two} at the last ({sides[1]}).")  # fmt: skip
+    one, two = (f"{100 * r['difference']:.1f}".replace("-", "−") for r in rivals)
+    enough = "enough" if all(verdict.side(r) == "above" for r in rivals) else "too little"
+    return (f"Compared with a network that has nothing in its place, attention adds {first:.1f} points of PCK (the "
+            f"percentage of correct key-points) to the network's first answer and {last:.1f} to its second. Compared "
+            f"with convolutions that {cost}, it adds {one} and {two}: {enough} to say that it is better.")  # fmt: skip
 
 
 def introduction(text: str) -> str:
