@@ -2,6 +2,7 @@
 
     python tools/publish.py runs/pose laptop   publish a run under a name (needs the data sets it is scored on)
     python tools/publish.py --rendered         score the bundled weights anew, after the renderer changed
+    python tools/publish.py --refined          likewise, after the rule for the refinement pass changed
     python tools/publish.py                    write the card and the README anew from the records
 
 No number is typed: card and README are made from the record, and a test compares them.
@@ -97,6 +98,20 @@ def score_rendered() -> None:
         files.write_json(record_file(record), record)
 
 
+def score_refined() -> None:
+    pose, size = pretrained.load()
+    record = published("msahp")[pretrained.DEFAULT]
+    record["turned"] = {"wild/val": turned.score(pose, size, data.open("wild", "val"))}
+    files.write_json(record_file(record), record)
+    for name, record in published("handdecnet").items():
+        net, _ = pretrained.load(pretrained.bundled(name), kind=HandDecNet)
+        for data_set in record["pck"]:
+            print(f"scoring on {data_set}", flush=True)
+            samples = data.open(*data_set.split("/"))
+            record["pck"][data_set] = detection.key_points(net, pose, size, samples)
+        files.write_json(record_file(record), record)
+
+
 def readme_numbers(record: dict) -> dict[str, str]:
     """What the README quotes, by the name of its place."""
 
@@ -133,6 +148,8 @@ def write() -> None:
 if __name__ == "__main__":
     if sys.argv[1:] == ["--rendered"]:
         score_rendered()
+    elif sys.argv[1:] == ["--refined"]:
+        score_refined()
     elif len(sys.argv) == 3:
         publish(Path(sys.argv[1]), sys.argv[2])
     write()
