@@ -268,16 +268,17 @@ def page(path: Path = ROOT / "book" / "ledger.toml") -> str:
 
 
 def worth() -> str:
-    """What attention adds, against nothing and against convolutions of equal cost, in two sentences."""
+    """What attention adds, against nothing and against convolutions of equal work or size, in two sentences."""
     table = claim.newest(RESULTS)
-    first, last = (100 * table.difference("none", stage=stage)["difference"] for stage in claim.STAGES)
-    cost = "need as many operations" if table.rival == "conv-ops" else "have as many parameters"
-    rivals = [table.difference(table.rival, stage=stage) for stage in claim.STAGES]
-    one, two = (f"{100 * r['difference']:.1f}".replace("-", "−") for r in rivals)
-    enough = "enough" if all(verdict.side(r) == "above" for r in rivals) else "too little"
-    return (f"Compared with a network that has nothing in its place, attention adds {first:.1f} points of PCK (the "
-            f"percentage of correct key-points) to the network's first answer and {last:.1f} to its second. Compared "
-            f"with convolutions that {cost}, it adds {one} and {two}: {enough} to say that it is better.")  # fmt: skip
+    nothing, rivals = ([table.difference(o, stage=s) for s in claim.STAGES] for o in ("none", table.rival))
+    (one, two), (first, last) = claim.gained(nothing), claim.gained(rivals)
+    equal = "need as many operations" if table.rival == "conv-ops" else "have as many parameters"
+    words = {"above": "attention is better", "below": "the convolutions are better", "alike": "less than a point"}
+    sides = [words.get(verdict.side(r), "these runs cannot tell which is better") for r in rivals]
+    found = sides[0] if sides[0] == sides[1] else f"{sides[0]} in the first, and {sides[1]} in the last"
+    return (f"Compared with a network that has nothing in its place, attention {one} points of PCK (the percentage of "
+            f"correct key-points) in the network's first answer and {two} in its last. Compared with convolutions "
+            f"that {equal}, it {first} and {last}: {found}.")  # fmt: skip
 
 
 def introduction(text: str) -> str:

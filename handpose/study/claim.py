@@ -18,18 +18,18 @@ BONE = ("pck_bone", "0.2")
 
 #: What a verdict says, as a clause.
 WORDS = {
-    "supported": "attention helps, and more than convolutions of its size",
-    "the block helps": "the block helps, but it is not shown that it must be attention",
+    "supported": "attention helps the network, and more than convolutions of its size do",
+    "the block helps": "the block helps the network, but it is not shown that it must be attention",
     "no gain of a point": "the block gains less than a point",
     "undecided": "it is undecided whether the block helps",
     "contradicted": "the network does better with convolutions, or with nothing, in attention's place",
 }
 #: What the side of a difference says of attention beside an opponent, as a clause.
 BESIDE = {
-    "above": "attention is ahead",
-    "below": "attention is behind",
-    "alike": "the two are within a point of each other",
-    "open": "it is open which of the two is better",
+    "above": "attention does better than {}",
+    "below": "{} do better than attention",
+    "alike": "attention and {} are within a point of each other",
+    "open": "these runs cannot tell whether attention does better than {}",
 }
 
 
@@ -119,42 +119,59 @@ def newest(results: Path) -> Table:
     return first
 
 
+def interval(entry: Mapping) -> str:
+    """The interval of a difference, in points of PCK, for a sentence."""
+    low, high = entry["interval"]
+    return f"{100 * low:+.1f} to {100 * high:+.1f}".replace("-", "−")
+
+
 def in_points(entry: Mapping) -> str:
     """A difference in points of PCK with its interval, for a sentence."""
-    low, high = entry["interval"]
-    return f"{100 * entry['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})".replace("-", "−")
+    return f"{100 * entry['difference']:+.1f} ".replace("-", "−") + f"({interval(entry)})"
+
+
+def gained(entries: Sequence[Mapping]) -> list[str]:
+    """The differences at the stages for a sentence, in points, with a verb: at the last stage only where it changes."""
+    verbs = ["gains" if entry["difference"] >= 0 else "loses" for entry in entries]
+    sizes = [f"{abs(100 * entry['difference']):.1f}" for entry in entries]
+    return [f"{verbs[0]} {sizes[0]}", sizes[1] if verbs[0] == verbs[1] else f"{verbs[1]} {sizes[1]}"]
 
 
 def staged(first: str, last: str) -> str:
     """What holds at each stage, in clauses; once where it is the same."""
-    return f"at both stages {first}" if first == last else f"at stage 1 {first}; at the last stage {last}"
+    return first if first == last else f"at stage 1 {first}; at the last stage {last}"
 
 
-def quoted(first: str, last: str) -> str:
-    """The verdicts at each stage by their names; once where they are the same."""
-    return f"“{first}” at both stages" if first == last else f"“{first}” at stage 1 and “{last}” at the last stage"
+def said(verdicts: Sequence[str]) -> str:
+    """The verdicts at both stages, in clauses."""
+    return staged(*(WORDS[v] for v in verdicts))
 
 
 def answer(table: Table) -> list[str]:
-    """Three short paragraphs: what is gained over nothing, how convolutions compare, and how far that goes."""
+    """Three short paragraphs: the verdict in a sentence or two, the differences behind it, and how far it goes."""
+
+    def sentence(clause: str) -> str:
+        return clause[0].upper() + clause[1:] + "."
+
     verdicts = [table.verdict(HELD_OUT, stage) for stage in STAGES]
-    gains = [in_points(table.difference("none", stage=stage)) for stage in STAGES]
+    rival = f"convolutions with as many {'operations' if table.rival == 'conv-ops' else 'parameters'}"
+    against = {other: [table.difference(other, stage=stage) for stage in STAGES] for other in ("none", table.rival)}
+    beside = staged(*(BESIDE[verdict.side(entry)].format(rival) for entry in against[table.rival]))
     provisional = "" if set(table.controls) == set(CONTROLS) else " The verdict is provisional: one control is missing."
-    one = f"""After {table.steps:,} steps and over {len(table.seeds)} seeds, the network with attention differs
-from the one with nothing in its place by {gains[0]} points of PCK at stage 1, and by {gains[1]} at the last stage.
-The rule's verdict: {staged(*(WORDS[v] for v in verdicts))}.{provisional}"""
-    rivals = [table.difference(table.rival, stage=stage) for stage in STAGES]
-    equal = "operations" if table.rival == "conv-ops" else "parameters"
-    two = f"""From convolutions with as many {equal}, it differs by
-{in_points(rivals[0])} at stage 1 and by {in_points(rivals[1])} at the last stage:
-{staged(*(BESIDE[verdict.side(entry)] for entry in rivals))}."""
+    one = f"**{sentence(said(verdicts))} {sentence(beside)}**{provisional}"
+    two = f"""The numbers are points of PCK at 0.2 of $s$ after {table.steps:,} steps: means over {len(table.seeds)} seeds,
+each with its 95 % interval. """
+    for other, place in (("none", "nothing in its place"), (table.rival, rival)):
+        points, (low, high) = gained(against[other]), (interval(entry) for entry in against[other])
+        two += f"Compared with {place}, attention {points[0]} at stage 1 ({low}) and {points[1]} at the last ({high}). "
+    three = "This is for the held-out blocks, photographs of `hand-keypoints` that training left out. "
     found = {name: [table.verdict(name, stage) for stage in STAGES] for name in table.sets if name != HELD_OUT}
     differ = {name: pair for name, pair in found.items() if name in PRIMARY and pair != verdicts}
-    three = "These verdicts are for the held-out blocks. "
-    others = "; ".join(f"on {SETS[name]} the verdict is {quoted(*pair)}" for name, pair in differ.items())
-    three += f"They are not general: {others}." if differ else "The other photographs give the same verdicts."
+    three += "" if differ else "The other photographs give the same verdicts. "
+    three += "".join(f"On the photographs of {SETS[name]}, {said(pair)}. " for name, pair in differ.items())
     if exact := found.get(EXACT):
-        three += f" On rendered hands, whose labels are exact, the rule would say {quoted(*exact)}."
+        same = all(pair == exact for pair in (differ or {HELD_OUT: verdicts}).values())
+        three += f"On rendered hands, whose labels are exact, {'the same holds' if same else said(exact)}."
     return [" ".join(paragraph.split()) for paragraph in (one, two, three)]
 
 

@@ -49,26 +49,30 @@ def test_the_answer_follows_the_records(tmp_path):
     first = claim.newest(RESULTS) if not (RESULTS / "claim").exists() else claim.read(RESULTS, "attention")
     assert [first.verdict(claim.HELD_OUT, stage) for stage in claim.STAGES] == ["the block helps"] * 2
     one, two, three = claim.answer(first)
-    assert "3 seeds" in one and "+6.6 (+4.9 to +8.5) points" in one
-    assert one.endswith("at both stages the block helps, but it is not shown that it must be attention.")
-    assert two.endswith("at both stages it is open which of the two is better.")
-    assert "general: on asl-letters the verdict is “the block helps” at stage 1 and “undecided” at the last" in three
-    assert three.endswith("the rule would say “the block helps” at stage 1 and “undecided” at the last stage.")
+    assert one.startswith("**The block helps the network, but it is not shown that it must be attention. These runs cannot")
+    assert one.endswith("whether attention does better than convolutions with as many operations.**")
+    assert "3 seeds" in two and "attention gains 6.6 at stage 1 (+4.9 to +8.5) and 2.5 at the last (+1.0 to" in two
+    assert "operations, attention gains 0.3 at stage 1 (−1.5 to +2.1) and 0.4 at the last" in two
+    assert "asl-letters, at stage 1 the block helps the network" in three
+    assert "at the last stage it is undecided whether the block helps. On rendered" in three
+    assert three.endswith("whose labels are exact, the same holds.")
 
     better, worse = (
         claim.answer(claim.newest(made(tmp_path / name, shift))) for name, shift in (("up", 0.2), ("down", -0.2))
     )
-    assert "attention helps, and more than convolutions" in better[0] and "attention is ahead" in better[1]
-    assert "give the same verdicts." in better[2] and "“supported” at both stages" in better[2]
-    assert "does better with convolutions, or with nothing" in worse[0] and "attention is behind" in worse[1]
+    assert "Attention helps the network, and more than convolutions" in better[0]
+    assert "Attention does better than convolutions with as many operations.**" in better[0]
+    assert "give the same verdicts." in better[2] and better[2].endswith("the same holds.")
+    assert "does better with convolutions, or with nothing" in worse[0]
+    assert "Convolutions with as many operations do better than attention.**" in worse[0]
+    assert "attention loses 13.4 at stage 1 (−15.1 to" in worse[1]
 
 
 def test_stages_that_differ_are_told_apart():
     assert claim.staged("a", "b") == "at stage 1 a; at the last stage b"
-    assert (claim.quoted("a", "a"), claim.quoted("a", "b")) == (
-        "“a” at both stages",
-        "“a” at stage 1 and “b” at the last stage",
-    )
+    assert claim.staged("a", "a") == "a"
+    up, down = {"difference": 0.012}, {"difference": -0.03}
+    assert claim.gained([up, up]) == ["gains 1.2", "1.2"] and claim.gained([up, down]) == ["gains 1.2", "loses 3.0"]
 
 
 def test_a_difference_is_that_of_the_scores():
