@@ -272,13 +272,12 @@ def worth() -> str:
     table = claim.newest(RESULTS)
     nothing, rivals = ([table.difference(o, stage=s) for s in claim.STAGES] for o in ("none", table.rival))
     (one, two), (first, last) = claim.gained(nothing), claim.gained(rivals)
-    equal = "need as many operations" if table.rival == "conv-ops" else "have as many parameters"
     words = {"above": "attention is better", "below": "the convolutions are better", "alike": "less than a point"}
     sides = [words.get(verdict.side(r), "these runs cannot tell which is better") for r in rivals]
     found = sides[0] if sides[0] == sides[1] else f"{sides[0]} in the first, and {sides[1]} in the last"
     return (f"Compared with a network that has nothing in its place, attention {one} points of PCK (the percentage of "
             f"correct key-points) in the network's first answer and {two} in its last. Compared with convolutions "
-            f"that {equal}, it {first} and {last}: {found}.")  # fmt: skip
+            f"that {claim.EQUAL[table.rival]}, it {first} and {last}: {found}.")  # fmt: skip
 
 
 def introduction(text: str) -> str:

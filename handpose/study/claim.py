@@ -16,6 +16,8 @@ ENOUGH = 6  # seeds of the plan of thirty-six runs
 FIRST, PLANNED = "attention", "claim"  # tables of runs, and their folders under book/results
 BONE = ("pck_bone", "0.2")
 
+#: What a control has in common with attention.
+EQUAL = {"conv-ops": "need as many operations", "conv-params": "have as many parameters"}
 #: What a verdict says, as a clause.
 WORDS = {
     "supported": "attention helps the network, and more than convolutions of its size do",
@@ -154,13 +156,13 @@ def answer(table: Table) -> list[str]:
         return clause[0].upper() + clause[1:] + "."
 
     verdicts = [table.verdict(HELD_OUT, stage) for stage in STAGES]
-    rival = f"convolutions with as many {'operations' if table.rival == 'conv-ops' else 'parameters'}"
+    rival = f"convolutions that {EQUAL[table.rival]}"
     against = {other: [table.difference(other, stage=stage) for stage in STAGES] for other in ("none", table.rival)}
     beside = staged(*(BESIDE[verdict.side(entry)].format(rival) for entry in against[table.rival]))
     provisional = "" if set(table.controls) == set(CONTROLS) else " The verdict is provisional: one control is missing."
     one = f"**{sentence(said(verdicts))} {sentence(beside)}**{provisional}"
-    two = f"""The numbers are points of PCK at 0.2 of $s$ after {table.steps:,} steps: means over {len(table.seeds)} seeds,
-each with its 95 % interval. """
+    two = f"""The numbers are points of PCK at 0.2 of $s$ after {table.steps:,} steps: means over {len(table.seeds)}
+seeds, each with its 95 % interval. """
     for other, place in (("none", "nothing in its place"), (table.rival, rival)):
         points, (low, high) = gained(against[other]), (interval(entry) for entry in against[other])
         two += f"Compared with {place}, attention {points[0]} at stage 1 ({low}) and {points[1]} at the last ({high}). "

@@ -49,8 +49,8 @@ def test_the_answer_follows_the_records(tmp_path):
     first = claim.newest(RESULTS) if not (RESULTS / "claim").exists() else claim.read(RESULTS, "attention")
     assert [first.verdict(claim.HELD_OUT, stage) for stage in claim.STAGES] == ["the block helps"] * 2
     one, two, three = claim.answer(first)
-    assert one.startswith("**The block helps the network, but it is not shown that it must be attention. These runs cannot")
-    assert one.endswith("whether attention does better than convolutions with as many operations.**")
+    assert one.startswith("**The block helps the network, but it is not shown that it must be attention. These runs")
+    assert one.endswith("cannot tell whether attention does better than convolutions that need as many operations.**")
     assert "3 seeds" in two and "attention gains 6.6 at stage 1 (+4.9 to +8.5) and 2.5 at the last (+1.0 to" in two
     assert "operations, attention gains 0.3 at stage 1 (−1.5 to +2.1) and 0.4 at the last" in two
     assert "asl-letters, at stage 1 the block helps the network" in three
@@ -61,10 +61,10 @@ def test_the_answer_follows_the_records(tmp_path):
         claim.answer(claim.newest(made(tmp_path / name, shift))) for name, shift in (("up", 0.2), ("down", -0.2))
     )
     assert "Attention helps the network, and more than convolutions" in better[0]
-    assert "Attention does better than convolutions with as many operations.**" in better[0]
+    assert "Attention does better than convolutions that need as many operations.**" in better[0]
     assert "give the same verdicts." in better[2] and better[2].endswith("the same holds.")
     assert "does better with convolutions, or with nothing" in worse[0]
-    assert "Convolutions with as many operations do better than attention.**" in worse[0]
+    assert "Convolutions that need as many operations do better than attention.**" in worse[0]
     assert "attention loses 13.4 at stage 1 (−15.1 to" in worse[1]
 
 
