@@ -3,33 +3,28 @@
     python -m tools.slides               all decks into book/class/slides
     python -m tools.slides --out DIR     another folder
 
-A deck is described in book/slides/session-N.toml. Each of its slides has ``title``, ``minutes`` and ``notes``, and what
-it shows: ``text`` (Markdown), ``figure``, ``table`` and ``cell``, which name a chapter and a heading or a piece of its
-code, such as "04: How wide?", or a ``question``, such as "4.2". Figures and outputs come from the executed chapters, so
-a deck changes with them. reveal.js and MathJax are put beside the decks, which open from a folder without a network.
+A deck is described in book/slides/session-N.toml. Each of its slides has ``title`` and ``notes``, and what it shows:
+``text`` (Markdown), ``figure``, ``table`` and ``cell``, which name a chapter and a heading or a piece of its code, such
+as "04: How wide?"; an ``exercise``, such as "04: vertex-by-hand"; or a ``question``, such as "4.2". One more key press
+shows what a cell printed, a figure that is ``hidden``, and the right answer. Figures and outputs come from the executed
+chapters, so a deck changes with them. tools/minutes.py says how long a slide takes; ``minutes`` is what comes on top,
+for an exercise or a pause. reveal.js and MathJax are put beside the decks, which open from a folder without a network.
 """
 
 import argparse
-import functools
 import html
-import re
 import shutil
 import sys
 import tomllib
 import zipfile
 from pathlib import Path
 
-import nbformat
-from markdown_it import MarkdownIt
-from mdit_py_plugins.dollarmath import dollarmath_plugin
-from pygments import highlight
 from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
-from book._ext.checks import divide
 from book._ext.offline import mathjax_folder
-from tools import notebooks, questions
+from tools import minutes, notebooks, questions
 from tools.live_runtime import SOURCE_MAP
+from tools.slide_parts import SlideError, code, data, drawn, figure, markdown, parts, table, task
 
 BOOK = notebooks.ROOT / "book"
 PLANS = BOOK / "slides"
@@ -37,92 +32,16 @@ TARGET = BOOK / "class" / "slides"
 MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts")
 
 
-class SlideError(ValueError):
-    """A slide names something that is not there, or is there twice."""
-
-
-def markdown(text: str) -> str:
-    """Markdown with tables and formulas as HTML; MathJax typesets the formulas."""
-    made = MarkdownIt("commonmark").enable("table")
-    made.use(dollarmath_plugin, renderer=lambda body, options: html.escape(
-        f"\\[{body}\\]" if options["display_mode"] else f"\\({body}\\)"))  # fmt: skip
-    return made.render(text)
-
-
-# What the chapters have
-
-
-@functools.cache
-def cells(chapter: str) -> list[tuple[str, nbformat.NotebookNode]]:
-    """The code cells of the chapter with this number, each with the heading above it."""
-    path = next(notebooks.CHAPTERS.glob(f"{chapter}-*.ipynb"), None)
-    if path is None:
-        raise SlideError(f"there is no chapter {chapter}")
-    heading, found = "", []
-    for cell in nbformat.read(path, as_version=4).cells:
-        if cell.cell_type == "code":
-            found.append((heading, cell))
-        elif titles := re.findall(r"^#+ (.+)$", cell.source, re.M):
-            heading = titles[-1]
-    return found
-
-
-def data(cell: nbformat.NotebookNode, *kinds: str) -> str | None:
-    """A cell's output of one of these types."""
-    outputs = [output.data for output in cell.outputs if "data" in output]
-    return next((output[kind] for output in outputs for kind in kinds if kind in output), None)
-
-
-def one(name: str, fits) -> nbformat.NotebookNode:
-    """The only cell of "chapter: place" that fits; "chapter: place / 2" is the second of several.
-
-    Args:
-        fits: from the place, the cell's heading and the cell, whether it is meant
-    """
-    found = re.fullmatch(r"(\d\d): (.+?)(?: / (\d+))?", name, re.S)
-    if not found:
-        raise SlideError(f'{name!r} is not of the form "04: How wide?"')
-    chosen = [cell for heading, cell in cells(found[1]) if fits(found[2], heading, cell)]
-    number = int(found[3] or 1)
-    if not (len(chosen) == 1 or found[3] and len(chosen) >= number):
-        raise SlideError(f"{name!r} fits {len(chosen)} cells of the chapter, and is to fit one")
-    return chosen[number - 1]
-
-
-def figure(name: str) -> str:
-    """The picture or explorer below a heading."""
-    cell = one(name, lambda below, heading, cell: heading == below and data(cell, "image/png", "text/html"))
-    if page := data(cell, "text/html"):
-        return f'<div class="live">{page}</div>'
-    alt = html.escape(cell.metadata["mystnb"]["image"]["alt"], quote=True)
-    return f'<img class="figure" alt="{alt}" src="data:image/png;base64,{data(cell, "image/png").strip()}">'
-
-
-def table(name: str) -> str:
-    """The table or text below a heading that its cell has written as Markdown."""
-    cell = one(name, lambda below, heading, cell: heading == below and data(cell, "text/markdown"))
-    text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", data(cell, "text/markdown"))  # links lead nowhere from here
-    return f'<div class="table">{markdown(text)}</div>'
-
-
-def code(name: str) -> str:
-    """The cell with this piece of code, and what it printed, without what it only checks."""
-    cell = one(name, lambda snippet, heading, cell: snippet in cell.source)
-    printed = "".join(output.get("text", "") for output in cell.outputs)
-    shown, _, printed, _ = divide(cell.source, printed)
-    made = highlight(shown, PythonLexer(), HtmlFormatter(nowrap=True))
-    return f"<pre>{made}</pre>" + (f'<pre class="output">{html.escape(printed.rstrip())}</pre>' if printed else "")
-
-
-# Slides
+def asked_as(number: str) -> questions.Question:
+    """The concept question with this number."""
+    if number not in questions.read():
+        raise SlideError(f"there is no question {number}")
+    return questions.read()[number]
 
 
 def question(number: str) -> tuple[str, str, str]:
     """Title, slide and notes of a concept question; one more key press marks the right answer."""
-    asked = questions.read().get(number)
-    if asked is None:
-        raise SlideError(f"there is no question {number}")
-    rows = ""
+    asked, rows = asked_as(number), ""
     for letter, option in asked.options:
         kind = "fragment right" if letter == asked.right else ""
         rows += f'<li class="{kind}"><b>{letter}</b><span>{inline(option)}</span></li>'
@@ -134,9 +53,25 @@ def inline(text: str) -> str:
     return markdown(text).strip().removeprefix("<p>").removesuffix("</p>")
 
 
-def slide(plan: dict) -> str:
-    """One slide, as reveal.js wants it."""
-    title, body, notes = plan.get("title", ""), [], f"<p><b>{plan['minutes']} min.</b></p>"
+def time_of(plan: dict) -> float:
+    """Minutes of a slide, by the rule."""
+    if plan.get("kind") == "pause":
+        return plan["minutes"]
+    if "question" in plan:
+        asked = asked_as(plan["question"])
+        return minutes.of_vote(" ".join([asked.stem, *(option for _, option in asked.options)]), plan.get("notes", ""))
+    shown = "\n".join(parts(plan["cell"])) if "cell" in plan else ""
+    lines = sum(bool(line.strip()) for line in shown.splitlines())
+    explorer = "figure" in plan and data(drawn(plan["figure"]), "text/html") is not None
+    said = plan.get("text", "") + " " + (task(plan["exercise"]) if "exercise" in plan else "")
+    return minutes.of_slide({**plan, "text": said}, lines, explorer)
+
+
+def slide(plan: dict, begins: float = 0) -> str:
+    """One slide, as reveal.js wants it, which begins so many minutes after the session."""
+    title, body = plan.get("title", ""), []
+    takes = round(2 * time_of(plan)) / 2
+    notes = f"<p><b>{takes:g} min, from minute {begins:.0f}.</b></p>"
     if "question" in plan:
         title, asked, right = question(plan["question"])
         body.append(asked)
@@ -145,26 +80,29 @@ def slide(plan: dict) -> str:
         notes += markdown(plan["notes"])
     heading = f"<h2>{html.escape(title)}</h2>"
     words = [f"<div>{markdown(plan['text'])}</div>"] if "text" in plan else []
+    words += [f"<div>{markdown(task(plan['exercise']))}</div>"] if "exercise" in plan else []
     words += [f"<div>{code(plan['cell'])}</div>"] if "cell" in plan else []
+    covered = "fragment" if plan.get("hidden") else ""
     if words and "figure" in plan:
         left = heading + "".join(words)
-        body.append(f'<div class="beside"><div>{left}</div><div>{figure(plan["figure"])}</div></div>')
+        body.append(f'<div class="beside"><div>{left}</div><div class="{covered}">{figure(plan["figure"])}</div></div>')
     else:
         shown = [make(plan[kind]) for kind, make in (("figure", figure), ("table", table)) if kind in plan]
-        body = [heading, *body, *words, *shown]
-    kind = plan.get("kind", "question" if "question" in plan else "")
-    colour = ' data-background-color="#00466e"' if kind == "title" else ""
+        body = [heading, *body, *words, *(f'<div class="{covered}">{one}</div>' for one in shown)]
+    kind = plan.get("kind", next((name for name in ("question", "exercise") if name in plan), ""))
+    colour = ' data-background-color="#00466e"' if kind in ("title", "pause") else ""
     return f'<section class="{kind}"{colour}>{"".join(body)}<aside class="notes">{notes}</aside></section>'
 
 
-def deck(plan: Path) -> str:
-    """The page of a deck."""
+def deck(plan: Path) -> tuple[str, float]:
+    """The page of a deck, and its minutes."""
     with plan.open("rb") as file:
         wanted = tomllib.load(file)
-    made = []
+    made, begins = [], 0.0
     for number, each in enumerate(wanted["slide"], start=1):
         try:
-            made.append(slide(each))
+            made.append(slide(each, begins))
+            begins += time_of(each)
         except SlideError as error:
             raise SlideError(f"{plan.name}, slide {number}: {error}") from None
         except KeyError as error:
@@ -177,7 +115,7 @@ def deck(plan: Path) -> str:
     parts = {"title": html.escape(wanted["title"]), "highlight": style, **controls, "slides": "\n".join(made)}
     for name, value in parts.items():
         page = page.replace(f"%{name}%", value)
-    return page
+    return page, begins
 
 
 def write_static(target: Path) -> None:
@@ -202,13 +140,13 @@ def main(arguments: list[str] | None = None) -> int:
     write_static(asked.out / "static")
     for plan in sorted(PLANS.glob("session-*.toml")):
         try:
-            page = deck(plan)
+            page, takes = deck(plan)
         except SlideError as error:
             print(f"slides: {error}", file=sys.stderr)
             return 1
         target = asked.out / f"{plan.stem}.html"
         target.write_text(page, encoding="utf-8")
-        print(f"{target}: {page.count('<section')} slides")
+        print(f"{target}: {page.count('<section')} slides, {takes:.0f} minutes")
     return 0
 
 
