@@ -9,6 +9,7 @@ chapter's source, so an exercise and its check cannot drift apart; `make test` r
 
 import argparse
 import ast
+import copy
 import re
 import sys
 from collections.abc import Callable
@@ -41,22 +42,81 @@ def parts(code: str) -> tuple[list[ast.Assert], set[str]]:
     return checks, (asked & own) - inner
 
 
-def check_cell(label: str, checks: list[ast.Assert], asked: set[str]) -> str | None:
-    """The code of an exercise's check; None where the solution has no assertions at its top level.
+class Lenient(ast.NodeTransformer):
+    """Lets an assertion take a right answer in another container.
 
-    An assertion that asks for nothing of the student's would be right before anything is written, and goes.
+    ``x == [1, 2]`` becomes ``exercises.same(x, [1, 2])``, which takes a tuple or an array as well, and ``x["row"][0]``
+    becomes ``exercises.reach(x, "row", 0)``, which takes a number where the chapter has a pair.
     """
-    own = [node for node in checks if asked & {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}]
-    checks = own or checks
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        keys, base = [], node
+        while isinstance(base, ast.Subscript) and isinstance(base.slice, ast.Constant):
+            keys.insert(0, ast.unparse(base.slice))
+            base = base.value
+        if len(keys) < 2:
+            return self.generic_visit(node)
+        return ast.parse(f"exercises.reach({ast.unparse(base)}, {', '.join(keys)})", mode="eval").body
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        node = self.generic_visit(node)
+        wanted = node.comparators[0]
+        plain = isinstance(wanted, ast.Constant) and isinstance(wanted.value, bool)
+        if len(node.ops) > 1 or not isinstance(node.ops[0], ast.Eq | ast.Is):
+            return node
+        if not (plain or isinstance(wanted, ast.List | ast.Tuple | ast.Dict)):
+            return node
+        return ast.parse(f"exercises.same({ast.unparse(node.left)}, {ast.unparse(wanted)})", mode="eval").body
+
+
+def forms(test: ast.expr, asked: set[str]) -> list[str]:
+    """In which form an assertion looks at a student's names: ``sides["row"][0]``, ``f(x)``, ``ks (a list)``.
+
+    What a name is compared with tells no more than its type, and the keys of a dictionary.
+    """
+    above = {child: node for node in ast.walk(test) for child in ast.iter_child_nodes(node)}
+    found = []
+    for name in ast.walk(test):
+        if not (isinstance(name, ast.Name) and name.id in asked):
+            continue
+        node: ast.AST = name
+        while isinstance(parent := above.get(node), ast.Subscript | ast.Call) and node in (
+            parent.value if isinstance(parent, ast.Subscript) else parent.func,
+        ):
+            node = parent
+        wanted = parent.comparators[0] if isinstance(parent, ast.Compare) and parent.left is node else None
+        if isinstance(wanted, ast.Dict):
+            found += [f"{ast.unparse(node)}[{ast.unparse(key)}]" for key in wanted.keys if key]
+        else:
+            found.append(ast.unparse(node) + kind_of(wanted))
+    return list(dict.fromkeys(found))
+
+
+def kind_of(wanted: ast.expr | None) -> str:
+    """The type of what is compared with, in words."""
+    if isinstance(wanted, ast.Constant) and isinstance(wanted.value, bool):
+        return " (True or False)"
+    return {ast.List: " (a list)", ast.Tuple: " (a tuple)"}.get(type(wanted), "")
+
+
+def own_checks(checks: list[ast.Assert], asked: set[str]) -> list[ast.Assert]:
+    """Without the assertions that ask for nothing of the student's, which are right before anything is written."""
+    return [node for node in checks if asked & {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}] or checks
+
+
+def check_cell(label: str, checks: list[ast.Assert], asked: set[str]) -> str | None:
+    """The code of an exercise's check; None where the solution has no assertions at its top level."""
     if not checks:
         return None
     lines = [f"# Check of {label}. It looks at: {', '.join(sorted(asked)) or 'nothing of yours'}",
              f"check = exercises.Check({label!r})"]  # fmt: skip
-    for node in checks:
-        test, hint = ast.unparse(node.test), f", {ast.unparse(node.msg)}" if node.msg else ""
+    for node in own_checks(checks, asked):
+        hint = f", {ast.unparse(node.msg)}" if node.msg else ""
         needs = sorted(asked & {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)})
-        needed = f", needs={' '.join(needs)!r}" if needs else ""
-        lines.append(f"check({test!r}, lambda: {test}{hint}{needed})")
+        reads = ", ".join(forms(node.test, asked))
+        needed = f", needs={' '.join(needs)!r}, reads={reads!r}" if needs else ""
+        test = ast.unparse(Lenient().visit(copy.deepcopy(node.test)))
+        lines.append(f"check(lambda: {test}{hint}{needed})")
     return "\n".join(lines)
 
 
@@ -106,12 +166,17 @@ def exercise_notebook(source: Path) -> tuple[nbformat.NotebookNode, list[str]]:
 
 
 def answer(label: str, codes: list[str]) -> list[nbformat.NotebookNode]:
-    """What stands in a solution's place: an empty cell, and its check."""
+    """What stands in a solution's place: an empty cell that says in which form the answer is wanted, and its check."""
     checks, asked = parts("\n".join(codes))
+    read = dict.fromkeys(form for node in own_checks(checks, asked) for form in forms(node.test, asked))
+    wanted = f"# The check reads: {', '.join(read)}\n" if read else ""
     code = check_cell(label, checks, asked)
-    wanted = f"# The check looks at: {', '.join(sorted(asked))}\n" if asked else ""
     cells = [nbformat.v4.new_code_cell(f"# Your answer to {label}\n{wanted}")]
-    return cells + ([nbformat.v4.new_code_cell(code)] if code else [])
+    if code:
+        # Folded, because it holds the numbers that it compares with; it is no secret.
+        folded = {"jupyter": {"source_hidden": True}, "tags": ["hide-input"]}
+        cells.append(nbformat.v4.new_code_cell(code, metadata=folded))
+    return cells
 
 
 def main(arguments: list[str] | None = None) -> int:

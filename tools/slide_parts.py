@@ -1,8 +1,10 @@
 """What a slide takes from the executed chapters: figures, tables, cells and what they printed, exercises."""
 
+import base64
 import functools
 import html
 import re
+import struct
 
 import nbformat
 from markdown_it import MarkdownIt
@@ -85,6 +87,15 @@ def figure(name: str) -> str:
         return f'<div class="live">{page}</div>'
     alt = html.escape(cell.metadata["mystnb"]["image"]["alt"], quote=True)
     return f'<img class="figure" alt="{alt}" src="data:image/png;base64,{data(cell, "image/png").strip()}">'
+
+
+def is_wide(name: str) -> bool:
+    """Whether a picture is a strip, which is too small beside a text."""
+    png = data(drawn(name), "image/png")
+    if data(drawn(name), "text/html") or not png:
+        return False
+    width, height = struct.unpack(">II", base64.b64decode(png)[16:24])
+    return width > 2.2 * height
 
 
 def table(name: str) -> str:

@@ -24,7 +24,7 @@ from pygments.formatters import HtmlFormatter
 from book._ext.offline import mathjax_folder
 from tools import minutes, notebooks, questions
 from tools.live_runtime import SOURCE_MAP
-from tools.slide_parts import SlideError, code, data, drawn, figure, markdown, parts, table, task
+from tools.slide_parts import SlideError, code, data, drawn, figure, is_wide, markdown, parts, table, task
 
 BOOK = notebooks.ROOT / "book"
 PLANS = BOOK / "slides"
@@ -83,7 +83,7 @@ def slide(plan: dict, begins: float = 0) -> str:
     words += [f"<div>{markdown(task(plan['exercise']))}</div>"] if "exercise" in plan else []
     words += [f"<div>{code(plan['cell'])}</div>"] if "cell" in plan else []
     covered = "fragment" if plan.get("hidden") else ""
-    if words and "figure" in plan:
+    if words and "figure" in plan and not is_wide(plan["figure"]):
         left = heading + "".join(words)
         body.append(f'<div class="beside"><div>{left}</div><div class="{covered}">{figure(plan["figure"])}</div></div>')
     else:

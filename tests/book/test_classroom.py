@@ -7,7 +7,9 @@ import types
 import zipfile
 
 import nbformat
+import numpy as np
 import pytest
+import torch
 
 from handpose.book import exercises
 from tools import book, classroom, notebooks
@@ -77,18 +79,24 @@ def test_a_solution_becomes_a_place_to_write_and_a_check(source, capsys):
     text = "\n".join(cell.source for cell in made.cells)
     assert labels == ["twice"] and "secret" not in text and "base * k" not in text and "solution" not in text
     assert "Words before." in text and "Words after." in text and "Double the base" in text
-    assert "It looks at: doubled, square" in text
+    assert "It looks at: doubled, square" in text and "# The check reads: doubled, square(base)\n" in text
     nbformat.validate(made)
     for answer, words in (
         ("", ["not there yet (name 'doubled' is not defined)", "not there yet (name 'square' is not defined)"]),
         ("doubled = 5", ["not yet. twice as much, not two more", "not there yet"]),
-        ("doubled = 4\nsquare = lambda x: x + 1", ["right", "not yet. Compare what you have with: square(base) == 4"]),
-        ("doubled = 4\nsquare = lambda x: 1 / 0", ["right", "another form than this line expects (ZeroDivisionError"]),
+        ("doubled = 4\nsquare = lambda x: x + 1", ["1: right", "2: not yet. Look again at square"]),
+        (
+            "doubled = 4\nsquare = lambda x: 1 / 0",
+            ["right", "another form than this line expects and reads square(base) (ZeroDivisionError"],
+        ),
         ("doubled = 4\nsquare = lambda x: x ** 2", ["right", "right"]),
     ):
         run(made.cells, answer)
         lines = capsys.readouterr().out.strip().splitlines()
         assert len(lines) == len(words) and all(w in line for w, line in zip(words, lines, strict=True)), lines
+        assert not any("== 4" in line for line in lines), "a check does not tell the answer"
+    check = next(cell for cell in made.cells if cell.source.startswith("# Check of"))
+    assert check.metadata.jupyter.source_hidden and "hide-input" in check.metadata.tags
 
 
 def test_a_name_of_the_chapter_is_no_answer(source, capsys, monkeypatch):
@@ -115,6 +123,37 @@ def test_a_name_of_the_chapter_is_no_answer(source, capsys, monkeypatch):
     assert exercises.names_set("import numpy as np, os.path\nclass A: b = 1") == {"np", "os", "A", "b"}
 
 
+@pytest.mark.parametrize(
+    ("test", "read", "taken", "refused"),
+    [
+        (
+            "a == {'middle': 3, 'corner': 10}",
+            ["a['middle']", "a['corner']"],
+            {"corner": 10, "middle": 3},
+            {"middle": 3},
+        ),
+        ("a == [1, 2]", ["a (a list)"], (1, 2), [2, 1]),
+        ("a == (1.5, 2.0)", ["a (a tuple)"], np.array([1.5, 2]), (1.5, 2, 3)),
+        ("a is False", ["a (True or False)"], np.bool_(False), True),
+        ("a[10][0][0] == 46", ["a[10][0][0]"], {10: 46}, {10: 47}),
+        ("a[10][0][0] == 46", ["a[10][0][0]"], {10: (torch.tensor([46, 46]), 8)}, {10: (torch.tensor([64, 46]), 8)}),
+        ("abs(a - 0.25) < 0.02", ["a"], 0.24, 0.2),
+        ("a(2) == 4", ["a(2)"], lambda x: x + x, lambda x: x),
+        ("not a.shape == (2, 3)", ["a"], torch.zeros(3, 2), torch.zeros(2, 3)),
+    ],
+)
+def test_a_right_answer_in_another_container_is_right(test, read, taken, refused, capsys):
+    tree = ast.parse(f"assert {test}").body
+    assert classroom.forms(tree[0].test, {"a"}) == read
+    code = classroom.check_cell("some", tree, {"a"})
+    for answer, words in ((taken, "1: right"), (refused, "1: not yet. Look again at a")):
+        exec(code, {"a": answer, "exercises": exercises})
+        assert capsys.readouterr().out.startswith(words)
+    exec(code, {"a": object(), "exercises": exercises})
+    said = capsys.readouterr().out
+    assert "right" not in said and not any(number in said for number in ("46", "0.25", "1.5", "== "))
+
+
 @pytest.mark.parametrize("source", notebooks.sources(), ids=lambda path: path.stem)
 def test_every_chapter_can_be_handed_out(source):
     made, labels = classroom.exercise_notebook(source)
@@ -127,7 +166,7 @@ def test_every_chapter_can_be_handed_out(source):
         assert any(cell.startswith(f"# Your answer to {label}\n") for cell in cells)
         check = next(cell for cell in cells if cell.startswith(f"# Check of {label}."))
         calls = [line.value for line in ast.parse(check).body]
-        assert any(isinstance(c, ast.Call) and len(c.args) == 3 for c in calls), (
+        assert any(isinstance(c, ast.Call) and len(c.args) == 2 for c in calls), (
             f"no hint at the likely mistake in the check of {label}"
         )
 
