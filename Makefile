@@ -16,7 +16,7 @@ help:
 	@echo "make book       set up .venv if needed and build the book into _build/html"
 	@echo "make book-zip   build it, and pack it into one file to hand out"
 	@echo "make serve      build it, and serve it on this machine: for a browser that gives a page from a folder no camera"
-	@echo "make class      exercise notebooks without solutions, with checks, into book/class; slides into book/class/slides"
+	@echo "make class      exercise notebooks with checks, slides, a sheet of the paper's tables: into book/class"
 	@echo "                (SOLUTIONS=0: also the book without its solutions and answers, packed to hand out)"
 	@echo "make test       the same set-up, then everything: ruff, mypy, unit tests, every chapter's cells, the book"
 	@echo "make notebooks  execute the chapters whose source has changed (ALL=1: all of them), and write the ledger"
@@ -44,6 +44,7 @@ serve: env
 class: env
 	@$(PY) tools/classroom.py
 	@$(PY) -m tools.slides
+	@$(PY) -m tools.sheet
 	@$(if $(filter 0,$(SOLUTIONS)),$(PY) tools/book.py --without-solutions)
 
 test: env

@@ -63,8 +63,8 @@ def time_of(plan: dict) -> float:
     shown = "\n".join(parts(plan["cell"])) if "cell" in plan else ""
     lines = sum(bool(line.strip()) for line in shown.splitlines())
     explorer = "figure" in plan and data(drawn(plan["figure"]), "text/html") is not None
-    said = plan.get("text", "") + " " + (task(plan["exercise"]) if "exercise" in plan else "")
-    return minutes.of_slide({**plan, "text": said}, lines, explorer)
+    words = plan.get("text", "") + " " + (task(plan["exercise"]) if "exercise" in plan else "")
+    return minutes.of_slide({**plan, "text": words}, lines, explorer)
 
 
 def slide(plan: dict, begins: float = 0) -> str:

@@ -48,7 +48,8 @@ PLAIN = {
     )
     | {"0.031": "made up for an exercise"},
     "README.md": {"1.1": "gigabytes that a command writes"},
-    "teaching.md": {"150 %": "how much to enlarge a page"},
+    "teaching.md": {"150 %": "how much to enlarge a page"}
+    | dict.fromkeys(("0.1", "1.5", "2.5"), "minutes of the rule for slides, which test_slides compares"),
 }
 NUMBER = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?(?![\w]|\.\d|,\d)(?:\s?%)?")
 BLOCK = re.compile(r"^(`{3,}|:{3,})(\{[\w-]+\})?([^\n]*\n)(.*?)^\1 *$", re.M | re.S)
@@ -56,7 +57,7 @@ OUTSIDE = [  # what is no prose of ours, or no result
     r"\A---\n.*?^---\n", r"<!-- (\w+) -->.*?<!-- /\1 -->", r"^\$\$.*?\$\$",
     r"`[^`\n]*`", r"\$[^$\n]*\$", r"\]\([^)\n]*\)", r"<[^>\n]*>", r"^:\w+:.*?$",
     r"\b[Ss]ections? \d\.\d", r"\bCC BY[-A-Z]* 4\.0", r"\bPython 3\.\d+(?: (?:or|to) 3\.\d+)?",
-    r"\b95 % (?:bootstrap )?intervals?", r"[Ww]ilson's 95 %",
+    r"\b95 % (?:bootstrap )?intervals?", r"[Ww]ilson's 95 %", r"\*Questions left:\* [\d., ]+",
 ]  # fmt: skip
 
 

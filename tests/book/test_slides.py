@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tools import minutes, questions, slides
+from tools import minutes, notebooks, questions, slides
 from tools.slide_parts import parts
 
 DECKS = sorted(slides.PLANS.glob("session-*.toml"))
@@ -57,6 +57,40 @@ def test_a_deck_fits_its_session(plan):
     for each in shown:
         if "question" not in each and minutes.tasks(each["notes"]) and "?" in each["notes"]:
             assert "*Answer:*" in each["notes"] or "Let" in each["notes"], f"no answer: {each['notes']}"
+
+
+def test_the_page_for_instructors_says_what_the_rule_gives():
+    text = (slides.BOOK / "teaching.md").read_text(encoding="utf-8")
+    for plan in DECKS:
+        shown, session = slides_of(plan), plan.stem[-1]
+        asked = [each["question"] for each in shown if "question" in each]
+        took = {kind: sum(slides.time_of(each) for each in shown if kind in (*each, each.get("kind")))
+                for kind in ("question", "exercise", "pause")}  # fmt: skip
+        whole = sum(map(slides.time_of, shown))
+        cells = [whole - sum(took.values()), *took.values(), whole]
+        row = re.search(rf"^\| {session} \| (\d+ and \d+) \| ([^a-z]+) \| (\d+) \|$", text, re.M)
+        assert [int(cell.strip("* ")) for cell in row[2].split("|")] == [round(cell) for cell in cells]
+        chapters = [f"{int(number):02}" for number in re.findall(r"\d+", row[1])]
+        sources = [next(notebooks.SOURCES.glob(f"{number}-*")).read_text("utf-8") for number in chapters]
+        stated = [int(re.search(r"\*\*It takes\*\* \| (\d+) minutes", source)[1]) for source in sources]
+        assert int(row[3]) == sum(stated)
+        item = re.search(rf"^{session}\. .*?\*In class:\* (.*)$", text, re.M)[1]
+        left = re.findall(r"\b\d\.\d\b", item)
+        assert sorted(left + asked) == sorted(f"{int(c)}.{k}" for c in chapters for k in range(1, 7))
+        exercise = next(each["exercise"] for each in shown if "exercise" in each)
+        assert f"`{exercise.partition(': ')[2]}`" in item.partition("*Homework:*")[0]
+
+
+def test_the_page_for_instructors_states_the_rule():
+    text = (slides.BOOK / "teaching.md").read_text(encoding="utf-8")
+    stated = re.search(r"^\| what \| minutes \|\n\|---\|---\|\n(\| a slide.*?)\n\n", text, re.M | re.S)[1]
+    assert [line.split("|")[2].strip() for line in stated.splitlines()] == [
+        f"{minutes.TAKEN_IN:g}", f"1 for each {minutes.SPOKEN} words", f"{minutes.FIGURE:g}", f"{minutes.EXPLORER:g}",
+        f"{minutes.CELL:g}, and {minutes.LINE:g} for each line", f"{minutes.ASKED:g}", f"{minutes.BOARD:g}",
+        f"{minutes.VOTE:g}, and its words", "as planned",
+    ]  # fmt: skip
+    vote = next(line for line in stated.splitlines() if line.startswith("| a vote"))
+    assert sum(map(float, re.findall(r"\d+(?:\.\d)?", vote.split("|")[1]))) == minutes.VOTE and minutes.CUES == 2
 
 
 def test_the_rule_counts_what_takes_time():
