@@ -27,6 +27,7 @@ FILES = {"bundle": "ort.wasm.bundle.min.mjs", "wasm": "ort-wasm-simd-threaded.wa
 
 #: Browsers' tools for developers would look for the file that this line names, which is not there.
 SOURCE_MAP = re.compile(rb"\n//# sourceMappingURL=.*")
+OWN_ADDRESS, EXPORTS = "import.meta.url", re.compile(r"export\{([^{}]*)\};\s*$")
 
 
 class RuntimeFilesError(ValueError):
@@ -34,10 +35,7 @@ class RuntimeFilesError(ValueError):
 
 
 def unpack(folder: Path = FOLDER) -> dict[str, bytes]:
-    """The bundle and the WebAssembly, each compared with its SHA-256.
-
-    The bundle is loaded from a Blob, in a worker that came from a Blob. This version runs there as it is, given the
-    WebAssembly's bytes; others looked for their own address (https://github.com/microsoft/onnxruntime/issues/27317).
+    """The bundle, as `classic` makes it, and the WebAssembly, each compared with its SHA-256.
 
     Raises:
         RuntimeFilesError: a file is missing or damaged.
@@ -51,7 +49,25 @@ def unpack(folder: Path = FOLDER) -> dict[str, bytes]:
     for name, file in FILES.items():
         if hashlib.sha256(found[name]).hexdigest() != about["sha256"][file]:
             raise RuntimeFilesError(f"{folder / file}.xz: damaged (its SHA-256 is another); {advice}")
-    return found | {"bundle": SOURCE_MAP.sub(b"", found["bundle"])}
+    return found | {"bundle": classic(SOURCE_MAP.sub(b"", found["bundle"]).decode()).encode()}
+
+
+def classic(module: str) -> str:
+    """The bundle, a module, as a script that leaves what it exports in ``self.ort``.
+
+    The page puts it into the script of the worker, which comes from a Blob. There, WebKit lets a page that was opened
+    from a folder import nothing. Given the WebAssembly's bytes, the bundle does nothing with its own address but look
+    at it, for which the worker's will do (https://github.com/microsoft/onnxruntime/issues/27317).
+
+    Raises:
+        RuntimeFilesError: it exports nothing, or does so in another form.
+    """
+    exports = EXPORTS.search(module)
+    if not exports:
+        raise RuntimeFilesError("the bundle of ONNX Runtime exports nothing in the form `export{a as b};` at its end")
+    named = ",".join(f"{name}:{own}" for own, name in re.findall(r"([\w$]+) as ([\w$]+)", exports[1]))
+    body = module[: exports.start()].replace(OWN_ADDRESS, "self.location.href")
+    return f"self.ort = (() => {{\n{body}\nreturn {{{named}}};\n}})();\n"
 
 
 def read_about(folder: Path = FOLDER) -> dict:

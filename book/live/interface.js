@@ -83,8 +83,10 @@ async function begin({ progress = () => {} }) {
     return /** @type {const} */ ([name, part]);
   })); // prettier-ignore
   const parts = Object.fromEntries(loaded);
-  const address = URL.createObjectURL(new Blob([await bytesOf(parts.worker)], { type: "text/javascript" }));
+  const script = await Promise.all([bytesOf(parts.worker), bytesOf(parts.bundle)]); // one: WebKit imports nothing from a folder
+  const address = URL.createObjectURL(new Blob(script, { type: "text/javascript" }));
   delete parts.worker;
+  delete parts.bundle;
   worker = new Worker(address);
   worker.onmessage = ({ data: { id, result, error } }) => {
     const { resolve, reject } = waiting.get(id) ?? {};

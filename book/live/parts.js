@@ -8,7 +8,8 @@
 export async function bytesOf(part) {
   const text = atob(part), bytes = new Uint8Array(text.length);
   for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
-  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  // By a Response: in the worker of a page from a folder, WebKit cannot read a Blob.
+  const unpacked = new Response(bytes).body.pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(unpacked).arrayBuffer());
 }
 

@@ -104,11 +104,8 @@ async function passed(sent, place, { angle, ...pass }) {
 const calls = {
   /** @param {{parts: Record<string, import("./parts.js").Part>, manifest: import("./networks.js").Manifest}} all */
   async init({ parts, manifest }) {
-    const started = performance.now();
-    const [bundle, wasm] = await Promise.all([bytesOf(parts.bundle), bytesOf(parts.wasm)]), loaded = performance.now();
-    const address = URL.createObjectURL(new Blob([bundle], { type: "text/javascript" }));
-    const ort = await import(address);
-    URL.revokeObjectURL(address);
+    const started = performance.now(), wasm = await bytesOf(parts.wasm), loaded = performance.now();
+    const { ort } = /** @type {any} */ (self); // behind this script, in the same file
     ort.env.wasm.wasmBinary = wasm;
     ort.env.wasm.numThreads = 1; // more need cross-origin isolation, which a folder does not have
     nets = new Networks(ort, manifest);

@@ -60,6 +60,7 @@ def test_the_runtime_is_unpacked_and_a_damaged_file_is_named(tmp_path):
     found = live_runtime.unpack(folder)
     assert b"Eigen" in live_runtime.notices(folder)
     assert found["wasm"][:4] == b"\0asm" and b"sourceMappingURL" not in found["bundle"]
+    assert b"import.meta" not in found["bundle"] and b"InferenceSession:" in found["bundle"]
     about = live_runtime.read_about(folder)
     assert about["licence"] == "MIT" and about["version"] in found["bundle"].decode()
     assert "MIT License" in (folder / "LICENSE").read_text()
@@ -72,6 +73,8 @@ def test_the_runtime_is_unpacked_and_a_damaged_file_is_named(tmp_path):
     (folder / "runtime.json").write_text(json.dumps(about))
     with pytest.raises(live_runtime.RuntimeFilesError, match=r"wasm.xz: damaged \(its SHA-256 is another\)"):
         live_runtime.unpack(folder)
+    with pytest.raises(live_runtime.RuntimeFilesError, match="exports nothing in the form"):
+        live_runtime.classic("var a = 1; export default a;")
 
 
 @pytest.fixture(scope="module")
