@@ -49,9 +49,8 @@ def test_text_in_figures_is_read_on_light_and_dark(ground):
 
 def test_dark_pages_put_figures_on_black():
     style = (notebooks.ROOT / "book" / "_static" / "custom.css").read_text(encoding="utf-8")
-    ground = re.search(
-        r'html\[data-theme="dark"\] \.bd-content div\.cell_output img \{\s*background-color: ([^;]+);', style
-    )
+    rule = r'html\[data-theme="dark"\] \.bd-content div\.cell_output img \{\s*background-color: ([^;]+);'
+    ground = re.search(rule, style)
     assert ground[1] == "#000"
 
 
