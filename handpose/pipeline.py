@@ -23,8 +23,7 @@ THRESHOLD = 0.5  # least confidence of a hand to be reported
 SAME_HAND = 0.5  # IoU of the extents of two hands' key-points from which on they are one hand, detected twice
 #: A hand is cut out anew where the first pass sees it turned by more than this (radians from upright) or where its
 #: mean score is less. On `wild/val`, `wild/scenes-val`, `hand-keypoints/val` and `asl-letters/all` this keeps all but
-#: 0.3 points of what a second pass for every hand gives, and leaves 82, 78, 53 and 64 in a hundred with one pass. With
-#: 60 degrees, hands turned by 70 lose 1.6 points instead of 0.8.
+#: 0.3 points of what a second pass for every hand gives, and leaves 82, 78, 53 and 64 in a hundred with one pass.
 TURNED, UNSURE = np.deg2rad(50), 0.4
 
 Boxes = Sequence[Sequence[float] | np.ndarray] | np.ndarray  # (x0, y0, x1, y1) each

@@ -144,7 +144,7 @@ def staged(first: str, last: str) -> str:
     return first if first == last else f"at stage 1 {first}; at the last stage {last}"
 
 
-def said(verdicts: Sequence[str]) -> str:
+def phrase(verdicts: Sequence[str]) -> str:
     """The verdicts at both stages, in clauses."""
     return staged(*(WORDS[v] for v in verdicts))
 
@@ -160,20 +160,20 @@ def answer(table: Table) -> list[str]:
     against = {other: [table.difference(other, stage=stage) for stage in STAGES] for other in ("none", table.rival)}
     beside = staged(*(BESIDE[verdict.side(entry)].format(rival) for entry in against[table.rival]))
     provisional = "" if set(table.controls) == set(CONTROLS) else " The verdict is provisional: one control is missing."
-    one = f"**{sentence(said(verdicts))} {sentence(beside)}**{provisional}"
+    one = f"**{sentence(phrase(verdicts))} {sentence(beside)}**{provisional}"
     two = f"""The numbers are points of PCK at 0.2 of $s$ after {table.steps:,} steps: means over {len(table.seeds)}
 seeds, each with its 95 % interval. """
-    for other, place in (("none", "nothing in its place"), (table.rival, rival)):
-        points, (low, high) = gained(against[other]), (interval(entry) for entry in against[other])
-        two += f"Compared with {place}, attention {points[0]} at stage 1 ({low}) and {points[1]} at the last ({high}). "
+    for other, name in (("none", "nothing in its place"), (table.rival, rival)):
+        gains, (low, high) = gained(against[other]), (interval(entry) for entry in against[other])
+        two += f"Compared with {name}, attention {gains[0]} at stage 1 ({low}) and {gains[1]} at the last ({high}). "
     three = "This is for the held-out blocks, photographs of `hand-keypoints` that training left out. "
     found = {name: [table.verdict(name, stage) for stage in STAGES] for name in table.sets if name != HELD_OUT}
     differ = {name: pair for name, pair in found.items() if name in PRIMARY and pair != verdicts}
     three += "" if differ else "The other photographs give the same verdicts. "
-    three += "".join(f"On the photographs of {SETS[name]}, {said(pair)}. " for name, pair in differ.items())
+    three += "".join(f"On the photographs of {SETS[name]}, {phrase(pair)}. " for name, pair in differ.items())
     if exact := found.get(EXACT):
         same = all(pair == exact for pair in (differ or {HELD_OUT: verdicts}).values())
-        three += f"On rendered hands, whose labels are exact, {'the same holds' if same else said(exact)}."
+        three += f"On rendered hands, whose labels are exact, {'the same holds' if same else phrase(exact)}."
     return [" ".join(paragraph.split()) for paragraph in (one, two, three)]
 
 
