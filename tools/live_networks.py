@@ -20,14 +20,15 @@ from handpose.apply import export
 from handpose.crop import crop_box
 from handpose.data import SyntheticHands, crops
 
-#: Trained networks of Chapter 9 that may stand beside the bundled one, by their files in handpose/weights, and what a
-#: reader is told of them. Those that are there are offered.
+#: Networks of Chapter 9, trained alike but for their block, and what a reader is told of them. They are offered once
+#: the first run of each has left its weights beside its record.
 BLOCKS = {
     "msahp": "attention after row 10",
     "none": "Table 1 alone, without a block",
     "conv-ops": "two convolutions with as many operations as attention",
 }
-CACHE = Path(__file__).resolve().parent.parent / ".cache" / "live"
+ROOT = Path(__file__).resolve().parent.parent
+CLAIM, CACHE = ROOT / "book" / "results" / "claim", ROOT / ".cache" / "live"
 USUAL_HANDS = 64  # rendered hands over which attention is averaged
 SMALL = 64  # numbers; what is smaller stays float32, a cast would take longer to read than it saves
 
@@ -57,8 +58,10 @@ class Readable(nn.Module):
 
 def weights_files() -> dict[str, Path]:
     """The files of weights of all networks that the page runs, by name; `pretrained.DEFAULT` is the pose network."""
-    names = [pretrained.DETECTOR, pretrained.GESTURES, pretrained.DEFAULT, *BLOCKS]
-    return {name: pretrained.bundled(name) for name in names if name not in BLOCKS or pretrained.bundled(name).exists()}
+    names = [pretrained.DETECTOR, pretrained.GESTURES, pretrained.DEFAULT]
+    blocks = {name: CLAIM / "weights" / f"{name}-s0.safetensors" for name in BLOCKS}
+    there = all(path.exists() for path in blocks.values())  # one of them says nothing without the others
+    return {name: pretrained.bundled(name) for name in names} | (blocks if there else {})
 
 
 def parts() -> tuple[dict[str, bytes], dict]:
@@ -68,7 +71,7 @@ def parts() -> tuple[dict[str, bytes], dict]:
         handpose.pretrained.WeightsError: weights cannot be used.
         handpose.apply.onnx_runtime.OnnxError: a package for the export is missing.
     """
-    found, networks, labels = {}, [], []
+    found, networks, labels, blocks = {}, [], [], None
     for name, path in weights_files().items():
         if name == pretrained.DETECTOR:
             found["detector"] = cached(path, "onnx", lambda path=path: detector_model(path))
@@ -79,11 +82,14 @@ def parts() -> tuple[dict[str, bytes], dict]:
             net, size = pretrained.load(path)
             found[name] = cached(path, "onnx", lambda net=net, size=size: pose_model(net, size))
             networks.append(describe(name, net, size))
+            if name in BLOCKS:
+                record = json.loads((CLAIM / f"{path.stem}.json").read_text("utf-8"))
+                blocks = {"names": list(BLOCKS), "width": net.options["width"], "size": size, "steps": record["steps"]}
             if name == pretrained.DEFAULT:
                 found["usual"] = cached(path, "usual", lambda net=net, size=size: usual(net, size))
     fitted = json.loads(pretrained.bundled().with_name("confidence.json").read_text("utf-8"))
     return found, {
-        "pose": pretrained.DEFAULT, "networks": networks, "labels": labels,
+        "pose": pretrained.DEFAULT, "networks": networks, "labels": labels, "blocks": blocks,
         "confidence": {key: fitted[key] for key in confidence.KEYS},
     }  # fmt: skip
 

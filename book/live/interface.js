@@ -111,8 +111,8 @@ function start(how = {}) {
   const mine = begin(how).then(
     (ms) => {
       if (starting !== mine) throw new Error("the networks were stopped while they started");
-      const { size, cells } = named(), { networks, labels } = manifest;
-      about = { pose: named(), networks, labels, joints: JOINTS, bones: BONES, size, cells, threshold: 0.5, ms };
+      const { size, cells } = named(), { networks, labels, blocks } = manifest;
+      about = { pose: named(), networks, labels, blocks, joints: JOINTS, bones: BONES, size, cells, threshold: 0.5, ms };
       state = "ready";
       return about;
     },

@@ -3,7 +3,9 @@
 /** @typedef {import("./resize.js").Pixels} Pixels */
 /** What the book's build says of a network. `heads` is 0 without attention.
  * @typedef {{name: string, title: string, size: number, cells: number, heads: number, stages: number, parameters: number}} NetworkAbout */
-/** What the book's build says of all. @typedef {{pose: string, networks: NetworkAbout[], labels: string[],
+/** What the book's build says of all. `blocks`: which networks differ only in their block, and how they were trained alike.
+ * @typedef {{pose: string, networks: NetworkAbout[], labels: string[],
+ *  blocks: {names: string[], width: number, size: number, steps: number} | null,
  *  confidence: import("./confidence.js").Fitted, version: string, runtime: string}} Manifest */
 
 export class Networks {

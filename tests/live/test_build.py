@@ -77,6 +77,18 @@ def test_the_runtime_is_unpacked_and_a_damaged_file_is_named(tmp_path):
         live_runtime.classic("var a = 1; export default a;")
 
 
+def test_swapped_blocks_are_offered_once_each_has_its_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr(live_networks, "CLAIM", tmp_path)
+    (tmp_path / "weights").mkdir()
+    for name in ("msahp", "none"):
+        (tmp_path / "weights" / f"{name}-s0.safetensors").touch()
+    assert list(live_networks.weights_files()) == ["detector", "gestures", "laptop"]
+    last = tmp_path / "weights" / "conv-ops-s0.safetensors"
+    last.touch()
+    found = live_networks.weights_files()
+    assert list(found)[3:] == ["msahp", "none", "conv-ops"] and found["conv-ops"] == last
+
+
 @pytest.fixture(scope="module")
 def nets():
     torch.manual_seed(3)

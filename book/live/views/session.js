@@ -123,8 +123,8 @@ export class Session {
       }
       if (stale()) return;
       this.set({ before: clean, now, busy: false });
-      if (this.wants.swap && !this.state.swapped && live.about.networks.length > 1) {
-        const swapped = await live.swap(handle, hand.view);
+      if (this.wants.swap && !this.state.swapped && live.about.blocks) {
+        const swapped = await live.swap(handle, hand.view, live.about.blocks.names);
         if (!stale()) this.set({ swapped });
       }
     });

@@ -7,10 +7,11 @@ import { h, step } from "./element.js";
 export function swap(session) {
   session.wants.swap = true;
   const row = h("div", { class: "hl-three" }), says = h("p", { class: "hl-says" });
-  const one = () => !(session.live.about?.networks.length > 1);
-  const element = step("The block swapped", "The same crop through networks that were trained alike, with something else where the attention stands.", row, says);
+  const { blocks } = session.live.about;
+  const how = blocks && `each of ${blocks.width} times the published width, after ${blocks.steps.toLocaleString("en-GB")} steps on crops of ${blocks.size} × ${blocks.size} pixels`;
+  const element = step("The block swapped", `The same crop through networks of Chapter 9 that were trained alike, with something else where the attention stands: ${how}. They are smaller than the network of the other steps and were trained for less, so expect larger errors.`, row, says);
 
-  element.hidden = one();
+  element.hidden = !blocks;
 
   /** @param {any} state */
   function draw({ swapped, before, picture }) {
@@ -23,7 +24,7 @@ export function swap(session) {
       drawCrop(context, before.crop);
       if (truth) drawHand(context, truth, { width: 3, plain: "white", dashed: true });
       drawHand(context, points, { scores: one.scores });
-      const errors = truth ? `${far(points, truth).toFixed(1)} px from the truth (dashed)` : `${far(points, base).toFixed(1)} px from the first network`;
+      const errors = truth ? `${far(points, truth).toFixed(1)} px from the truth (dashed)` : `${far(points, base).toFixed(1)} px from the network of the other steps`;
       return h("figure", {}, canvas, h("figcaption", {}, h("b", {}, one.network), `: ${title}. ${(parameters / 1e6).toFixed(2)} million parameters. ${errors}.`));
     })); // prettier-ignore
     says.textContent = `Mean distances of 21 key-points in pixels of the ${before.size} × ${before.size} crop. One picture decides nothing: Chapter 9 has the numbers over thousands.`;
@@ -33,7 +34,6 @@ export function swap(session) {
     element,
     /** @param {any} state @param {Set<string>} changed */
     update(state, changed) {
-      element.hidden = one();
       element.classList.toggle("hl-waits", !state.swapped);
       if (state.swapped && changed.has("swapped")) session.trying(async () => draw(state));
     },
