@@ -6,7 +6,7 @@ import { h, step } from "./element.js";
 /** @param {import("./session.js").Session} session */
 export function swap(session) {
   session.wants.swap = true;
-  const row = h("div", { class: "hl-three" }), says = h("p", { class: "hl-says" });
+  const row = h("div", { class: "hl-three hl-beside" }), says = h("p", { class: "hl-says" });
   const { blocks } = session.live.about;
   const how = blocks && `each of ${blocks.width} times the published width, after ${blocks.steps.toLocaleString("en-GB")} steps on crops of ${blocks.size} × ${blocks.size} pixels`;
   const element = step("The block swapped", `The same crop through networks of Chapter 9 that were trained alike, with something else where the attention stands: ${how}. They are smaller than the network of the other steps and were trained for less, so expect larger errors.`, row, says);
@@ -27,7 +27,7 @@ export function swap(session) {
       const errors = truth ? `${far(points, truth).toFixed(1)} px from the truth (dashed)` : `${far(points, base).toFixed(1)} px from the network of the other steps`;
       return h("figure", {}, canvas, h("figcaption", {}, h("b", {}, one.network), `: ${title}. ${(parameters / 1e6).toFixed(2)} million parameters. ${errors}.`));
     })); // prettier-ignore
-    says.textContent = `Mean distances of 21 key-points in pixels of the ${before.size} × ${before.size} crop. One picture decides nothing: Chapter 9 has the numbers over thousands.`;
+    says.textContent = `Mean distances of 21 key-points in pixels of the ${before.size} × ${before.size} crop. One picture decides nothing: Chapter 9 compares such networks on thousands of hands.`;
   }
 
   return {
