@@ -60,8 +60,8 @@ def weights_files() -> dict[str, Path]:
     """The files of weights of all networks that the page runs, by name; `pretrained.DEFAULT` is the pose network."""
     names = [pretrained.DETECTOR, pretrained.GESTURES, pretrained.DEFAULT]
     blocks = {name: CLAIM / "weights" / f"{name}-s0.safetensors" for name in BLOCKS}
-    there = all(path.exists() for path in blocks.values())  # one of them says nothing without the others
-    return {name: pretrained.bundled(name) for name in names} | (blocks if there else {})
+    complete = all(path.exists() for path in blocks.values())  # one of them says nothing without the others
+    return {name: pretrained.bundled(name) for name in names} | (blocks if complete else {})
 
 
 def parts() -> tuple[dict[str, bytes], dict]:

@@ -28,6 +28,7 @@ EXEMPT = {  # modules that no chapter teaches
     "sheet": "behind `handpose data show`",
     "checkpoint": "what a training writes",
     "capture": "frames of videos and cameras",
+    "controls": "behind `explore`: what an explorer is set by under a kernel",
     "config": "TOML into dataclasses; what can be set stands in the files",
     "devices": "picks a processor",
     "display": "a window, where one can be opened",
