@@ -91,8 +91,9 @@ def figure(name: str) -> str:
 
 def is_wide(name: str) -> bool:
     """Whether a picture is a strip, which is too small beside a text."""
-    png = data(drawn(name), "image/png")
-    if data(drawn(name), "text/html") or not png:
+    cell = drawn(name)
+    png = data(cell, "image/png")
+    if data(cell, "text/html") or not png:
         return False
     width, height = struct.unpack(">II", base64.b64decode(png)[16:24])
     return width > 2.2 * height

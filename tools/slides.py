@@ -34,9 +34,10 @@ MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts")
 
 def asked_as(number: str) -> questions.Question:
     """The concept question with this number."""
-    if number not in questions.read():
+    asked = questions.read().get(number)
+    if asked is None:
         raise SlideError(f"there is no question {number}")
-    return questions.read()[number]
+    return asked
 
 
 def question(number: str) -> tuple[str, str, str]:
