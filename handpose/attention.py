@@ -39,12 +39,18 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
 def attend_fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """The same output as `attend`, from PyTorch's fused kernel, which never stores the weights.
 
+    On a processor always in float32: with heads this narrow its backward pass takes two to three times as long in
+    bfloat16, a fifth of a whole training step (24 crops, 8 heads of 8 channels, a processor with AMX).
+
     Args:
         q, k, v: (B, H, L, D).
 
     Returns:
-        The output (B, H, L, D).
+        The output (B, H, L, D), in the type of q.
     """
+    if q.device.type == "cpu" and q.dtype == torch.bfloat16:
+        with torch.autocast("cpu", enabled=False):  # which would turn them back
+            return F.scaled_dot_product_attention(q.float(), k.float(), v.float()).to(q.dtype)
     return F.scaled_dot_product_attention(q, k, v)
 
 

@@ -50,13 +50,13 @@ def bfloat16_share() -> float:
     """Time of a convolution in bfloat16 as a part of that in float32, on this processor; measured once, in 0.1 seconds.
 
     Where a processor has arithmetic for bfloat16 it is about a half, where it has none five to twenty: names and flags
-    of processors do not tell what the library makes of them. The least of several turns counts, so that what else the
-    machine does changes nothing.
+    of processors do not tell what the library makes of them. One thread is measured, and the least of several turns
+    counts, so that what else the machine does changes nothing: two threads wait for the slower of two cores.
     """
     least: dict[torch.dtype, float] = {}
     rng = torch.Generator().manual_seed(0)
     inputs, weights = torch.rand(4, 32, 32, 32, generator=rng), torch.rand(32, 32, 3, 3, generator=rng)
-    with torch.inference_mode():
+    with one_thread(), torch.inference_mode():
         for turn in range(6):
             for dtype in (torch.float32, torch.bfloat16):
                 x, w = (t.to(dtype).contiguous(memory_format=torch.channels_last) for t in (inputs, weights))

@@ -20,6 +20,17 @@ def test_readable_equals_fused_in_value_and_gradient(shape):
     assert torch.allclose(weights.sum(-1), torch.ones(shape[:3]))
 
 
+def test_fused_computes_in_float32_on_a_processor_whatever_autocast_asks():
+    rng = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(2, 8, 64, 8, generator=rng).bfloat16() for _ in range(3))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = attention.attend_fused(q, k, v)
+    exact, _ = attention.attend(q.float(), k.float(), v.float())
+    assert found.dtype == torch.bfloat16
+    assert torch.equal(found, attention.attend_fused(q.float(), k.float(), v.float()).bfloat16())
+    assert torch.allclose(found.float(), exact, atol=0.02)
+
+
 def test_weights_by_hand():
     q = torch.tensor([[[[2.0]]]])  # one query, one channel
     k = torch.tensor([[[[0.0], [1.0]]]])

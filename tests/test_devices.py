@@ -15,3 +15,9 @@ def test_bfloat16_is_used_where_it_is_measured_to_be_faster(monkeypatch):
 def test_the_measurement_is_made_once():
     first = devices.bfloat16_share()
     assert 0 < first < float("inf") and devices.bfloat16_share() == first
+
+
+def test_the_measurement_leaves_the_threads_as_they_were():
+    before = torch.get_num_threads()
+    devices.bfloat16_share.__wrapped__()
+    assert torch.get_num_threads() == before
