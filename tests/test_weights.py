@@ -9,7 +9,7 @@ from handpose.data.synthetic.letters import RenderedAlphabet
 from handpose.gesturenet import GestureNet
 from handpose.study import fingerspelling
 from handpose.train import evaluate
-from tools import publish
+from tools import marked, publish
 
 FILES = sorted(pretrained.bundled().parent.glob("*.safetensors"))
 POSES = publish.published("msahp")
@@ -61,4 +61,4 @@ def test_card_and_readme_are_made_from_the_record():
         card = (publish.ROOT / "handpose" / "weights" / f"{name}.md").read_text()
         assert card == publish.card_of(name, record)
     readme = (publish.ROOT / "README.md").read_text()
-    assert publish.fill(readme, publish.readme_numbers(POSES[pretrained.DEFAULT])) == readme
+    assert marked.fill(readme, "scores", publish.readme_scores(POSES[pretrained.DEFAULT])) == readme

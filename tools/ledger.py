@@ -11,7 +11,6 @@ The introduction's two sentences on what attention is worth are made here too, f
 
 import argparse
 import json
-import re
 import sys
 import tomllib
 from collections import Counter
@@ -25,6 +24,9 @@ from handpose.data.synthetic import GERMAN_ALPHABET
 from handpose.study import claim, paper, reproduce, verdict
 from handpose.train import config
 from handpose.train.schedule import learning_rate
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tools import marked
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "book" / "results"
@@ -282,8 +284,7 @@ def worth() -> str:
 
 def introduction(text: str) -> str:
     """The introduction with these sentences between their marks."""
-    marked = r"(<!-- answer -->).*?(<!-- /answer -->)"
-    return re.sub(marked, lambda found: f"{found[1]}{worth()}{found[2]}", text, flags=re.S)
+    return marked.fill(text, "answer", worth())
 
 
 def main() -> int:

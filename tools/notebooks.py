@@ -20,6 +20,9 @@ import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tools import marked
+
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "book" / "source"
 CHAPTERS = ROOT / "book" / "chapters"
@@ -249,7 +252,7 @@ def with_times(page: str) -> str:
         page = re.sub(rf"(\(chapters/{stem}\) \| )\d+", rf"\g<1>{record['seconds']}", page)
     places = " and ".join(sorted({record["device"] for record in timed.values()}))
     total = f"{sum(record['seconds'] for record in timed.values())} in all, on {places}"
-    return re.sub(r"(<!-- times -->).*?(<!-- /times -->)", rf"\g<1>{total}\g<2>", page)
+    return marked.fill(page, "times", total)
 
 
 def _failed(cell) -> bool:

@@ -9,7 +9,6 @@ No number is typed: card and README are made from the record, and a test compare
 """
 
 import json
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -20,6 +19,7 @@ from handpose.study import detection, turned
 from handpose.train import evaluate
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tools import marked
 from tools.cards import card_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -112,37 +112,26 @@ def score_refined() -> None:
         files.write_json(record_file(record), record)
 
 
-def readme_numbers(record: dict) -> dict[str, str]:
-    """What the README quotes, by the name of its place."""
+def readme_scores(record: dict) -> str:
+    """The scores that the README quotes."""
 
     def both(scores: dict) -> str:
         found = scores["metrics"]
         bone, box = (100 * found[kind][t] for kind, t in (("pck_bone", "0.2"), ("pck_box", "0.1")))
         return f"{bone:.0f} % at 0.2 of s and {box:.0f} % at 0.1 of the box"
 
-    return {
-        "scores": (
-            f"in-domain, PCK is {both(record)} (`hand-keypoints`, block validation, labels made by MediaPipe; s is the "
-            "index finger's first bone, the box is the hand's); across domains, it is "
-            f"{both(record['elsewhere']['asl-letters/all'])} (`asl-letters`, never trained on)"
-        )
-    }
-
-
-def fill(text: str, numbers: dict[str, str]) -> str:
-    """The README with its numbers put in between their marks."""
-    for name, value in numbers.items():
-        text, count = re.subn(rf"(<!-- {name} -->).*?(<!-- /{name} -->)", rf"\g<1>{value}\g<2>", text, flags=re.S)
-        if count != 1:
-            raise SystemExit(f"README.md has {count} places marked {name}, not one")
-    return text
+    return (
+        f"in-domain, PCK is {both(record)} (`hand-keypoints`, block validation, labels made by MediaPipe; s is the "
+        "index finger's first bone, the box is the hand's); across domains, it is "
+        f"{both(record['elsewhere']['asl-letters/all'])} (`asl-letters`, never trained on)"
+    )
 
 
 def write() -> None:
     for name, record in published().items():
         (ROOT / "handpose" / "weights" / f"{name}.md").write_text(card_of(name, record))
     readme = ROOT / "README.md"
-    readme.write_text(fill(readme.read_text(), readme_numbers(published()[pretrained.DEFAULT])))
+    readme.write_text(marked.fill(readme.read_text(), "scores", readme_scores(published()[pretrained.DEFAULT])))
 
 
 if __name__ == "__main__":
