@@ -125,13 +125,19 @@ class Tracker:
     def _follow(self, image: np.ndarray) -> list[_Track]:
         """Move all tracks on by a frame; those that may be lost are taken out and returned."""
         size = np.array(image.shape[1::-1])
-        middles = [_centre_and_side(track.next_box()[0])[0] for track in self.tracks]
-        inside = [(middle > 0).all() and (middle < size).all() for middle in middles]
-        lost = [track for track, fine in zip(self.tracks, inside, strict=True) if not fine]
-        tracks = [track for track, fine in zip(self.tracks, inside, strict=True) if fine]
-        boxes, angles = [track.next_box()[0] for track in tracks], [track.next_box()[1] for track in tracks]
-        self.tracks, found = [], self.hp(image, boxes=boxes, angles=angles) if boxes else []
-        for old, box, hand in zip(tracks, boxes, found, strict=True):
+        lost, places = [], []  # places: (track, box, angle)
+        for track in self.tracks:
+            box, angle = track.next_box()
+            middle, _ = _centre_and_side(box)
+            if (middle > 0).all() and (middle < size).all():
+                places.append((track, box, angle))
+            else:
+                lost.append(track)
+        self.tracks, found = [], []
+        if places:
+            _, boxes, angles = zip(*places, strict=True)
+            found = self.hp(image, boxes=boxes, angles=angles)
+        for (old, box, _), hand in zip(places, found, strict=True):
             new = _Track(old.number, hand, box, old.sure, old.unseen)
             new.hand = replace(hand, box=new.extent(), score=old.hand.score)
             (middle, side), (before, side_before) = _centre_and_side(new.extent()), _centre_and_side(old.extent())
