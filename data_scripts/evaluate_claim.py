@@ -3,12 +3,13 @@
     python data_scripts/evaluate_claim.py data_scripts/experiments/claim.toml [--out runs] [--limit N]
 
 It trains nothing. It loads the weights that `run_experiments.py` wrote under --out, for all runs that are there; call
-it again when there are more. The predictions of a run are kept beside its weights. Numbers go to
+it again when there are more: what a run's network predicted is kept beside its weights, in cases.npz. Numbers go to
 book/results/<table>-cases: a record for each run, with what its attention heads read and what silencing each one costs,
 and comparisons.json. The plan is book/plan.md.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -16,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from run_experiments import ROOT, TableError, read
-from torch import nn
 
 from handpose import data, files, metrics, pretrained, skeleton
 from handpose.study import analysis, cases, heads
@@ -53,9 +53,34 @@ def share(predicted: np.ndarray, case: cases.Case, joints: np.ndarray) -> float 
     return float(right[joints].mean()) if joints.any() else None
 
 
-def score(net: nn.Module, case: cases.Case) -> tuple[np.ndarray, dict]:
-    """Predictions (stages, N, 21, 2), and PCK of hard and easy joints and of each kind of crop, at both stages."""
-    predicted = evaluate.predict(net, case.hands).astype(np.float32)
+def look(weights: Path, made: dict[str, cases.Case], fingerprints: dict[str, str], hands: int) -> tuple[dict, dict]:
+    """What a run's network makes of the cases, and what its heads do; kept beside its weights from the first call on.
+
+    Args:
+        weights: of the run. made, fingerprints: the cases and their hashes, by name.
+        hands: how many rendered hands the heads are looked at on.
+
+    Returns:
+        Predictions (stages, N, 21, 2) by case, and `heads.describe`'s numbers, empty for a network without attention.
+    """
+    key = {"weights": hashlib.sha256(weights.read_bytes()).hexdigest(), "cases": fingerprints, "hands": hands}
+    file = weights.with_name("cases.npz")
+    if file.is_file():
+        with np.load(file) as kept:
+            if json.loads(str(kept["key"])) == key:
+                return {name: kept[name] for name in made}, json.loads(str(kept["heads"]))
+    net, size = pretrained.load(weights)
+    predictions = {name: evaluate.predict(net, case.hands).astype(np.float32) for name, case in made.items()}
+    options, described = getattr(net, "options", {}), {}
+    if options.get("attention") and not options.get("control"):
+        described = heads.describe(net, size, data.open("synthetic", "test"), limit=hands)
+    with files.writing(file) as unfinished, open(unfinished, "wb") as stream:
+        np.savez_compressed(stream, key=json.dumps(key), heads=json.dumps(described), **predictions)
+    return predictions, described
+
+
+def score(predicted: np.ndarray, case: cases.Case) -> dict:
+    """PCK of hard and easy joints and of each kind of crop, at both stages, from predictions (stages, N, 21, 2)."""
     found = {}
     for stage, k in STAGES.items():
         found[stage] = {"hard": share(predicted[k], case, case.hard), "easy": share(predicted[k], case, case.easy)}
@@ -63,7 +88,7 @@ def score(net: nn.Module, case: cases.Case) -> tuple[np.ndarray, dict]:
             str(kind): share(predicted[k], case, case.hands.visible & (case.kinds == kind)[:, None])
             for kind in sorted(set(case.kinds.tolist()))
         }
-    return predicted, found | {"hands": len(case.hands.ids), "joints": [int(case.hard.sum()), int(case.easy.sum())]}
+    return found | {"hands": len(case.hands.ids), "joints": [int(case.hard.sum()), int(case.easy.sum())]}
 
 
 def compare(table: dict, made: dict[str, cases.Case], predictions: dict[tuple[str, int], dict]) -> list[dict]:
@@ -105,23 +130,22 @@ def main() -> int:
         runs = {key: folder for key, folder in runs.items() if (folder / "record.json").exists()}
         if not runs:
             raise TableError(f"{arguments.out / table['name']}: no run is finished; run_experiments.py makes them")
-        nets = {key: pretrained.load(folder / "weights.safetensors") for key, folder in runs.items()}
-        (size,) = {size for _, size in nets.values()}
+        (size,) = {pretrained.load(folder / "weights.safetensors")[1] for folder in runs.values()}
         made = build(names, size, arguments.limit)
         looked_at = min(HEADS, arguments.limit or HEADS)
         results, predictions = arguments.results / f"{table['name']}-cases", {}
         results.mkdir(parents=True, exist_ok=True)
         fingerprints = {name: case.fingerprint() for name, case in made.items()}
-        for (method, seed), (net, _) in nets.items():
+        for (method, seed), folder in runs.items():
             print(f"{method}-s{seed}", flush=True)
-            scored = {name: score(net, case) for name, case in made.items()}
-            predictions[method, seed] = {name: predicted for name, (predicted, _) in scored.items()}
-            trained = json.loads((runs[method, seed] / "record.json").read_text(encoding="utf-8"))
+            predictions[method, seed], described = look(folder / "weights.safetensors", made, fingerprints, looked_at)
+            scored = {name: score(predictions[method, seed][name], case) for name, case in made.items()}
+            trained = json.loads((folder / "record.json").read_text(encoding="utf-8"))
             record = records.read_metadata(f"{table['name']}-cases", method, seed, torch.device("cpu"))
             record |= {"trained_at": trained["commit"], "steps": trained["steps"], "data_sha256": fingerprints,
-                       "cases": {name: found for name, (_, found) in scored.items()}}  # fmt: skip
-            if getattr(net, "options", {}).get("attention") and not net.options.get("control"):
-                record["heads"] = heads.describe(net, size, data.open("synthetic", "test"), limit=looked_at)
+                       "cases": scored}  # fmt: skip
+            if described:
+                record["heads"] = described
             files.write_json(results / f"{method}-s{seed}.json", record)
         found = compare(table, made, predictions)
         files.write_json(results / "comparisons.json", {"experiment": f"{table['name']}-cases", "comparisons": found})

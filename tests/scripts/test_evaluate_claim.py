@@ -53,3 +53,13 @@ def test_runs_are_scored_as_they_are_there(monkeypatch, tmp_path, capsys):
             for kind in ("hard", "easy"):
                 scores = (r["cases"][case][stage][kind] for r in (ours, record))
                 assert pair["cases"][case][stage][kind]["difference"] == pytest.approx(next(scores) - next(scores))
+
+    monkeypatch.setattr(evaluate_claim.evaluate, "predict", lambda *_: pytest.fail("predicted again"))
+    assert run(monkeypatch, tmp_path, "--cases", "hidden,crossed", "--limit", "30") == 0
+    again = json.loads((results / "msahp-s0.json").read_text())
+    assert (again["cases"], again["heads"]) == (ours["cases"], ours["heads"])
+    monkeypatch.undo()
+    weights = tmp_path / "runs" / "tiny" / "none-s0" / "weights.safetensors"
+    pretrained.save(weights, PoseEstimationNet(attention=False, width=0.125), 32)  # trained anew
+    assert run(monkeypatch, tmp_path, "--cases", "hidden", "--limit", "30") == 0
+    assert json.loads((results / "none-s0.json").read_text())["cases"]["hidden"] != record["cases"]["hidden"]
