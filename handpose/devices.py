@@ -45,6 +45,11 @@ def half_precision(device: torch.device) -> bool:
     return device.type == "cpu" and bfloat16_share() < WORTH
 
 
+def arithmetic(device: torch.device) -> str:
+    """What training computes in there, in words, for records: it is part of what a result depends on."""
+    return "bfloat16" if half_precision(device) else "float32"
+
+
 @functools.cache
 def bfloat16_share() -> float:
     """Time of a convolution in bfloat16 as a part of that in float32, on this processor; measured once, in 0.1 seconds.

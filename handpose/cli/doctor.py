@@ -57,7 +57,7 @@ def device() -> Findings:
 
     chosen = devices.choose()
     yield "device", devices.describe(chosen), None
-    yield "training in", "bfloat16" if devices.half_precision(chosen) else "float32", None
+    yield "training in", devices.arithmetic(chosen), None
     cores, threads = os.cpu_count() or 1, torch.get_num_threads()
     few = f"PyTorch uses {threads} of {cores}; is OMP_NUM_THREADS set?" if 2 * threads < cores else None
     yield "processor cores", f"{cores}, of which PyTorch uses {threads}", few

@@ -65,8 +65,8 @@ def read(path: Path, identity: dict) -> dict:
                 f"{path}: made with another {key} ({what}); resume with the same, or choose another --out"
             )
     for key, value in identity.get("versions", {}).items():
-        if known["versions"].get(key) != value:
-            print(f"note: the run began with {key} {known['versions'].get(key)}, this is {value}; "
+        if known["versions"].get(key, value) != value:  # an older one may not say
+            print(f"note: the run began with {key} {known['versions'][key]}, this is {value}; "
                   "its weights will not be the same to the bit", file=sys.stderr)  # fmt: skip
     return saved
 

@@ -95,7 +95,8 @@ def train(
     """
     plan = _plan(config, sources, out, seed, validate, splits, watch, init, reading or {}, val_fraction)
     torch_device, progress = devices.choose(distributed.device(device)), progress and distributed.is_first()
-    identity = plan.identity() | {"versions": records.versions(torch_device) | {"ranks": distributed.ranks()}}
+    computed = {"ranks": distributed.ranks(), "arithmetic": devices.arithmetic(torch_device)}
+    identity = plan.identity() | {"versions": records.versions(torch_device) | computed}
     source = Path(branch) if branch else plan.checkpoint if resume else None
     saved = _saved(plan, identity, source)
     opened, held_out = open_sets(plan.sources, plan.splits, plan.validate, plan.watch, val_fraction, plan.reading,
@@ -194,9 +195,8 @@ def _batch_loss(plan: Plan, state: TrainState, sets: list[crops.Crops], scenery:
         torch.cat([getattr(c, k) for c in sets]).to(device) for k in ("images", "keypoints", "visible")
     )
     sampler, loss = Sampler.of_crops(sets, config.balance), PoseLoss(**dataclasses.asdict(config.loss))
-    net, use_bfloat16, part = (
-        distributed.wrapped(state.net), devices.half_precision(device), distributed.part(config.schedule.batch)
-    )  # fmt: skip
+    net, part = distributed.wrapped(state.net), distributed.part(config.schedule.batch)
+    use_bfloat16 = devices.half_precision(device)
 
     def batch_loss(rng: augment.Random) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         samples = sampler.sample_batch(rng, config.schedule.batch)

@@ -189,10 +189,13 @@ def test_hostile_checkpoint_runs_no_code(tiny, small_set, begun, tmp_path):
 
 def test_another_version_is_noted(tiny, small_set, begun, capsys):
     saved = torch.load(begun / "checkpoint.pt", weights_only=True)
-    saved["versions"]["torch"] = "1.0"
+    saved["versions"] |= {"torch": "1.0", "arithmetic": "float16"}
+    del saved["versions"]["numpy"]  # of a version that did not say
     torch.save(saved, begun / "checkpoint.pt")
-    run(tiny, small_set, begun, resume=True)
-    assert "torch 1.0" in capsys.readouterr().err
+    record = run(tiny, small_set, begun, resume=True)
+    said = capsys.readouterr().err
+    assert "torch 1.0" in said and "arithmetic float16" in said and "numpy" not in said
+    assert record["versions"]["arithmetic"] in ("bfloat16", "float32")
 
 
 def test_full_disk_keeps_the_last_checkpoint(tiny, small_set, begun, monkeypatch):
