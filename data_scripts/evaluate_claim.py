@@ -53,7 +53,9 @@ def share(predicted: np.ndarray, case: cases.Case, joints: np.ndarray) -> float 
     return float(right[joints].mean()) if joints.any() else None
 
 
-def look(weights: Path, made: dict[str, cases.Case], fingerprints: dict[str, str], hands: int) -> tuple[dict, dict]:
+def predict_cases(
+    weights: Path, made: dict[str, cases.Case], fingerprints: dict[str, str], hands: int
+) -> tuple[dict, dict]:
     """What a run's network makes of the cases, and what its heads do; kept beside its weights from the first call on.
 
     Args:
@@ -66,9 +68,9 @@ def look(weights: Path, made: dict[str, cases.Case], fingerprints: dict[str, str
     key = {"weights": hashlib.sha256(weights.read_bytes()).hexdigest(), "cases": fingerprints, "hands": hands}
     file = weights.with_name("cases.npz")
     if file.is_file():
-        with np.load(file) as kept:
-            if json.loads(str(kept["key"])) == key:
-                return {name: kept[name] for name in made}, json.loads(str(kept["heads"]))
+        with np.load(file) as stored:
+            if json.loads(str(stored["key"])) == key:
+                return {name: stored[name] for name in made}, json.loads(str(stored["heads"]))
     net, size = pretrained.load(weights)
     predictions = {name: evaluate.predict(net, case.hands).astype(np.float32) for name, case in made.items()}
     options, described = getattr(net, "options", {}), {}
@@ -138,7 +140,9 @@ def main() -> int:
         fingerprints = {name: case.fingerprint() for name, case in made.items()}
         for (method, seed), folder in runs.items():
             print(f"{method}-s{seed}", flush=True)
-            predictions[method, seed], described = look(folder / "weights.safetensors", made, fingerprints, looked_at)
+            predictions[method, seed], described = predict_cases(
+                folder / "weights.safetensors", made, fingerprints, looked_at
+            )
             scored = {name: score(predictions[method, seed][name], case) for name, case in made.items()}
             trained = json.loads((folder / "record.json").read_text(encoding="utf-8"))
             record = records.read_metadata(f"{table['name']}-cases", method, seed, torch.device("cpu"))

@@ -1,9 +1,9 @@
 """Drawing hands, score maps and the network. Fingers have the same five colours everywhere.
 
 The colours are those of Okabe and Ito, which readers with any common colour vision can tell apart; lines
-also differ in place, and no figure relies on colour alone. Figures have no background of their own, and text and
-axes a grey that reads as well on white as on black, so one picture serves light and dark pages. What stands
-outside a picture is drawn in INK, never in black or white.
+also differ in place, and no figure relies on colour alone. Figures stand on white, on light and dark pages, on slides
+and on paper: transparent ones need a grey that reads on white and on black, and on a projector it reads on neither.
+What stands outside a picture is drawn in INK.
 """
 
 from collections.abc import Sequence
@@ -25,19 +25,18 @@ COLOURS = {"wrist": "#7f7f7f", "thumb": "#d55e00", "index": "#e69f00", "middle":
 FINGER_OF = tuple("wrist" if j == 0 else FINGERS[(j - 1) // 4] for j in range(NUM_JOINTS))
 JOINT_COLOURS = tuple(COLOURS[finger] for finger in FINGER_OF)
 
-#: Text, axes and arrows: a contrast of 4.6 on white, and on the black on which the dark page puts figures
-#: (book/_static/custom.css). One grey cannot have more on both.
-INK = "#757575"
+#: Text, axes and arrows: a contrast of 13 on white, soft enough beside black, which marks what is in a picture.
+INK = "#333333"
 
 __all__ = ["COLOURS", "FINGER_JOINTS", "FINGER_OF", "INK", "JOINTS", "JOINT_COLOURS", "draw_hands", "new", "plot_hand",
            "plot_map", "plot_network", "style"]  # fmt: skip
 
 
 def style() -> None:
-    """The book's look for matplotlib, transparent for light and dark pages: call once at the top of a chapter."""
+    """The book's look for matplotlib: call once at the top of a chapter."""
     plt.rcParams.update({
-        "figure.dpi": 100, "savefig.dpi": 100, "figure.facecolor": "none", "savefig.facecolor": "none",
-        "axes.facecolor": "none", "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK,
+        "figure.dpi": 100, "savefig.dpi": 100, "figure.facecolor": "white", "savefig.facecolor": "white",
+        "axes.facecolor": "white", "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK,
         "xtick.color": INK, "ytick.color": INK, "grid.color": INK,
         "font.size": 11, "axes.linewidth": 1.0, "xtick.major.width": 1.0, "ytick.major.width": 1.0,
         "axes.spines.top": False, "axes.spines.right": False, "image.interpolation": "nearest",

@@ -45,8 +45,7 @@ PLAIN = {
     "08-experiments.md": {"95 %": "the level of an interval", "0.91": "made up for an exercise"},
     "09-does-attention-help.md": dict.fromkeys(
         ("0.32", "0.27", "0.46", "0.39", "0.67", "0.66"), "a prototype's, in the plan: it left no record"
-    )
-    | {"0.031": "made up for an exercise"},
+    ),
     "README.md": {"1.1": "gigabytes that a command writes"},
     "teaching.md": {"150 %": "how much to enlarge a page"}
     | dict.fromkeys(("0.1", "1.5", "2.5"), "minutes of the rule for slides, which test_slides compares"),
