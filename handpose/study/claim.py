@@ -26,6 +26,7 @@ WORDS = {
     "undecided": "it is undecided whether the block helps",
     "contradicted": "the network does better with convolutions, or with nothing, in attention's place",
 }
+MORE_THAN_ONE = "attention helps the network, and more than convolutions that {} do"
 #: What the side of a difference says of attention beside an opponent, as a clause.
 BESIDE = {
     "above": "attention does better than {}",
@@ -53,6 +54,11 @@ class Table:
     def controls(self) -> tuple[str, ...]:
         """The convolutions among them."""
         return tuple(m for m in self.opponents if m in CONTROLS)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all controls have run; until then a verdict is provisional."""
+        return set(self.controls) == set(CONTROLS)
 
     @property
     def rival(self) -> str:
@@ -144,9 +150,10 @@ def staged(first: str, last: str) -> str:
     return first if first == last else f"at stage 1 {first}; at the last stage {last}"
 
 
-def phrase(verdicts: Sequence[str]) -> str:
-    """The verdicts at both stages, in clauses."""
-    return staged(*(WORDS[v] for v in verdicts))
+def phrase(table: Table, verdicts: Sequence[str]) -> str:
+    """The verdicts at both stages, in clauses; while a control is missing, "more" is only more than the other."""
+    clauses = WORDS | ({} if table.complete else {"supported": MORE_THAN_ONE.format(EQUAL[table.rival])})
+    return staged(*(clauses[v] for v in verdicts))
 
 
 def answer(table: Table) -> list[str]:
@@ -159,8 +166,8 @@ def answer(table: Table) -> list[str]:
     rival = f"convolutions that {EQUAL[table.rival]}"
     against = {other: [table.difference(other, stage=stage) for stage in STAGES] for other in ("none", table.rival)}
     beside = staged(*(BESIDE[verdict.side(entry)].format(rival) for entry in against[table.rival]))
-    provisional = "" if set(table.controls) == set(CONTROLS) else " The verdict is provisional: one control is missing."
-    one = f"**{sentence(phrase(verdicts))} {sentence(beside)}**{provisional}"
+    one = sentence(("" if table.complete else "provisional, as one control has not run: ") + phrase(table, verdicts))
+    one = f"**{one if set(verdicts) == {'supported'} else f'{one} {sentence(beside)}'}**"
     two = f"""The numbers are points of PCK at 0.2 of $s$ after {table.steps:,} steps: means over {len(table.seeds)}
 seeds, each with its 95 % interval. """
     for other, name in (("none", "nothing in its place"), (table.rival, rival)):
@@ -170,10 +177,10 @@ seeds, each with its 95 % interval. """
     found = {name: [table.verdict(name, stage) for stage in STAGES] for name in table.sets if name != HELD_OUT}
     differ = {name: pair for name, pair in found.items() if name in PRIMARY and pair != verdicts}
     three += "" if differ else "The other photographs give the same verdicts. "
-    three += "".join(f"On the photographs of {SETS[name]}, {phrase(pair)}. " for name, pair in differ.items())
+    three += "".join(f"On the photographs of {SETS[name]}, {phrase(table, pair)}. " for name, pair in differ.items())
     if exact := found.get(EXACT):
         same = all(pair == exact for pair in (differ or {HELD_OUT: verdicts}).values())
-        three += f"On rendered hands, whose labels are exact, {'the same holds' if same else phrase(exact)}."
+        three += f"On rendered hands, whose labels are exact, {'the same holds' if same else phrase(table, exact)}."
     return [" ".join(paragraph.split()) for paragraph in (one, two, three)]
 
 

@@ -60,12 +60,21 @@ def test_the_answer_follows_the_records(tmp_path):
     better, worse = (
         claim.answer(claim.newest(made(tmp_path / name, shift))) for name, shift in (("up", 0.2), ("down", -0.2))
     )
-    assert "Attention helps the network, and more than convolutions" in better[0]
-    assert "Attention does better than convolutions that need as many operations.**" in better[0]
+    assert better[0] == "**Attention helps the network, and more than convolutions of its size do.**"
     assert "give the same verdicts." in better[2] and better[2].endswith("the same holds.")
     assert "does better with convolutions, or with nothing" in worse[0]
     assert "Convolutions that need as many operations do better than attention.**" in worse[0]
     assert "attention loses 13.4 at stage 1 (−15.1 to" in worse[1]
+
+
+def test_while_a_control_is_missing_no_more_is_claimed_than_was_run(tmp_path):
+    table = claim.newest(made(tmp_path / "up", 0.2))
+    del table.compared["conv-params"]
+    assert not table.complete
+    assert claim.answer(table)[0] == (
+        "**Provisional, as one control has not run: attention helps the network, and more than convolutions that need "
+        "as many operations do.**"
+    )
 
 
 def test_stages_that_differ_are_told_apart():
