@@ -103,7 +103,7 @@ def train(arguments: argparse.Namespace) -> None:
     device, out, seed = devices.choose(arguments.device), arguments.out, arguments.seed
     schedule = Schedule(kind="stable", steps=OPEN_END, batch=BATCH, peak=PEAK, weight_decay=1e-4, average=AVERAGE)
     identity = {"scenes": arguments.scenes, "seed": seed, "init": str(arguments.init),
-                "versions": records.versions(device) | {"arithmetic": devices.arithmetic(device)}}  # fmt: skip
+                "versions": records.versions(device, training=True)}  # fmt: skip
     saved = checkpoint.read(out / "checkpoint.pt", identity) if arguments.resume else None
     if not saved and ((out / "checkpoint.pt").exists() or (out / "record.json").exists()):
         raise checkpoint.TrainingError(f"{out} holds a run; add --resume to go on with it, or choose another --out")

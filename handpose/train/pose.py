@@ -95,10 +95,9 @@ def train(
     """
     plan = _plan(config, sources, out, seed, validate, splits, watch, init, reading or {}, val_fraction)
     torch_device, progress = devices.choose(distributed.device(device)), progress and distributed.is_first()
-    computed = {"ranks": distributed.ranks(), "arithmetic": devices.arithmetic(torch_device)}
-    identity = plan.identity() | {"versions": records.versions(torch_device) | computed}
-    source = Path(branch) if branch else plan.checkpoint if resume else None
-    saved = _saved(plan, identity, source)
+    versions = records.versions(torch_device, training=True) | {"ranks": distributed.ranks()}
+    identity = plan.identity() | {"versions": versions}
+    saved = _saved(plan, identity, source := Path(branch) if branch else plan.checkpoint if resume else None)
     opened, held_out = open_sets(plan.sources, plan.splits, plan.validate, plan.watch, val_fraction, plan.reading,
                                  progress=progress)  # fmt: skip
     state, commit = _begin(plan, torch_device, saved, decay), records.commit()
@@ -116,7 +115,7 @@ def train(
                           config.evaluate_every, evaluation, names, progress)  # fmt: skip
         fit(state, batch_loss, monitor, seed=seed)
         del batch_loss  # and with it what averages gradients: it must not outlive the group of processes
-        about |= {"notes": held_out.notes, "commit": commit, "versions": identity["versions"]}
+        about |= {"notes": held_out.notes, "commit": commit, "versions": versions}
         return _finish(plan, state, held_out, about) if distributed.is_first() else {}
 
 

@@ -17,12 +17,13 @@ from handpose.attention import SelfAttention2d
 from handpose.train.config import Config
 
 
-def versions(device: torch.device) -> dict:
-    """What a bit-for-bit repetition depends on."""
+def versions(device: torch.device, *, training: bool = False) -> dict:
+    """What a bit-for-bit repetition depends on; of a training also the arithmetic, which is chosen by measurement."""
+    arithmetic = {"arithmetic": devices.arithmetic(device)} if training else {}
     return {
         "python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__,
         "opencv": cv2.__version__, "handpose": handpose.__version__, "threads": torch.get_num_threads(),
-        "device": devices.describe(device),
+        "device": devices.describe(device), **arithmetic,
     }  # fmt: skip
 
 
