@@ -167,7 +167,7 @@ def answer(table: Table) -> list[str]:
     against = {other: [table.difference(other, stage=stage) for stage in STAGES] for other in ("none", table.rival)}
     beside = staged(*(BESIDE[verdict.side(entry)].format(rival) for entry in against[table.rival]))
     one = sentence(("" if table.complete else "provisional, as one control has not run: ") + phrase(table, verdicts))
-    one = f"**{one if set(verdicts) == {'supported'} else f'{one} {sentence(beside)}'}**"
+    one = f"**{one}**" if set(verdicts) == {"supported"} else f"**{one} {sentence(beside)}**"
     two = f"""The numbers are points of PCK at 0.2 of $s$ after {table.steps:,} steps: means over {len(table.seeds)}
 seeds, each with its 95 % interval. """
     for other, name in (("none", "nothing in its place"), (table.rival, rival)):
