@@ -54,12 +54,17 @@ def attend_fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(q, k, v)
 
 
-def sine_encoding(height: int, width: int, channels: int) -> Tensor:
+def sine_encoding(height: int, width: int, channels: int, start: tuple[float, float] = (0.0, 0.0)) -> Tensor:
     """Two-dimensional sine encoding, (L, C) float32: half the channels for y, half for x.
 
     A coordinate runs from 0 to 1 over the map, whatever the number of cells, so that a network trained on one
     grid can be used on another. Frequencies grow geometrically from half a turn to 16 turns over the map, the
     finest that a 32-cell grid can still tell apart (after Vaswani et al. 2017, there over word positions).
+
+    Args:
+        height, width: of the map, in cells.
+        channels: C, a multiple of four.
+        start: the coordinates (y, x) of the map's upper left corner, where it is not the usual 0.
 
     Raises:
         ValueError: the number of channels is not a multiple of four.
@@ -68,13 +73,13 @@ def sine_encoding(height: int, width: int, channels: int) -> Tensor:
         raise ValueError(f"the sine encoding needs a multiple of 4 channels, not {channels}")
     turns = torch.logspace(math.log2(0.5), math.log2(16), channels // 4, base=2)
 
-    def waves(cells: int) -> Tensor:
-        position = (torch.arange(cells) + 0.5) / cells
+    def waves(cells: int, first: float) -> Tensor:
+        position = first + (torch.arange(cells) + 0.5) / cells
         angle = 2 * math.pi * position[:, None] * turns  # (cells, C/4)
         return torch.cat([angle.sin(), angle.cos()], dim=1)  # (cells, C/2)
 
-    y = waves(height)[:, None].expand(height, width, -1)
-    x = waves(width)[None].expand(height, width, -1)
+    y = waves(height, start[0])[:, None].expand(height, width, -1)
+    x = waves(width, start[1])[None].expand(height, width, -1)
     return torch.cat([y, x], dim=-1).flatten(0, 1)
 
 

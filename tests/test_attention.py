@@ -101,6 +101,8 @@ def test_sine_encoding_tells_cells_apart_and_scales():
     assert distance.min() > 0.5
     # The middle of the map has the same code on any odd grid.
     assert torch.allclose(attention.sine_encoding(5, 5, 64)[12], attention.sine_encoding(9, 9, 64)[40], atol=1e-4)
+    later = attention.sine_encoding(8, 8, 64, start=(0.25, 0.125)).view(8, 8, -1)
+    assert torch.allclose(later[:6, :7], attention.sine_encoding(8, 8, 64).view(8, 8, -1)[2:, 1:], atol=1e-4)
 
 
 @pytest.mark.parametrize("arguments", [{"heads": 3}, {"heads": 0}, {"position": "cosine"}])

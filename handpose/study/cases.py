@@ -6,12 +6,15 @@ which joints are hard and which are easy, and `handpose.study.analysis.gain_apar
 
 import dataclasses
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from torch import Tensor, nn
 
-from handpose import crop
+from handpose import attention, crop
 from handpose.data import scenes
 from handpose.skeleton import FINGER_JOINTS
 from handpose.study.detection import turn
@@ -32,13 +35,45 @@ class Case:
     hard: np.ndarray  # (N, 21) bool
     easy: np.ndarray  # (N, 21) bool
     kinds: np.ndarray  # (N,) text: what a crop shows, such as "90 degrees"
+    start: np.ndarray | None = None  # (N, 2) parts of height and width: where the position code begins, if not at 0
 
     def fingerprint(self) -> str:
-        """SHA-256 over pictures, labels, and what is hard and easy."""
+        """SHA-256 over pictures, labels, what is hard and easy, and where the position code begins."""
         digest = hashlib.sha256()
-        for array in (self.hands.images, self.hands.keypoints, self.hands.visible, self.hard, self.easy):
+        arrays = self.hands.images, self.hands.keypoints, self.hands.visible, self.hard, self.easy
+        for array in arrays if self.start is None else (*arrays, self.start):
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+    def predict(self, net: nn.Module) -> np.ndarray:
+        """Key-points in the picture's pixels, (stages, N, 21, 2)."""
+        if self.start is None or not attention.blocks(net):
+            return evaluate.predict(net, self.hands)
+        found, order = [], []
+        for start in np.unique(self.start, axis=0):
+            rows = np.flatnonzero((self.start == start).all(1))
+            part = dataclasses.replace(self.hands, images=self.hands.images[rows], matrices=self.hands.matrices[rows])
+            with code_from(net, tuple(start.tolist())):
+                found.append(evaluate.predict(net, part))
+            order.append(rows)
+        return np.concatenate(found, 1)[:, np.argsort(np.concatenate(order))]
+
+
+@contextmanager
+def code_from(net: nn.Module, start: tuple[float, float]) -> Iterator[None]:
+    """Inside the `with` block, the sine code of every attention block begins at `start` (`attention.sine_encoding`)."""
+
+    def code(height: int, width: int, like: Tensor) -> Tensor:
+        return attention.sine_encoding(height, width, like.shape[-1], start).to(like)
+
+    blocks = attention.blocks(net)
+    for block in blocks:
+        block.encoding = code  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        for block in blocks:
+            del block.encoding  # the class's own is there again
 
 
 def hidden(samples, size: int, limit: int | None = None) -> Case:
@@ -134,6 +169,15 @@ def border(samples, size: int, limit: int | None = None) -> Case:
     depth = np.minimum(inside, size - 1 - inside).min(2) + 0.5  # (N, 21) pixels from the border, negative outside
     within, near = hands.visible & (depth >= 0), depth < RIM * size
     return Case(hands, within & near, within & ~near, np.array([names[i % 4] for i in range(len(hands.ids))]))
+
+
+def border_with_code(samples, size: int, limit: int | None = None) -> Case:
+    """`border`, where the position code moves with the hand: the middle of the hand has the code that it has in the
+    middle of a crop. The pictures are the same, and so is what a network without attention makes of them.
+    """
+    case = border(samples, size, limit)
+    moves = {"right": (0, SHIFT), "left": (0, -SHIFT), "down": (SHIFT, 0), "up": (-SHIFT, 0)}
+    return dataclasses.replace(case, start=np.array([moves[kind] for kind in case.kinds]))
 
 
 def _some(samples, limit: int | None) -> list:

@@ -54,10 +54,17 @@ def test_runs_are_scored_as_they_are_there(monkeypatch, tmp_path, capsys):
                 scores = (r["cases"][case][stage][kind] for r in (ours, record))
                 assert pair["cases"][case][stage][kind]["difference"] == pytest.approx(next(scores) - next(scores))
 
-    monkeypatch.setattr(evaluate_claim.evaluate, "predict", lambda *_: pytest.fail("predicted again"))
-    assert run(monkeypatch, tmp_path, "--cases", "hidden,crossed", "--limit", "30") == 0
+    predict, calls = evaluate_claim.cases.evaluate.predict, []
+    monkeypatch.setattr(evaluate_claim.cases.evaluate, "predict", lambda *a: calls.append(a) or predict(*a))
+    assert run(monkeypatch, tmp_path, "--cases", "hidden,crossed", "--limit", "30") == 0 and not calls
     again = json.loads((results / "msahp-s0.json").read_text())
     assert (again["cases"], again["heads"]) == (ours["cases"], ours["heads"])
+    # One case more: only that is predicted, by the network with a position code once for each way the crops move.
+    monkeypatch.setitem(
+        evaluate_claim.CASES, "border-code", (evaluate_claim.cases.border_with_code, "synthetic:30", "test")
+    )
+    assert run(monkeypatch, tmp_path, "--cases", "hidden,border-code", "--limit", "30") == 0 and len(calls) == 4 + 1
+    assert json.loads((results / "msahp-s0.json").read_text())["cases"]["hidden"] == ours["cases"]["hidden"]
     monkeypatch.undo()
     weights = tmp_path / "runs" / "tiny" / "none-s0" / "weights.safetensors"
     pretrained.save(weights, PoseEstimationNet(attention=False, width=0.125), 32)  # trained anew

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from handpose import crop
+from handpose import PoseEstimationNet, crop
 from handpose.data.synthetic import SyntheticHands
 from handpose.study import analysis, cases
 from handpose.train import evaluate
@@ -11,7 +11,7 @@ from handpose.train import evaluate
 HANDS = SyntheticHands(split="test", size=96, length=6)
 
 
-@pytest.fixture(scope="module", params=["hidden", "crossed", "turned", "border"])
+@pytest.fixture(scope="module", params=["hidden", "crossed", "turned", "border", "border_with_code"])
 def case(request):
     return getattr(cases, request.param)(HANDS, 64)
 
@@ -59,6 +59,26 @@ def test_a_moved_crop_cuts_joints_off_and_keeps_the_frame():
     assert (case.hands.visible & ~case.hard & ~case.easy).any()  # some are cut off
     moved = case.hands.matrices[0, 0, 2] - still.matrices[0, 0, 2]
     assert moved == pytest.approx(-cases.SHIFT * 64) and case.hands.matrices[0, 1, 2] == still.matrices[0, 1, 2]
+
+
+def test_the_position_code_moves_with_the_hand():
+    """What the code is at the middle of the hand, moved or not; a network without attention makes no difference."""
+    still, moved = cases.border(HANDS, 64), cases.border_with_code(HANDS, 64)
+    assert np.array_equal(still.hands.images, moved.hands.images) and still.fingerprint() != moved.fingerprint()
+    middles = [crop.apply(m, crop.square_around(HANDS[i].box)[0]) for i, m in enumerate(moved.hands.matrices)]
+    seen = (np.array(middles)[:, ::-1] + 0.5) / 64 + moved.start  # (y, x), as parts of the crop
+    assert np.allclose(seen, 0.5, atol=0.01)
+
+    plain = PoseEstimationNet(attention=False, width=0.125).eval()
+    assert np.array_equal(moved.predict(plain), still.predict(plain))
+    net = PoseEstimationNet(attention=(10,), width=0.125).eval()
+    first, second = still.predict(net), moved.predict(net)
+    assert first.shape == second.shape and not np.allclose(first, second)
+    assert np.array_equal(still.predict(net), first)  # the network is as it was
+    with cases.code_from(net, (0.0, 0.2)):
+        to_the_right = evaluate.predict(net, moved.hands)
+    rows = moved.kinds == "right"
+    assert rows.any() and np.allclose(second[:, rows], to_the_right[:, rows], atol=1e-3)
 
 
 def test_what_is_hidden_must_be_known():
