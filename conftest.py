@@ -15,12 +15,14 @@ LONGEST = (
     "09-does-attention-help.ipynb", "13-training-at-scale.ipynb", "test_heldout.py", "02-hand-representation.ipynb",
 )  # fmt: skip
 BEFORE = {name: os.environ.get(name) for name in KERNEL_ENV}
+#: Two kernels of two threads each on two cores wait for one another more than they work.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
     """A kernel inherits the environment at its start; the unit tests keep the user's own."""
-    wanted = KERNEL_ENV if item.path.suffix == ".ipynb" else BEFORE
+    wanted = KERNEL_ENV | ONE_THREAD if item.path.suffix == ".ipynb" else BEFORE
     for name, value in wanted.items():
         if value is None:
             os.environ.pop(name, None)

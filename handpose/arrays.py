@@ -12,6 +12,7 @@ from handpose.crop import letterbox
 
 __all__ = ["overlap_of_two", "run"]  # the others are listed where they are offered
 SIZE = 256  # side of the detector's input in pixels
+CANDIDATES = 1000  # the most confident boxes that suppression compares; SSD takes 400, and comparing all is quadratic
 BODY = 0.1  # flesh reaches past the joints: the detector's box is the key-points' plus this part a side
 
 
@@ -53,6 +54,7 @@ def detect(
         square, factor = letterbox(image, size)
         (boxes,), (scores,) = run("detector", net, square[None])
         confident = np.flatnonzero(scores >= threshold)
+        confident = confident[np.argsort(-scores[confident], kind="stable")[:CANDIDATES]]
         boxes, scores = (boxes[confident] + 0.5) / factor - 0.5, scores[confident]
         boxes = np.clip(boxes, -0.5, np.array(image.shape[1::-1] * 2) - 0.5).astype(np.float32)
         inside = (boxes[:, 2:] - boxes[:, :2] >= 1).all(1)  # of a box beside the picture nothing is left

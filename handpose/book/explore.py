@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 #: JupyterLab may call two sliders back at the same time, and pyplot draws one figure at a time.
@@ -131,7 +132,9 @@ class Explorer:
             with _DRAWING:
                 figure = self.draw(**{name: chosen.value for name, chosen in controls.items()})
                 image.layout.max_width = f"{figure.get_figwidth() * 100:.0f}px"
-                image.value = _png(figure, 160)
+                buffer = io.BytesIO()
+                figure.savefig(buffer, format="png", dpi=160)
+                image.value = buffer.getvalue()
                 plt.close(figure)
 
         for chosen in controls.values():
@@ -155,15 +158,11 @@ def _under_a_kernel() -> bool:
     return shell is not None and hasattr(shell, "kernel") and "HANDPOSE_BOOK" not in os.environ
 
 
-def _png(figure: Figure, dpi: int) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
-    return buffer.getvalue()
-
-
 def _image(figure: Figure, quality: int) -> str:
     """A figure as a data URI, with more pixels than it is shown with."""
-    pixels = cv2.imdecode(np.frombuffer(_png(figure, 160), np.uint8), cv2.IMREAD_UNCHANGED)  # with alpha
-    assert pixels is not None  # Matplotlib wrote it just now
+    figure.set_dpi(160)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # `savefig` would draw twice, and pack what is unpacked again for WebP
+    pixels = cv2.cvtColor(np.asarray(canvas.buffer_rgba()), cv2.COLOR_RGBA2BGRA)
     _, code = cv2.imencode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, quality])
     return "data:image/webp;base64," + base64.b64encode(code.tobytes()).decode()
