@@ -15,13 +15,16 @@ from handpose import skeleton
 MARGIN = 1.25  # crop side over the side of the square around the key-points
 WRIST, MIDDLE = 0, 9  # the joints between which the palm lies: its direction is the hand's
 PAPER_NOISE = 8 / 256  # "variance of 8 pixels" read as a standard deviation, as a part of the crop's side
+SMALLEST = 8  # pixels; no 21 joints can be told apart in less
+LARGEST = 20  # times the picture's longer side; no box of a hand reaches so far beyond it
 GREY = 127  # around pictures that are not square
 
 
 def check_box(box: np.ndarray | Sequence[float], width: int, height: int) -> np.ndarray:
     """A box as float32 (4,), or a ValueError that says what is wrong with it.
 
-    It must be four finite numbers, x0 < x1 and y0 < y1, and must overlap the picture.
+    It must be four finite numbers, x0 < x1 and y0 < y1, must overlap the picture, and must have a size that a hand in
+    it can have.
     """
     try:
         box = np.asarray(box, np.float32).reshape(-1)
@@ -34,6 +37,13 @@ def check_box(box: np.ndarray | Sequence[float], width: int, height: int) -> np.
         raise ValueError(f"box {shown} is empty or in the wrong order; give x0,y0,x1,y1 with x0 < x1 and y0 < y1")
     if box[0] >= width or box[1] >= height or box[2] <= 0 or box[3] <= 0:
         raise ValueError(f"box {shown} lies outside the picture, which is {width} wide and {height} high")
+    side = max(box[2:] - box[:2])
+    if side < SMALLEST:
+        raise ValueError(
+            f"box {shown} is {side:.3g} pixels large; at least {SMALLEST} are needed, in pixels of the picture"
+        )
+    if side > LARGEST * max(width, height):
+        raise ValueError(f"box {shown} is far larger than the picture, which is {width} wide and {height} high")
     return box
 
 
@@ -41,7 +51,7 @@ def check_angles(angles: Sequence[float] | np.ndarray, number: int) -> np.ndarra
     """The angles of given boxes as float64 (n,).
 
     Raises:
-        ValueError: another number of them, or an angle that is no finite number.
+        ValueError: another number of them, an angle that is no finite number, or one beyond a full turn.
     """
     try:
         found = np.asarray(angles, np.float64)
@@ -49,6 +59,8 @@ def check_angles(angles: Sequence[float] | np.ndarray, number: int) -> np.ndarra
         found = np.array(np.nan)
     if found.shape != (number,) or not np.isfinite(found).all():
         raise ValueError(f"angles {angles!r}: as many finite numbers are needed as there are boxes, {number}")
+    if (abs(found) > 2 * np.pi).any():
+        raise ValueError(f"angles {angles!r}: an angle beyond a full turn; give radians, not degrees")
     return found
 
 

@@ -42,7 +42,8 @@ class PoseLoss(nn.Module):
         Args:
             maps: logits (B, 21, h, w), one tensor a stage.
             points: (B, 21, 2), pixels of the crop that the network saw (8 per cell).
-            visible: (B, 21) bool.
+            visible: (B, 21) bool. A visible joint without finite coordinates is refused on the processor; on a
+                device, where looking would wait for it, the loss becomes NaN.
 
         Returns:
             The total (stages added, divided by batch x 21), and its parts, each a scalar without gradient:
@@ -59,7 +60,7 @@ class PoseLoss(nn.Module):
         sigma = scoremap.sigma_in_cells(max(height, width), self.spread)
         target = scoremap.encode(scoremap.to_cells(points), visible, (height, width), sigma)
         mass = target.sum((-2, -1))  # (B, 21); 0 for an invisible joint, or one far outside the map
-        counted = visible & (mass > 1e-6)
+        counted = visible & ~(mass <= 1e-6)  # NaN counts, and shows in the loss
         share = (target / mass.clamp(min=1e-6)[..., None, None]).flatten(2)  # sums to 1 over the cells
         energy = target.square().sum((-2, -1)).clamp(min=1e-6)
         number = counted.sum().clamp(min=1)

@@ -41,10 +41,9 @@ def pck(
         (T,) share of visible joints with error <= threshold; NaN when no joint is visible.
 
     Raises:
-        ValueError: a scale that is not positive where a joint counts.
+        ValueError: a scale that is not positive where a joint counts, or labels that cannot count (`skeleton.counted`).
     """
-    distance = errors(predicted, target)
-    visible = np.asarray(visible, bool)
+    distance, visible = errors(predicted, target), skeleton.counted(target, visible)
     scale = np.broadcast_to(np.asarray(scale, np.float64).reshape(-1, 1), distance.shape)
     if not (scale[visible] > 0).all():
         raise ValueError("a scale is zero, negative or NaN for an image with visible joints")
@@ -59,6 +58,7 @@ def pck(
 
 def auc(predicted: np.ndarray, target: np.ndarray, visible: np.ndarray, thresholds: np.ndarray = AUC_PIXELS) -> float:
     """Area under the PCK curve over pixel thresholds, 0 to 1 (trapezoid rule, divided by the range)."""
+    thresholds = np.sort(thresholds)
     curve = pck(predicted, target, visible, np.ones(len(predicted)), list(thresholds))
     return float(np.trapezoid(curve, thresholds) / (thresholds[-1] - thresholds[0]))
 
@@ -82,7 +82,7 @@ def summarise(
         ``pck_bone``, ``pck_box`` (threshold as text -> fraction), ``auc_30px``, ``epe_mean_px``, ``epe_median_px``,
         ``pck_bone_0.2_joint`` (21 numbers), ``pck_bone_0.2_finger`` (wrist and five fingers).
     """
-    visible = np.asarray(visible, bool)
+    visible = skeleton.counted(target, visible)
     bone, side = skeleton.unit_length(target, visible), skeleton.box_side(target, visible)
     distance = errors(predicted, target)
     counted = distance[visible]
@@ -147,7 +147,7 @@ def intervals(
     predicted: np.ndarray, target: np.ndarray, visible: np.ndarray, groups: Sequence[str], *, repeats: int = 1000
 ) -> dict:
     """95 % bootstrap intervals [low, high] by group, under the keys of `summarise`; None for fewer than `FEWEST`."""
-    visible = np.asarray(visible, bool)
+    visible = skeleton.counted(target, visible)
     distance = np.where(visible, errors(predicted, target), 0)
     bone, side = skeleton.unit_length(target, visible), skeleton.box_side(target, visible)
 
@@ -209,7 +209,7 @@ def paired(
         ``{"pck_bone": {"0.15": {"difference", "interval"}, ...}, "pck_box": {...}}``, as fractions; the interval is
         None for fewer than `FEWEST` groups.
     """
-    visible = np.asarray(visible, bool)
+    visible = skeleton.counted(target, visible)
     bone, side = skeleton.unit_length(target, visible), skeleton.box_side(target, visible)
 
     def hits(predicted: np.ndarray) -> np.ndarray:  # (runs, N, T) correct joints an image

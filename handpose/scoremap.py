@@ -46,12 +46,17 @@ def encode(points: Tensor, visible: Tensor, size: int | tuple[int, int], sigma: 
         only where the point sits on a cell's centre.
 
     Raises:
-        ValueError: sigma is not positive, or the shapes do not fit.
+        ValueError: sigma is not positive, the shapes do not fit, `visible` is no bool, or a visible point on the
+            processor is not finite.
     """
     if not sigma > 0:
         raise ValueError(f"sigma is {sigma}; a Gaussian needs a positive one")
+    if visible.dtype != torch.bool:
+        raise ValueError(f"visible is {visible.dtype}; it must be torch.bool, such as COCO's v > 0")
     if points.shape[-1] != 2 or visible.shape != points.shape[:-1]:
         raise ValueError(f"points {tuple(points.shape)} and visible {tuple(visible.shape)} do not fit together")
+    if points.device.type == "cpu" and not points[visible].isfinite().all():  # elsewhere, looking would wait
+        raise ValueError("a visible joint has a coordinate that is not finite; mark it as not visible, or mend it")
     height, width = (size, size) if isinstance(size, int) else size
     points = torch.where(visible[..., None], points, 0).to(torch.float32)  # an invisible joint may carry NaN
     x = torch.arange(width, device=points.device) - points[..., 0, None]  # (B, 21, w)

@@ -64,6 +64,26 @@ def box_side(keypoints: np.ndarray, visible: np.ndarray | None = None) -> np.nda
     return np.maximum(box[..., 2] - box[..., 0], box[..., 3] - box[..., 1])
 
 
+def counted(target: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    """Which labels count, (..., 21) bool, once it is certain that they can.
+
+    Args:
+        target: (..., 21, 2) labels. visible: (..., 21) bool, or numbers of which 0 is not visible, as COCO's.
+
+    Raises:
+        ValueError: shapes that do not fit, visibilities that are no finite numbers, or a label that is visible and not
+            finite.
+    """
+    target, visible = np.asarray(target), np.asarray(visible)
+    if target.shape[-2:] != (NUM_JOINTS, 2) or visible.shape != target.shape[:-1]:
+        raise ValueError(f"labels {target.shape} and visible {visible.shape} must be (N, 21, 2) and (N, 21)")
+    if visible.dtype.kind not in "buif" or not np.isfinite(visible).all():
+        raise ValueError("visible must hold booleans or finite numbers")
+    if not np.isfinite(target[visible := visible.astype(bool)]).all():
+        raise ValueError("a visible joint has a label that is not finite; mark it as not visible, or mend it")
+    return visible
+
+
 def unit_length(keypoints: np.ndarray, visible: np.ndarray | None = None, floor: float = SCALE_FLOOR) -> np.ndarray:
     """The paper's unit of length s (eq. 1): the index finger's proximal bone, MCP to PIP, in pixels.
 

@@ -77,7 +77,18 @@ def test_outside_is_the_edge_or_a_value():
 
 @pytest.mark.parametrize(
     "box",
-    [(1, 2, 3), (5, 5, 5, 9), (9, 0, 1, 9), (0, 0, float("nan"), 5), (0, 0, float("inf"), 5), (100, 0, 120, 9), "abcd"],
+    [
+        (1, 2, 3),
+        (5, 5, 5, 9),
+        (9, 0, 1, 9),
+        (0, 0, float("nan"), 5),
+        (0, 0, float("inf"), 5),
+        (100, 0, 120, 9),
+        "abcd",
+        (0.1, 0.2, 0.5, 0.6),
+        (50, 40, 50.001, 40.001),
+        (-1e9, -1e9, 1e9, 1e9),
+    ],  # parts of the picture; of no hand
 )
 def test_bad_boxes(box):
     with pytest.raises(ValueError, match="box"):

@@ -96,3 +96,14 @@ def test_refuses():
         PoseLoss(1.5)
     with pytest.raises(ValueError):
         PoseLoss()([torch.zeros(3, 21, 32, 32)], keypoints, visible)
+    maps = torch.zeros(2, 21, 32, 32)
+    for mask in (torch.full((2, 21), 2, dtype=torch.uint8), visible.float()):  # COCO's visibility, and numbers
+        with pytest.raises(ValueError, match="must be torch.bool"):
+            PoseLoss()([maps], keypoints, mask)
+    keypoints[0, 3] = torch.nan
+    with pytest.raises(ValueError, match="not finite"):
+        PoseLoss()([maps], keypoints, visible)
+    visible[0, 3] = False  # now nobody asks for it
+    total, _ = PoseLoss()([maps.requires_grad_()], keypoints, visible)
+    total.backward()
+    assert total.isfinite() and maps.grad.isfinite().all()

@@ -35,6 +35,28 @@ def test_pck_refuses_a_zero_scale_and_other_shapes():
         metrics.pck(predicted[:, :20], target, visible, np.ones(1), [0.2])
 
 
+@pytest.mark.parametrize("fault", ["nan", "shape", "text", "mask nan"])
+def test_labels_that_cannot_count_are_refused_everywhere(fault):
+    predicted, target, visible = hands(6)
+    masks = {"shape": visible[:, :20], "text": visible.astype(str), "mask nan": np.where(visible, np.nan, 1.0)}
+    mask = masks.get(fault, visible)
+    if fault == "nan":
+        target[2, 5] = np.nan
+    groups = list("abcdef")
+    for score in (
+        lambda: metrics.pck(predicted, target, mask, np.ones(6), [0.2]),
+        lambda: metrics.auc(predicted, target, mask),
+        lambda: metrics.summarise(predicted, target, mask),
+        lambda: metrics.intervals(predicted, target, mask, groups),
+        lambda: metrics.paired(predicted[None], predicted[None], target, mask, groups),
+    ):
+        with pytest.raises(ValueError, match="not finite|must"):
+            score()
+    visible[2, 5] = False  # a label that does not count may be anything
+    target[2, 5] = np.nan
+    assert 0 <= metrics.auc(predicted, target, visible * 2) <= 1  # COCO's 2 is visible
+
+
 def test_auc_by_hand():
     predicted, target, visible = hands(1)
     assert metrics.auc(predicted, target, visible) == 1

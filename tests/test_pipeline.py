@@ -157,6 +157,8 @@ def test_angles(hp, hand):
     for wrong in ([0.1, 0.2], [np.nan], 0.3, ["left"], [[0.1]]):
         with pytest.raises(ValueError, match="as many finite numbers"):
             hp(image, boxes=[upright], angles=wrong)
+    with pytest.raises(ValueError, match="radians, not degrees"):
+        hp(image, boxes=[upright], angles=[90])
     with pytest.raises(ValueError, match="give boxes"):
         hp(image, angles=[0.0])
     assert hp(image, boxes=[], angles=[]) == []

@@ -12,6 +12,7 @@ import { areaResize, blank, cut, linearResize, roundHalfEven, warpAffine } from 
 export const MARGIN = 1.25;
 const WRIST = 0, MIDDLE = 9;
 export const GREY = 127;
+const SMALLEST = 8, LARGEST = 20;
 
 /** A box as four numbers, or an error that says what is wrong with it.
  * @param {ArrayLike<number>} box @param {number} width @param {number} height @returns {Box} */
@@ -24,6 +25,11 @@ export function check_box(box, width, height) {
     throw new Error(`box ${shown} is empty or in the wrong order; give x0,y0,x1,y1 with x0 < x1 and y0 < y1`);
   if (x0 >= width || y0 >= height || x1 <= 0 || y1 <= 0)
     throw new Error(`box ${shown} lies outside the picture, which is ${width} wide and ${height} high`);
+  const side = Math.fround(Math.max(x1 - x0, y1 - y0)), size = Number(side.toPrecision(3));
+  if (side < SMALLEST)
+    throw new Error(`box ${shown} is ${size} pixels large; at least ${SMALLEST} are needed, in pixels of the picture`);
+  if (side > LARGEST * Math.max(width, height))
+    throw new Error(`box ${shown} is far larger than the picture, which is ${width} wide and ${height} high`);
   return /** @type {Box} */ (given.map(Math.fround));
 }
 

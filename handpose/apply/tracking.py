@@ -11,7 +11,6 @@ import numpy as np
 
 from handpose import crop, skeleton
 from handpose.arrays import overlap_of_two as _overlap
-from handpose.data.common import SMALLEST
 from handpose.pipeline import Hand, HandPose
 
 #: Frames from one look of the detector to the next: at 30 frames a second a hand that comes in is missing for a third
@@ -146,7 +145,7 @@ class Tracker:
                 (mean >= KEEP * old.sure or self.hp.confidence.of_keypoints(mean) >= LEAST)
                 and (middle > 0).all() and (middle < size).all()
                 and np.abs(middle - before).max() < side_before / 2
-                and max(side_before / 2, SMALLEST) < side < 2 * side_before
+                and max(side_before / 2, crop.SMALLEST) < side < 2 * side_before
             )  # fmt: skip
             (self.tracks if fine else lost).append(new)
         return lost

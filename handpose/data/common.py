@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from handpose import skeleton
+from handpose.crop import SMALLEST
 from handpose.data import pictures
 from handpose.data.errors import DataError, one_line
 from handpose.data.sample import Sample
-
-SMALLEST = 8  # pixels; no 21 joints can be told apart in less
 
 
 def locate(name: str, path: str | os.PathLike | None) -> Path:

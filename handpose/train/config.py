@@ -73,6 +73,17 @@ class Config:
 
 CHOICES = {"network.kind": ("msahp", "cpm", "regression"), "network.position": ("sine", "learned", "none"),
            "schedule.kind": ("paper", "one-cycle", "stable")}  # fmt: skip
+#: Least and largest value of a number. Most are parts or probabilities: 30 for 30 pixels is refused.
+RANGES = {
+    "network.width": (0.01, 16), "crop.size": (32, 4096), "crop.noise": (0, 0.5),
+    "augment.rotation": (0, 180), "augment.scale": (0, 3), "augment.stretch": (0, 3),
+    **{f"augment.{name}": (0, 1)
+       for name in ("turn", "flip", "colour", "grey", "blur", "noise", "cutout", "background")},
+    "loss.alpha": (0, 1), "loss.spread": (1e-3, 1),
+    "schedule.steps": (1, 10**9), "schedule.batch": (1, 10**6), "schedule.peak": (1e-9, 10),
+    "schedule.warmup": (0, 10**9), "schedule.decay": (0, 10**9), "schedule.weight_decay": (0, 10),
+    "schedule.average": (0, 0.999999), "evaluate_every": (1, 10**9), "checkpoint_every": (1, 10**9),
+}  # fmt: skip
 
 
 def build(network: Network) -> PoseNetwork:
@@ -122,16 +133,12 @@ def from_dict(values: dict, where: str = "configuration") -> Config:
             build(config.network)
     except ValueError as error:
         raise ConfigError(f"{where}: [network] {error}") from None
-    if config.schedule.steps < 1 or config.schedule.batch < 1:
-        raise ConfigError(f"{where}: schedule.steps and schedule.batch must be at least 1")
-    if min(config.schedule.warmup, config.schedule.decay) < 0 or config.schedule.decay > config.schedule.steps:
-        raise ConfigError(f"{where}: schedule.warmup is at least 0, schedule.decay lies between 0 and schedule.steps")
-    if config.crop.size < 32 or config.crop.size % 8:
-        raise ConfigError(f"{where}: crop.size is {config.crop.size}; it must be a multiple of 8, at least 32")
-    if not 0 <= config.loss.alpha <= 1:
-        raise ConfigError(f"{where}: loss.alpha is {config.loss.alpha}; it lies between 0 and 1")
-    if min(config.evaluate_every, config.checkpoint_every) < 1:
-        raise ConfigError(f"{where}: evaluate_every and checkpoint_every must be at least 1")
+    if config.schedule.decay > config.schedule.steps:
+        raise ConfigError(f"{where}: schedule.decay lies between 0 and schedule.steps, {config.schedule.steps}")
+    if config.crop.size % 8:
+        raise ConfigError(f"{where}: crop.size is {config.crop.size}; it must be a multiple of 8")
+    if Path(config.name).name != config.name:  # it names a folder
+        raise ConfigError(f"{where}: name is {config.name!r}; a name of letters and digits is needed, no path")
     return config
 
 
@@ -148,6 +155,9 @@ def _build(kind: type, values: object, where: str, prefix: str):
             arguments[key] = _build(hint, value, where, f"{prefix}{key}.")
         else:
             arguments[key] = _check(value, hint, where, prefix + key)
+        low, high = RANGES.get(prefix + key, (None, None))
+        if low is not None and not low <= arguments[key] <= high:  # NaN neither
+            raise ConfigError(f"{where}: {prefix + key} is {value}; it lies between {low:g} and {high:g}")
         allowed = CHOICES.get(prefix + key, (value,))
         if value not in allowed:
             raise ConfigError(f"{where}: {prefix + key} is {value!r}; choose one of {', '.join(allowed)}")

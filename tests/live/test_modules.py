@@ -93,7 +93,18 @@ def test_maps_boxes_and_angles(modules, rng):
 
 
 @pytest.mark.parametrize(
-    "box", [[1, 2, 3], [1, 2, float("nan"), 4], [30, 2, 10, 40], [10, 40, 30, 40], [300, 10, 400, 50], [-90, 5, 0, 50]]
+    "box",
+    [
+        [1, 2, 3],
+        [1, 2, float("nan"), 4],
+        [30, 2, 10, 40],
+        [10, 40, 30, 40],
+        [300, 10, 400, 50],
+        [-90, 5, 0, 50],
+        [50, 50, 53.5, 52],
+        [0.1, 0.2, 0.5, 0.6],
+        [-4000, -10, 4000, 90],
+    ],
 )
 def test_bad_boxes_are_refused_in_the_same_words(modules, box):
     with pytest.raises(ValueError) as refused:

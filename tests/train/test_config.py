@@ -17,7 +17,7 @@ def test_bundled_configurations():
     laptop, quick = config.load("laptop"), config.load("quick")
     narrower = dataclasses.replace(laptop.network, width=0.25)
     assert (narrower, laptop.crop, laptop.augment) == (quick.network, quick.crop, quick.augment)
-    assert config.load("tune").network == laptop.network and config.load("tune").crop == laptop.crop
+    assert config.load("tune").network == laptop.network and config.load("tune").crop == config.load("long").crop
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,14 @@ def test_bundled_configurations():
         ("[network\n", ["line 1"]),
         ("[network]\nheads = 7", ["[network]", "7 heads"]),
         ("[network]\nattention = [99]", ["[network]", "row 99"]),
-        ("[network]\nwidth = -1", ["[network]", "width"]),
+        ("[network]\nwidth = -1", ["network.width", "between"]),
+        ("[network]\nwidth = inf", ["network.width", "between"]),
+        ("[loss]\nspread = 30", ["loss.spread is 30", "between 0.001 and 1"]),
+        ("[crop]\nnoise = 8", ["crop.noise", "between 0 and 0.5"]),
+        ("[augment]\nflip = nan", ["augment.flip", "between 0 and 1"]),
+        ("[schedule]\npeak = nan", ["schedule.peak"]),
+        ("[schedule]\ndecay = 40000", ["schedule.decay", "30000"]),
+        ("name = '../../x'", ["no path"]),
         ("[network]\nstages = 0", ["[network]", "stages"]),
     ],
 )
