@@ -25,7 +25,8 @@ from tools.cards import card_of
 ROOT = Path(__file__).resolve().parent.parent
 ELSEWHERE = ("asl-letters/all", "wild/val", "massey/val", "synthetic/test")
 #: What is kept of the run that a run began from, and of a detector's scores, to be compared with.
-BEFORE = ("experiment", "steps", "batch", "seconds", "data", "before", "one_labelled", "sizes", "turned", "empty")
+BEFORE = ("experiment", "steps", "batch", "seconds", "data", "before", "looks", "one_labelled", "sizes", "turned",
+          "empty")  # fmt: skip
 
 
 def record_file(record: dict) -> Path:
@@ -47,6 +48,8 @@ def publish(folder: Path, name: str) -> None:
     record = json.loads((folder / "record.json").read_text())
     record |= {"bundled": name, "batch": record.get("batch") or record["config"]["schedule"]["batch"]}
     old = published().get(name)
+    if old and "looks" not in old and (course := looks(old)):
+        old["looks"] = course
     if record.get("init"):
         record |= {"init": Path(record["init"]).name, "before": old and {k: old[k] for k in BEFORE if k in old}}
     if record["method"] == "handdecnet":  # with the pose network that is bundled now
@@ -62,12 +65,27 @@ def publish(folder: Path, name: str) -> None:
             record["elsewhere"][data_set] = evaluate.evaluate(net, cut)
         record["turned"] = {"wild/val": turned.score(net, size, data.open("wild", "val"))}
         record["few"] = on_few_rendered(net, size)
+        record["looks"] = looks(record)
     if old and record_file(old) != record_file(record):
         files.write_json(record_file(old), {k: v for k, v in old.items() if k != "bundled"})
     shutil.copyfile(folder / "weights.safetensors", pretrained.bundled(name))
     pretrained.bundled(name).chmod(0o644)
     record_file(record).parent.mkdir(parents=True, exist_ok=True)
     files.write_json(record_file(record), record)
+
+
+def looks(record: dict) -> list[dict]:
+    """PCK at 0.2 of s on every set that a run watched, on the way and at its end."""
+    own, found = record.get("validation"), []
+    for entry in record.get("history", []):
+        if "watch" in entry:
+            elsewhere = {name: scores["pck_bone_0.2"] for name, scores in entry["watch"].items()}
+            found.append({"step": entry["step"], own: entry["pck_bone_0.2"], **elsewhere})
+    if found:
+        last = {name: record if name == own else record["elsewhere"][name] for name in found[0] if name != "step"}
+        scores = {name: e["metrics"]["pck_bone"]["0.2"] for name, e in last.items()}
+        found.append({"step": record["steps"], **scores})
+    return found
 
 
 def on_few_rendered(net, size: int) -> dict:

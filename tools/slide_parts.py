@@ -17,6 +17,7 @@ from book._ext.checks import divide
 from tools import notebooks
 
 EXERCISE = re.compile(r"^```\{exercise\}\n:label: (?P<label>\S+)\n(.*?)^```$", re.M | re.S)
+LARGE = 13, 68  # lines and columns that fit on a slide in large letters
 MINUTES = re.compile(r"^\([^()]*\b(?:minutes|hour)\b[^()]*\) |^\*\*[^*]*\b(?:minutes|hour)\b[^*]*\*\* ")
 
 
@@ -26,6 +27,7 @@ class SlideError(ValueError):
 
 def markdown(text: str) -> str:
     """Markdown with tables and formulas as HTML; MathJax typesets the formulas."""
+    text = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
     made = MarkdownIt("commonmark").enable("table")
     made.use(dollarmath_plugin, renderer=lambda body, options: html.escape(
         f"\\[{body}\\]" if options["display_mode"] else f"\\({body}\\)"))  # fmt: skip
@@ -96,7 +98,7 @@ def is_wide(name: str) -> bool:
     if data(cell, "text/html") or not png:
         return False
     width, height = struct.unpack(">II", base64.b64decode(png)[16:24])
-    return width > 2.2 * height
+    return width > 1.8 * height
 
 
 def table(name: str) -> str:
@@ -116,8 +118,10 @@ def parts(name: str) -> tuple[str, str]:
 def code(name: str) -> str:
     """A cell; one more key press shows what it printed."""
     shown, printed = parts(name)
-    made = f"<pre>{highlight(shown, PythonLexer(), HtmlFormatter(nowrap=True))}</pre>"
-    return made + (f'<pre class="output fragment">{html.escape(printed)}</pre>' if printed else "")
+    lines = [*shown.splitlines(), *printed.splitlines()]
+    large = "large" if len(lines) <= LARGE[0] and max(map(len, lines)) <= LARGE[1] else ""
+    made = f'<pre class="{large}">{highlight(shown, PythonLexer(), HtmlFormatter(nowrap=True))}</pre>'
+    return made + (f'<pre class="output fragment {large}">{html.escape(printed)}</pre>' if printed else "")
 
 
 def task(name: str) -> str:

@@ -205,6 +205,10 @@ def test_pages_load_nothing_from_outside(site):
         assert not _style_loads(file.read_text(encoding="utf-8", errors="replace")), file
 
 
+def test_a_number_keeps_its_per_cent_sign(site):
+    assert "99.05\N{NO-BREAK SPACE}%" in (site / "intro.html").read_text(encoding="utf-8")
+
+
 def test_no_links_are_dead(site):
     """Links from page to page inside the book lead to a file, and to an anchor that is there."""
     anchors: dict[Path, set[str]] = {}

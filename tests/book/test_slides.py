@@ -68,7 +68,7 @@ def test_the_page_for_instructors_says_what_the_rule_gives():
                 for kind in ("question", "exercise", "pause")}  # fmt: skip
         whole = sum(map(slides.time_of, shown))
         cells = [whole - sum(took.values()), *took.values(), whole]
-        row = re.search(rf"^\| {session} \| (\d+ and \d+) \| ([^a-z]+) \| (\d+) \|$", text, re.M)
+        row = re.search(rf"^\| {session} \((\d+ and \d+)\) \| ([^a-z]+) \| (\d+) \|$", text, re.M)
         assert [int(cell.strip("* ")) for cell in row[2].split("|")] == [round(cell) for cell in cells]
         chapters = [f"{int(number):02}" for number in re.findall(r"\d+", row[1])]
         sources = [next(notebooks.SOURCES.glob(f"{number}-*")).read_text("utf-8") for number in chapters]
