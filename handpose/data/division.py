@@ -129,7 +129,8 @@ def divide(samples, fraction: float | None = None, *, name: str = "", wrap: Call
         ids.append(sample.id)
     units, by = _together(groups, photos), "group"
     if len(set(units)) < ENOUGH:
-        units, by = photos, "photo"
+        # With few groups whole photos are held out; a group that is one is held out with its copies.
+        units, by = units if getattr(samples, "grouping", None) == "photograph" else photos, "photo"
     names = sorted(set(units))
     if len(names) < 2:
         raise DataError(f"{name}: holds a single photo, which cannot be divided; name another set to validate on")

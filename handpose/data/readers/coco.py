@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from handpose.data.common import DataError, make_sample
-from handpose.data.readers import coco_json, exports, joint_names
+from handpose.data.readers import coco_json, exports, joint_names, photo_names
 from handpose.data.readers.freihand import UNIQUE
 from handpose.data.readers.turned import Photos
 from handpose.data.sample import Sample
@@ -35,7 +35,8 @@ class Coco:
     """The hands of a label file, or of an export's folder, as `Sample`s in the file's order.
 
     The names of joints in `categories` decide the order; without any, ours is taken. A joint whose v is 1 where others
-    have 2 is `occluded`. A group is a photograph. `notes` says in lines what was decided and what was left out.
+    have 2 is `occluded`. A group is a photograph with its copies, see `photo_names`. `notes` says in lines what was
+    decided and what was left out.
 
     Args:
         path: a label file, ``.json`` or ``.json.gz``, or a folder that holds one; see `exports`.
@@ -93,7 +94,10 @@ class Coco:
         self.photos = Photos(sizes, unturned)
         self.notes += exports.check_units(files[0], [(self.photos.sizes.get(row.file), row.hand.keypoints, row.hand.box)
                                                      for row in self.rows])  # fmt: skip
-        self.notes = list(dict.fromkeys(self.notes + self.photos.notes))
+        self.notes += self.photos.notes
+        if self.grouping == Coco.grouping:  # other sets know better what their pictures are
+            self.notes += photo_names.notes([(row.file, row.hand.image) for row in self.rows], self.undivided)
+        self.notes = list(dict.fromkeys(self.notes))
 
     def _orders(self, file: Path, content: coco_json.Content, joint_order: str | None) -> list[tuple[int, ...]]:
         """The order of the joints of each hand of a file."""
@@ -130,7 +134,7 @@ class Coco:
         number = str(row.hand.image["id"])
         if row.description.strip().lower() == "freihand" and number.isdecimal():
             return f"{row.file.parent.name}/{int(number) % UNIQUE}"
-        return f"{row.file.parent.name}/{row.file.name}"
+        return photo_names.photograph(f"{row.file.parent.name}/{row.file.name}", row.hand.image)
 
     def side(self, hand: coco_json.Hand) -> str | None:
         """ "left" or "right", where the file says so."""

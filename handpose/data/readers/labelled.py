@@ -17,6 +17,7 @@ import numpy as np
 
 from handpose import files
 from handpose.data.common import DataError, make_sample, read_image, read_json
+from handpose.data.readers import photo_names
 from handpose.data.sample import Sample
 from handpose.skeleton import JOINTS, NUM_JOINTS, tight_box
 
@@ -200,5 +201,6 @@ class Labelled:
             raise DataError(f"{self.file}, images[{i}] {_short(entry['path'])}: {error}") from None
         keypoints = np.array([point or (np.nan, np.nan) for point in entry["keypoints"]], np.float32)
         labelled = np.array([point is not None for point in entry["keypoints"]])
-        group = image_file.name if self.grouping == "photograph" else image_file.parent.name
+        photo = photo_names.photograph(image_file.name)
+        group = photo if self.grouping == "photograph" else image_file.parent.name
         return make_sample(image, keypoints, labelled, group=group, id=entry["path"], shape=entry.get("shape"))

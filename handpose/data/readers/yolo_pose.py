@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from handpose.data.common import DataError, make_sample
-from handpose.data.readers import exports, joint_names, yolo_layout
+from handpose.data.readers import exports, joint_names, photo_names, yolo_layout
 from handpose.data.readers.turned import Photos
 from handpose.data.sample import Sample
 
@@ -76,7 +76,8 @@ def parse(text: str, name: str, each: int | None = None) -> tuple[list[Line], Co
 
 
 class YoloPose:
-    """The hands of a YOLO-pose set as `Sample`s, in the order of the pictures' names. A group is a photograph.
+    """The hands of a YOLO-pose set as `Sample`s, in the order of the pictures' names. A group is a photograph,
+    with its copies, see `photo_names`.
 
     Names of joints in the ``kpt_names`` of ``data.yaml`` decide the order; without any, ours is taken. `notes` says in
     lines what was decided and what was left out.
@@ -119,7 +120,7 @@ class YoloPose:
                 raise DataError(f"{path}: the joints of a finger lie from tip to palm, not from palm to tip; choose "
                                 "--joint-order rhd (tips first) or --joint-order canonical (as it is)")  # fmt: skip
         self.photos = Photos(dict.fromkeys(image for image, _, _ in self.rows), unturned)
-        self.notes += self.photos.notes
+        self.notes += self.photos.notes + photo_names.notes([(image, {}) for image, _, _ in self.rows], self.undivided)
 
     def _read(self, files: list[Path], each: int | None) -> None:
         """The label file of every picture, and what it says."""
@@ -163,8 +164,9 @@ class YoloPose:
         occluded = hand.v[order] == 1 if self.marks_hidden and hand.v is not None else None
         kind = str(self.kinds.get(hand.kind, "")).lower().replace("_", " ").replace("-", " ").split()
         side = next((word for word in ("left", "right") if word in kind), None)
-        return make_sample(image, keypoints, hand.labelled[order], group=f"{file.parent.name}/{file.name}",
-                           id=identity, hand=side, occluded=occluded)  # fmt: skip
+        group = photo_names.photograph(f"{file.parent.name}/{file.name}")
+        return make_sample(image, keypoints, hand.labelled[order], group=group, id=identity, hand=side,
+                           occluded=occluded)  # fmt: skip
 
 
 def _table(names: object) -> dict:
