@@ -158,10 +158,11 @@ def test_two_hands_of_a_person(tmp_path, drawn):
     person = {"image_id": 785, "category_id": 1, "keypoints": [1] * 51, "lefthand_box": [0, 0, 0, 0],
               "righthand_box": [0, 0, 9, 9]}  # fmt: skip
     left, right, none = joints(drawn[0]), joints(drawn[1], (4, 8)), [0.0] * 63
+    second = joints(drawn[1], (4, 8, 12))  # the same joints in the same picture would be a repetition
     annotations = [
         person | {"id": 1, "lefthand_kpts": left, "righthand_kpts": right, "lefthand_valid": True,
                   "righthand_valid": True},
-        person | {"id": 2, "lefthand_kpts": none, "righthand_kpts": right, "lefthand_valid": False,
+        person | {"id": 2, "lefthand_kpts": none, "righthand_kpts": second, "lefthand_valid": False,
                   "righthand_valid": True},
         person | {"id": 3, "lefthand_kpts": none, "righthand_kpts": none, "lefthand_valid": False,
                   "righthand_valid": False},
@@ -178,7 +179,7 @@ def test_two_hands_of_a_person(tmp_path, drawn):
     assert {hands[i].group for i in range(3)} == {"coco_wholebody_val_v1.0-31"}
     assert agree(hands[0], drawn[0])
     for i in (1, 2):
-        shown = ~np.isin(np.arange(21), (4, 8))
+        shown = ~np.isin(np.arange(21), (4, 8) if i == 1 else (4, 8, 12))
         assert np.allclose(hands[i].keypoints[shown], drawn[1].keypoints[shown], atol=1e-4)
         assert not hands[i].visible[[4, 8]].any()
 
@@ -385,6 +386,46 @@ def test_parts_of_the_size_are_refused(tmp_path, drawn):
     for annotation in value["annotations"]:
         annotation["keypoints"] = [n if k % 3 == 2 else n / 96 for k, n in enumerate(annotation["keypoints"])]
     with pytest.raises(DataError, match=r"annotations\[0\]: all points .* between 0 and 1: .* multiply x by its width"):
+        Coco(make(tmp_path, drawn, **value))
+
+
+def test_joints_at_the_origin_are_missing(tmp_path, drawn):
+    """Converters write those so that have no label, with v = 2 as the others."""
+    value = content(drawn)
+    for annotation in value["annotations"][:3]:
+        annotation["keypoints"][6 * 3 : 7 * 3] = [0, 0.0, 2]
+    hands = Coco(make(tmp_path, drawn, **value))
+    assert agree(hands[0], drawn[0], (3, 6)) and agree(hands[3], drawn[3])
+    assert (
+        "3 joints stand at (0, 0) with a label, and are masked as missing; such a joint should have v = 0"
+        in hands.notes
+    )
+    value["annotations"][0]["keypoints"] = [0, 0, 2] * 21
+    assert "left out: 1 annotation without a labelled joint" in Coco(make(tmp_path, drawn, **value)).notes
+
+
+def test_repeated_hands_are_left_out(tmp_path, drawn):
+    """The same annotation twice in a file, and a copy of the file beside it."""
+    value = content(drawn)
+    value["annotations"] += [value["annotations"][1] | {"id": 7}]
+    file = make(tmp_path, drawn, **value)
+    hands = Coco(file)
+    assert len(hands) == 4 and "left out: 1 annotation with the picture and joints of another" in hands.notes
+    (tmp_path / "labels copy.json").write_text(file.read_text())
+    both = Coco(tmp_path, "all")
+    assert len(both) == 4 and "left out: 6 annotations with the picture and joints of another" in both.notes
+
+
+def test_joints_that_do_not_fit_their_boxes(tmp_path, drawn):
+    value = content(drawn)
+    for annotation in value["annotations"]:
+        known = np.reshape(annotation["keypoints"], (21, 3))
+        low, high = known[known[:, 2] > 0, :2].min(0), known[known[:, 2] > 0, :2].max(0)
+        annotation["bbox"] = [*low, *(high - low)]
+    assert len(Coco(make(tmp_path, drawn, **value))) == 4
+    for annotation in value["annotations"]:
+        annotation["keypoints"] = np.reshape(annotation["keypoints"], (21, 3))[:, [1, 0, 2]].ravel().tolist()
+    with pytest.raises(DataError, match=r"labels\.json: the joints of 4 of 4 .* 0\.png#100; x and y exchanged\?"):
         Coco(make(tmp_path, drawn, **value))
 
 

@@ -10,6 +10,9 @@ import handpose.data
 from handpose.data import division
 from handpose.data.readers import photo_names
 
+OPEN = np.array([[32, 58], *([12 + 9 * f, 44 - 8 * k - 3 * (f > 0)] for f in range(5) for k in range(4))], float)
+OPEN[1:5] = [[24, 52], [18, 46], [13, 41], [9, 36]]  # a hand, for its joints must stand in order
+
 
 def copy(photo, number):
     return f"{photo}_jpg.rf.{number:032x}.jpg"
@@ -22,7 +25,7 @@ def coco(folder, names, extra=None):
     for i, name in enumerate(names):
         assert cv2.imwrite(str(folder / name), random.integers(0, 256, (64, 64, 3), np.uint8))
         value["images"].append({"id": i, "file_name": name, "width": 64, "height": 64} | (extra(i) if extra else {}))
-        keypoints = np.column_stack([random.uniform(5, 60, (21, 2)), np.full(21, 2)])
+        keypoints = np.column_stack([OPEN + random.uniform(-1, 1, (21, 2)), np.full(21, 2)])
         value["annotations"].append({"id": i, "image_id": i, "keypoints": keypoints.ravel().tolist()})
     (folder / "labels.json").write_text(json.dumps(value))
     return f"coco:{folder / 'labels.json'}"
@@ -35,7 +38,7 @@ def yolo(folder, names):
     for name in names:
         image = random.integers(0, 256, (64, 64, 3), np.uint8)
         assert cv2.imwrite(str(folder / "train" / "images" / name), image)
-        numbers = " ".join(f"{n:.4f}" for n in random.uniform(0.1, 0.9, 42))
+        numbers = " ".join(f"{n:.4f}" for n in (OPEN + random.uniform(-1, 1, (21, 2))).ravel() / 64)
         (folder / "train" / "labels" / name).with_suffix(".txt").write_text(f"0 0.5 0.5 0.9 0.9 {numbers}\n")
     return f"yolo-pose:{folder}"
 

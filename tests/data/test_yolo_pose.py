@@ -94,6 +94,31 @@ def test_two_numbers_a_joint(tmp_path, drawn):
         YoloPose(tmp_path)
 
 
+def test_joints_at_the_origin_and_repeated_lines(tmp_path, drawn):
+    """With three numbers a joint as with two: what stands at (0, 0) is missing. A line twice is two hands, and said."""
+    words = line(drawn[0]).split(" ")
+    words[5 + 3 * 3 : 5 + 3 * 4] = ["0", "0", "2"]
+    put(tmp_path, "train", "a.png", drawn[0].image, " ".join(words), line(drawn[1]), line(drawn[1]))
+    hands = YoloPose(tmp_path)
+    assert len(hands) == 3 and not hands[0].visible[3] and np.isnan(hands[0].keypoints[3]).all()
+    assert hands[0].visible.sum() == drawn[0].visible.sum() - 1 and hands[1].visible[3]
+    assert hands.notes[1:] == [
+        "1 joint stands at (0, 0) with a label, and is masked as missing; such a joint should have v = 0",
+        "1 line with the picture and joints of another, and counted as a hand each",
+    ]
+
+
+def test_joints_as_parts_of_their_box(tmp_path, drawn):
+    for i, sample in enumerate(drawn):
+        low, high = sample.keypoints.min(0), sample.keypoints.max(0)
+        inside = (sample.keypoints - low) / (high - low)
+        center, size = ((low + high) / 2 + 0.5) / 96, (high - low) / 96
+        numbers = [*center, *size, *np.column_stack([inside, np.full(21, 2)]).ravel()]
+        put(tmp_path, "train", f"{i}.png", sample.image, "0 " + " ".join(f"{n:.6f}" for n in numbers))
+    with pytest.raises(DataError, match=r"the joints of 5 of 5 hands do not fit .*first in 0; parts of the box\?"):
+        YoloPose(tmp_path)
+
+
 def test_names_or_the_user_decide_the_order(folder, drawn):
     order = [0, *(4 * f + k for f in (4, 3, 2, 1, 0) for k in range(1, 5))]
     for i, sample in enumerate(drawn[:3]):

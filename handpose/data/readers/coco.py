@@ -72,7 +72,8 @@ class Coco:
         self.rows: list[Row] = []
         self.notes: list[str] = []
         left_out: Counter[str] = Counter()
-        sizes = {}
+        sizes, at_origin = {}, 0
+        known: set[tuple[Path, bytes]] = set()
         for file in files:
             content = coco_json.read(file)
             left_out.update(content.left_out)
@@ -83,17 +84,24 @@ class Coco:
             image_files = exports.images(file, (hand.image["file_name"] for hand in content.hands))
             for hand, order in zip(content.hands, orders, strict=True):
                 image_file = image_files[hand.image["file_name"]]
+                key = image_file, hand.keypoints[list(order)].tobytes()
+                if key in known:
+                    left_out[exports.REPEATED] += 1
+                    continue
+                known.add(key)
+                at_origin += int(((hand.v > 0) & ~hand.labelled).sum())
                 sizes[image_file] = (hand.image["width"], hand.image["height"]) if hand.image["width"] else None
                 self.rows.append(Row(hand, file, image_file, order, marks_hidden, content.description))
             ones = {v for hand in content.hands for v in hand.v.tolist()} <= {0, 1}
             self.notes += exports.hidden_note(marks_hidden, ones)
-        self.notes += exports.counted(left_out, "annotation")
+        self.notes += exports.origin_note(at_origin) + exports.counted(left_out, "annotation")
         if not self.rows:
             raise DataError(f"{exports.listed([str(f) for f in files])}: holds no hand with a labelled joint"
                             + "".join(f" ({note})" for note in self.notes))  # fmt: skip
         self.photos = Photos(sizes, unturned)
-        self.notes += exports.check_units(files[0], [(self.photos.sizes.get(row.file), row.hand.keypoints, row.hand.box)
-                                                     for row in self.rows])  # fmt: skip
+        self.notes += exports.check_units(files[0], [
+            (row.hand.id, self.photos.sizes.get(row.file), row.hand.keypoints, row.hand.box) for row in self.rows
+        ])  # fmt: skip
         self.notes += self.photos.notes
         if self.grouping == Coco.grouping:  # other sets know better what their pictures are
             self.notes += photo_names.notes([(row.file, row.hand.image) for row in self.rows], self.undivided)

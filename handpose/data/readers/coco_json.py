@@ -9,8 +9,9 @@ forms:
   to two hands.
 
 ``categories`` may name the joints in `keypoints`. Ids are numbers or text. v = 0 marks a joint without a label, which
-stands at (0, 0) and is masked; above 0 there is one, and 1 beside 2 means that it is hidden. COCO counts pixels from 0,
-their centres at whole numbers. Nothing else is read: no boxes, and not the 3-D joints that some conversions have.
+stands at (0, 0) and is masked; above 0 there is one, but for joints at (0, 0), and 1 beside 2 means that it is hidden.
+COCO counts pixels from 0, their centres at whole numbers. `bbox` only serves to check the joints; the 3-D joints that
+some conversions have are not read.
 """
 
 import os
@@ -22,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handpose.data.common import DataError, numbers, read_json
+from handpose.data.readers import exports
 
 LARGEST = 1e7  # pixels; what is farther away is no coordinate
 LARGEST_V = 10  # COCO's own go to 2; COCO-WholeBody has some that are a confidence
@@ -185,12 +187,11 @@ def _joints(annotation: dict, key: str) -> tuple[np.ndarray, np.ndarray, np.ndar
         few = f", but {len(values)} numbers" if isinstance(values, list) and len(values) in (21, 42) else ""
         raise ValueError(f'"{key}" is not 21 times the numbers x, y, v{few}')
     triples = triples.astype(np.float64)
-    labelled = triples[:, 2] > 0
+    labelled = (triples[:, 2] > 0) & (triples[:, :2] != 0).any(1)
     if not ((triples[:, 2] >= 0) & (triples[:, 2] <= LARGEST_V)).all():
         raise ValueError(f'"{key}" has a v that is not from 0 to {LARGEST_V}')
     if not (np.abs(triples[labelled, :2]) <= LARGEST).all():  # NaN is not
         raise ValueError(f'"{key}" holds a number that cannot be')
-    if labelled.sum() > 1 and ((triples[labelled, :2] >= -0.5) & (triples[labelled, :2] <= 1.5)).all():
-        raise ValueError(f'all points of "{key}" lie between 0 and 1: they are parts of the picture\'s size, not '
-                         "pixels; multiply x by its width and y by its height, or export pixels")  # fmt: skip
+    if exports.parts_of_size(triples[labelled, :2]):
+        raise ValueError(f'all points of "{key}" {exports.PARTS}')
     return np.where(labelled[:, None], triples[:, :2], np.nan), labelled, triples[:, 2]

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from handpose.data.common import DataError
+from handpose.data.readers import boxes
 
 ENDS = (".json", ".json.gz")
 #: What tools call the parts of a set.
@@ -24,6 +25,9 @@ SYNONYMS = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 PERCENT = 100
+PARTS = ("lie between 0 and 1: they are parts of the picture's size, not pixels; multiply x by its width and y by its "
+         "height, or export pixels")  # fmt: skip
+REPEATED = "with the picture and joints of another"  # why one is left out, see `counted`
 SEVERAL = 3  # hands, from which on it is no chance that all lie in a corner
 FOLDERS = ("", "images", "data", "train", "val", "valid", "test", "train2017", "val2017")
 
@@ -106,15 +110,27 @@ def _by_name(spelt: Callable[[str], str]) -> Callable[[str], str]:
     return lambda name: spelt(PurePosixPath(name).name)
 
 
+def parts_of_size(keypoints: np.ndarray) -> bool:
+    """Whether points (n, 2), at least two, all lie about between 0 and 1."""
+    return len(keypoints) > 1 and bool(((keypoints >= -0.5) & (keypoints <= 1.5)).all())
+
+
+def origin_note(number: int) -> list[str]:
+    """What is to be said of joints at (0, 0) that have a label: converters put those there that are missing."""
+    what = "joint stands" if number == 1 else "joints stand"
+    return [f"{number} {what} at (0, 0) with a label, and {'is' if number == 1 else 'are'} masked as missing; such a "
+            "joint should have v = 0"] if number else []  # fmt: skip
+
+
 def check_units(file: Path, hands: Sequence[tuple]) -> list[str]:
-    """Whether points are pixels of the pictures that are there.
+    """Whether points are pixels of the pictures that are there, and fit their boxes; see `boxes`.
 
     One hand may well lie in its picture's corner. That all of several lie within 100 pixels of it, in pictures of more
     than twice that, is what points in percent look like; one is enough where its box says otherwise.
 
     Args:
-        hands: of each (width, height) of its picture or None, its points (21, 2) in pixels, NaN without a label, and
-            its box (x, y, width, height) or None.
+        hands: of each its name, (width, height) of its picture or None, its points (21, 2) in pixels, NaN without a
+            label, and its box (x, y, width, height) or None.
 
     Returns:
         Lines to be said.
@@ -123,7 +139,7 @@ def check_units(file: Path, hands: Sequence[tuple]) -> list[str]:
         DataError: they are not.
     """
     outside, number, corner, elsewhere, against = 0, 0, 0, 0, 0
-    for size, keypoints, box in hands:
+    for _, size, keypoints, box in hands:
         known = keypoints[np.isfinite(keypoints).all(1)]
         if size is None:
             continue
@@ -139,10 +155,12 @@ def check_units(file: Path, hands: Sequence[tuple]) -> list[str]:
             f"{file}: {where}: their points are percent of the picture's size, not pixels; multiply x by "
             "width / 100, y by height / 100, or export pixels (if they are pixels, crop the pictures)"
         )
+    notes = boxes.check(str(file), hands)
     if 2 * outside > number and len(hands) >= SEVERAL:
         raise DataError(f"{file}: {outside} of {number} labelled joints lie outside their pictures, which then are not "
                         "as large as those that were labelled; take the pictures that were")  # fmt: skip
-    notes = [f"{outside} of {number} labelled joints lie outside their pictures, and are masked"] if outside else []
+    if outside:
+        notes.append(f"{outside} of {number} labelled joints lie outside their pictures, and are masked")
     if corner and not elsewhere:
         notes.append(f"{where}; if their points are percent of the size, multiply them by it")
     return notes

@@ -17,7 +17,7 @@ import numpy as np
 
 from handpose import files
 from handpose.data.common import DataError, make_sample, read_image, read_json
-from handpose.data.readers import photo_names
+from handpose.data.readers import exports, joint_names, photo_names
 from handpose.data.sample import Sample
 from handpose.skeleton import JOINTS, NUM_JOINTS, tight_box
 
@@ -158,16 +158,18 @@ class LabelFile:
 class Labelled:
     """The hands of a label file as `Sample`s; a group is the folder that a picture lies in; of one folder, a picture.
 
-    A joint that is null, or outside the picture, is not visible, and null has NaN as its place. An entry without any
-    joint is a `Sample` as well; training and evaluation leave such samples out.
+    A joint that is null, at (0, 0) or outside the picture is not visible, and the first two have NaN as their place. An
+    entry without any joint is a `Sample` as well; training and evaluation leave such samples out. `notes` says in lines
+    what is odd.
 
     Args:
         path: the label file, ``.json``.
         split: "train", "val" and "all" are the same: a file is one set, which a training divides to validate on it.
 
     Raises:
-        DataError: see `read`; a picture that is not there; or no picture. ``[i]`` raises it for a picture
-            that cannot be read or has another size than its entry says.
+        DataError: see `read`; a picture that is not there; no picture; or joints that are not in pixels, or do not fit
+            their boxes or the order. ``[i]`` raises it for a picture that cannot be read or has another size than its
+            entry says.
     """
 
     undivided = True  # see `handpose.data.division`
@@ -179,6 +181,12 @@ class Labelled:
         self.rows = [(i, entry, located(path, entry["path"])) for i, entry in enumerate(read(path))]
         if not self.rows:
             raise DataError(f"{path}: holds no pictures yet")
+        unlabelled = (np.nan, np.nan)
+        self.keypoints = np.array(
+            [[point or unlabelled for point in entry["keypoints"]] for _, entry, _ in self.rows], np.float64
+        )
+        at_origin = (self.keypoints == 0).all(2)
+        self.keypoints[at_origin] = np.nan
         one = len({image_file.parent for _, _, image_file in self.rows}) == 1
         self.grouping = "photograph" if one else "folder"
         for i, entry, image_file in self.rows:
@@ -186,6 +194,22 @@ class Labelled:
                 raise DataError(
                     f"{path}, images[{i}] {_short(entry['path'])}: there is no such picture at {image_file}"
                 )
+        self.notes = exports.origin_note(int(at_origin.sum())) + self._check_keypoints()
+
+    def _check_keypoints(self) -> list[str]:
+        """Lines to be said of joints and boxes; DataError where joints are no pixels, or in another order than ours."""
+        hands = []
+        for (i, entry, _), keypoints in zip(self.rows, self.keypoints, strict=True):
+            if exports.parts_of_size(keypoints[np.isfinite(keypoints).all(1)]):
+                raise DataError(f"{self.file}, images[{i}] {_short(entry['path'])}: all its joints {exports.PARTS}")
+            x0, y0, x1, y1 = entry.get("box") or (0, 0, 0, 0)
+            size, box = (entry["width"], entry["height"]), (x0, y0, x1 - x0, y1 - y0)
+            hands.append((_short(entry["path"]), size, keypoints, box))
+        notes, labelled = exports.check_units(self.file, hands), np.isfinite(self.keypoints[..., 0])
+        again = 'put them in the order that "order" states'
+        if joint_names.tips_first(self.keypoints, labelled):
+            raise DataError(f"{self.file}: the joints of a finger lie from tip to palm; {again}")
+        return notes
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -199,8 +223,8 @@ class Labelled:
                                 f"{entry['width']}x{entry['height']} when it was labelled")  # fmt: skip
         except DataError as error:
             raise DataError(f"{self.file}, images[{i}] {_short(entry['path'])}: {error}") from None
-        keypoints = np.array([point or (np.nan, np.nan) for point in entry["keypoints"]], np.float32)
-        labelled = np.array([point is not None for point in entry["keypoints"]])
+        keypoints = self.keypoints[index].astype(np.float32)
+        labelled = np.isfinite(keypoints).all(1)
         photo = photo_names.photograph(image_file.name)
         group = photo if self.grouping == "photograph" else image_file.parent.name
         return make_sample(image, keypoints, labelled, group=group, id=entry["path"], shape=entry.get("shape"))

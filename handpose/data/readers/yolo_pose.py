@@ -1,8 +1,8 @@
 """Hands of one's own in YOLO-pose form: a text file a picture, a line a hand, lengths as parts of the picture.
 
-A line is ``class cx cy w h`` and 21 times ``x y`` or ``x y v``. A joint with v = 0, or at (0, 0) where there is no v,
-has no label; v = 1 beside 2 means that it is hidden. Splits stand as they are. Pictures and labels lie in
-``images/SPLIT`` and ``labels/SPLIT``, in ``SPLIT/images`` and ``SPLIT/labels``, or where a ``data.yaml`` says.
+A line is ``class cx cy w h`` and 21 times ``x y`` or ``x y v``. A joint with v = 0 or at (0, 0) has no label; v = 1
+beside 2 means that it is hidden. Splits stand as they are. Pictures and labels lie in ``images/SPLIT`` and
+``labels/SPLIT``, in ``SPLIT/images`` and ``SPLIT/labels``, or where a ``data.yaml`` says.
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from handpose.data.common import DataError, make_sample
-from handpose.data.readers import exports, joint_names, photo_names, yolo_layout
+from handpose.data.readers import boxes, exports, joint_names, photo_names, yolo_layout
 from handpose.data.readers.turned import Photos
 from handpose.data.sample import Sample
 
@@ -26,6 +26,7 @@ class Line(NamedTuple):
     """A hand of a label file, its joints in the file's order."""
 
     kind: int  # its class
+    box: tuple[float, ...]  # x, y of its corner, width, height, parts of the picture's size
     keypoints: np.ndarray  # (21, 2) parts of the picture's size; NaN without a label
     labelled: np.ndarray  # (21,) bool
     v: np.ndarray | None  # (21,) as in the file; None where it has two numbers a joint
@@ -64,12 +65,14 @@ def parse(text: str, name: str, each: int | None = None) -> tuple[list[Line], Co
         keypoints, v = joints[:, :2], joints[:, 2] if dimensions == 3 else None
         if v is not None and not ((v >= 0) & (v <= LARGEST_V)).all():
             raise DataError(f"{where}: a v that is not from 0 to {LARGEST_V}")
-        labelled = v > 0 if v is not None else (keypoints != 0).any(1)
+        labelled = (keypoints != 0).any(1) & (True if v is None else v > 0)
         if (np.abs(keypoints[labelled] - 0.5) > 1.5).any():
             raise DataError(f"{where}: a joint lies far outside the picture; coordinates are parts of its size, 0 to "
                             "1, not pixels (for pixels use coco:)")  # fmt: skip
         if labelled.any():
-            hands.append(Line(int(values[0]), np.where(labelled[:, None], keypoints, np.nan), labelled, v))
+            x, y, width, height = values[1:5].tolist()
+            box = (x - width / 2, y - height / 2, width, height)
+            hands.append(Line(int(values[0]), box, np.where(labelled[:, None], keypoints, np.nan), labelled, v))
         else:
             left_out["without a labelled joint"] += 1
     return hands, left_out
@@ -113,13 +116,14 @@ class YoloPose:
         self._read(files, shape[1] if shape else None)
         if not self.rows:
             raise DataError(f"{path}: holds no labelled hand of split {split!r} ({'; '.join(self.notes)})")
+        self.photos = Photos(dict.fromkeys(image for image, _, _ in self.rows), unturned)
+        self.notes += boxes.check(str(path), [(name, (1, 1), hand.keypoints, hand.box) for _, name, hand in self.rows])
         if joint_order is None:
             keypoints, labelled = (np.stack([getattr(hand, key)[list(self.order)] for _, _, hand in self.rows])
                                 for key in ("keypoints", "labelled"))  # fmt: skip
             if joint_names.tips_first(keypoints, labelled):
                 raise DataError(f"{path}: the joints of a finger lie from tip to palm, not from palm to tip; choose "
                                 "--joint-order rhd (tips first) or --joint-order canonical (as it is)")  # fmt: skip
-        self.photos = Photos(dict.fromkeys(image for image, _, _ in self.rows), unturned)
         self.notes += self.photos.notes + photo_names.notes([(image, {}) for image, _, _ in self.rows], self.undivided)
 
     def _read(self, files: list[Path], each: int | None) -> None:
@@ -127,7 +131,7 @@ class YoloPose:
         self.rows: list[tuple[Path, str, Line]] = []  # picture, id, hand
         left_out: Counter[str] = Counter()
         owner: dict[Path, Path] = {}
-        bare = 0
+        bare = repeated = 0
         for image in files:
             label = yolo_layout.label_of(image)
             if owner.setdefault(label, image) != image:
@@ -141,12 +145,16 @@ class YoloPose:
                 raise DataError(f"{label}: cannot be read ({error.strerror or error})") from None
             hands, others = parse(text, str(label), each)
             left_out.update(others)
+            repeated += len(hands) - len({hand.keypoints.tobytes() for hand in hands})
             for number, hand in enumerate(hands):
                 self.rows.append((image, image.stem + f"#{number}" * (len(hands) > 1), hand))
         values = {v for _, _, hand in self.rows if hand.v is not None for v in hand.v.tolist()}
         self.marks_hidden = values <= {0, 1, 2} and 2 in values
         self.notes += exports.hidden_note(self.marks_hidden, bool(values) and values <= {0, 1})
-        self.notes += exports.counted(left_out, "line")
+        at_origin = sum(int(((hand.v > 0) & ~hand.labelled).sum()) for _, _, hand in self.rows if hand.v is not None)
+        self.notes += exports.origin_note(at_origin) + exports.counted(left_out, "line")
+        if repeated:  # a line is a hand, whatever stands in it
+            self.notes.append(f"{repeated} line{'s' * (repeated > 1)} {exports.REPEATED}, and counted as a hand each")
         labels = {file for folder in {label.parent for label in owner} for file in folder.glob("*.txt")}
         alone = [file for file in labels - set(owner) if file.stem not in ("classes", "notes", "train", "val", "test")]
         self.notes += exports.counted({"without a picture": len(alone)}, "label file")
