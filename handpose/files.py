@@ -11,6 +11,9 @@ from typing import TextIO
 
 import platformdirs
 
+#: Stands behind the end of every drawing of ours, where no decoder minds it: in an MP4 it is a box that is left free.
+#: Whoever edits a drawing saves it without the mark, and has a file of their own.
+MARK = b"\0\0\0\x19freedrawn by handpose"
 _stdout: list[TextIO] = []  # the standard output, while what is printed goes elsewhere
 
 
@@ -38,6 +41,27 @@ def writing(path: str | os.PathLike) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink()
+
+
+@contextlib.contextmanager
+def drawing(path: str | os.PathLike) -> Iterator[Path]:
+    """`writing`, for a picture or video that this program may replace later, because `is_drawing` knows it again.
+
+    Raises:
+        OutputError: see `writing`.
+    """
+    with writing(path) as unfinished:
+        yield unfinished
+        with open(unfinished, "rb+") as file:
+            file.seek(0, os.SEEK_END)
+            file.write(MARK)
+
+
+def is_drawing(path: str | os.PathLike) -> bool:
+    """Whether a file was written by `drawing`, and not changed since. Raises OSError where it cannot be read."""
+    with open(path, "rb") as file:
+        file.seek(max(0, os.path.getsize(path) - len(MARK)))
+        return file.read() == MARK
 
 
 def cache_folder() -> Path:

@@ -64,7 +64,7 @@ class Batch:
             from handpose.book import figures  # here: Matplotlib takes a moment
 
             small = [resized(hand, 1 / image.scale) for hand in hands]
-            photos.write_image(self.targets[path], figures.draw_hands(image.image, small))
+            photos.write_image(self.targets[path], figures.draw_hands(image.image, small), drawing=True)
         if self.print_hands:
             photos.print_hands(path, hands)
 

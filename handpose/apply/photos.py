@@ -30,8 +30,12 @@ def as_json(hand: Hand) -> dict:
             "box": box.round(2).tolist(), "score": round(hand.score, 4), "gesture": gesture}  # fmt: skip
 
 
-def write_image(path: Path, image: np.ndarray) -> None:
-    """Write a picture (H, W, 3) uint8 RGB in the form that its name asks for."""
+def write_image(path: Path, image: np.ndarray, *, drawing: bool = False) -> None:
+    """Write a picture (H, W, 3) uint8 RGB in the form that its name asks for; `drawing`: `files.is_drawing` knows it.
+
+    Raises:
+        OutputError: see `files.writing`.
+    """
     _, code = cv2.imencode(path.suffix.lower(), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    with files.writing(path) as unfinished:
+    with (files.drawing if drawing else files.writing)(path) as unfinished:
         unfinished.write_bytes(code.tobytes())

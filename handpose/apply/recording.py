@@ -95,7 +95,7 @@ def filming(path: Path | None, fps: float) -> Iterator[Callable | None]:
         return
     ended = None
     try:
-        with files.writing(path) as unfinished:
+        with files.drawing(path) as unfinished:
             film = Film(unfinished, fps)
             try:
                 yield film.add

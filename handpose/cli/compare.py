@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from handpose.cli import check_json
+
 HELP = "say which of several trained networks is better"
 
 
@@ -23,8 +25,7 @@ def main(arguments: argparse.Namespace) -> int:
     from handpose import files
     from handpose.study import compare
 
-    if arguments.json:
-        files.check(arguments.json, text=True)
+    check_json(arguments.json)
     found = compare.compare(arguments.records, arguments.data, arguments.split)
     print(f"{found['images']} hands of {found['data']}, {found['split']}; PCK at 0.2 of s and at 0.1 of the box")
     for name, seeds in found["scores"].items():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handpose import files
+from handpose.cli import check_drawing
 from handpose.cli.evaluate import add_reading, opened
 from handpose.data import SOURCES
 
@@ -122,12 +123,12 @@ def run_show(chosen: argparse.Namespace) -> int:
         raise ValueError(f"--number {chosen.number}: at least one picture is needed")
     samples = opened(chosen.data, chosen.split, chosen)
     out = chosen.out or Path(f"{name}-{chosen.split}.png")
-    files.check(out)
     if out.suffix.lower() not in (".png", ".jpg", ".pdf"):
         raise ValueError(f"--out {out}: give a name that ends in .png, .jpg or .pdf")
+    check_drawing("--out", out)
     number = min(chosen.number, len(samples))
     fig = sheet.draw(samples, number, f"{name}, {chosen.split}: {number} of {len(samples):,}")
-    with files.writing(out) as unfinished:
+    with files.drawing(out) as unfinished:
         fig.savefig(unfinished, format=out.suffix[1:].lower(), facecolor="white", bbox_inches="tight")
     print(f"{out}: {number} of {len(samples):,} samples; joints that are hidden are drawn pale")
     return 0

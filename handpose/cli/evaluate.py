@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from handpose.cli import check_json
 from handpose.data import SOURCES
 
 HELP = "score a network on a labelled set"
@@ -58,8 +59,7 @@ def main(arguments: argparse.Namespace) -> int:
     from handpose.study import fingerspelling
     from handpose.train import evaluate, heldout
 
-    if arguments.json:
-        files.check(arguments.json, text=True)
+    check_json(arguments.json)
     device = devices.choose(arguments.device)
     net, size = pretrained.load(arguments.weights, device)
     name, _, path = arguments.data.partition(":")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from handpose import files
 from handpose.apply import formats
-from handpose.cli import Renamed
+from handpose.cli import Renamed, check_drawing, check_json
 
 if TYPE_CHECKING:
     from handpose.apply.batch import Batch
@@ -147,12 +147,8 @@ def main(arguments: argparse.Namespace) -> int:
     several = len(found.files) > 1 or any(Path(name).is_dir() for name in arguments.photos)
     targets = listing.drawings(found.files, Path(arguments.draw), several) if arguments.draw else {}
     for file in targets.values():
-        files.check(file)
-    if arguments.json:
-        files.check(arguments.json, text=True)
-        used = {Path(str(file)).resolve() for file in [*targets.values(), *dict(found.files)] if file != listing.STDIN}
-        if Path(arguments.json).resolve() in used:
-            raise ValueError(f"--json {arguments.json}: would replace what is read or drawn; choose another name")
+        check_drawing("--draw", file)
+    check_json(arguments.json)
     if arguments.part:
         k, n = arguments.part  # the drawings were named before: no two parts give two the same name
         found = listing.Listing(found.files[k - 1 :: n], found.left_out[k - 1 :: n])

@@ -293,8 +293,8 @@ def test_one_bad_video_does_not_stop_the_rest(clip, quick, tmp_path, capsys):
     ("arguments", "words"),
     [
         (["CLIP", "--draw", "CLIP"], "would replace"),
-        (["CLIP", "--json", "CLIP"], "would replace"),
-        (["CLIP", "--draw", "OUT/x.mp4", "--json", "OUT/x.mp4"], "would replace"),
+        (["CLIP", "--json", "CLIP"], "ends in .json"),
+        (["CLIP", "--draw", "OUT/x.mp4", "--json", "OUT/x.mp4"], "ends in .json"),
         (["CLIP", "--draw", "OUT/x.png"], "ends in .mp4"),
         (["CLIP", "--draw", "OUT/x.webm"], "ends in .mp4"),
         (["CLIP", "CLIP", "a.png", "--draw", "OUT/x.mp4"], "several photos need a folder"),
@@ -317,7 +317,8 @@ def test_errors_are_one_line(clip, quick, tmp_path, capsys, arguments, words):
 def test_a_full_disk(clip, quick, tmp_path, capsys):
     resource = pytest.importorskip("resource")
     drawn, out = tmp_path / "out.mp4", tmp_path / "out.json"
-    drawn.write_bytes(b"what was there")
+    before = b"what was there" + files.MARK
+    drawn.write_bytes(before)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     for limit in (15_000, 40_000):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
@@ -326,7 +327,7 @@ def test_a_full_disk(clip, quick, tmp_path, capsys):
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert "out.mp4: cannot be written" in capsys.readouterr().err
-        assert drawn.read_bytes() == b"what was there" and list(tmp_path.iterdir()) == [drawn]
+        assert drawn.read_bytes() == before and list(tmp_path.iterdir()) == [drawn]
     assert not out.exists()
 
 

@@ -77,7 +77,7 @@ def test_pipes_are_written_to_and_links_stay(photos, tmp_path):
     with subprocess.Popen(["cat", str(fifo)], stdout=subprocess.PIPE) as reader:
         assert main(["predict", photo, "--json", str(fifo), "--device", "cpu"]) == 0
         assert fifo.is_fifo() and "keypoints" in reader.communicate()[0].decode()
-    target.write_text("old")
+    target.write_text('{"joints": [], "weights": {}}')
     link.symlink_to(target)
     assert main(["predict", photo, "--json", str(link), "--device", "cpu"]) == 0
     assert link.is_symlink() and "keypoints" in target.read_text()
