@@ -98,10 +98,16 @@ def is_stdout(path: str | os.PathLike | None) -> bool:
 
 @contextlib.contextmanager
 def stdout_kept_for(path: str | os.PathLike | None) -> Iterator[None]:
-    """While JSON is to go to the standard output, what is printed goes to the standard error output."""
+    """While JSON is to go to the standard output, what is printed goes to the standard error output.
+
+    Raises:
+        OutputError: there is no standard output.
+    """
     if not is_stdout(path):
         yield
         return
+    if sys.stdout is None:
+        raise OutputError(f"{path}: the standard output is closed; give --json the name of a file")
     _stdout.append(sys.stdout)
     try:
         with contextlib.redirect_stdout(sys.stderr):

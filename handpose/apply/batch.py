@@ -11,7 +11,7 @@ from handpose.apply.ahead import Lines, Rows
 from handpose.apply.capture import Source
 from handpose.apply.display import Window
 from handpose.apply.listing import Listing
-from handpose.data import pictures
+from handpose.data import DataError, pictures
 from handpose.pipeline import HandPose, resized
 
 
@@ -43,7 +43,7 @@ class Batch:
                 if listing.is_video(name):
                     yield name, None
                 elif name == listing.STDIN:
-                    yield name, pictures.decode(sys.stdin.buffer.read(), "standard input")
+                    yield name, pictures.decode(standard_input(), "standard input")
                 else:
                     yield name, pictures.read(str(name))
             except ValueError as error:
@@ -89,3 +89,13 @@ class Batch:
         left_out = [{"path": str(path), "why": why} for path, why in found.left_out + self.left_out]
         done = {k: v for k, v in {"images": self.images, "videos": videos}.items() if k in kinds}
         return done | {"left_out": left_out}
+
+
+def standard_input() -> bytes:
+    """All of it. Raises a DataError where it is closed or cannot be read."""
+    if sys.stdin is None:
+        raise DataError("standard input: is closed; give the name of a picture, or < FILE")
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise DataError(f"standard input: cannot be read ({error.strerror or error})") from None
