@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from handpose.data import DataError
+from handpose.data import DataError, pictures
 
 USUAL = 25.0  # frames a second, where the source does not say
 
@@ -35,12 +35,9 @@ class Source:
         self.shown = without_password(name)
         self.title = f"camera {self.shown}" if self.camera else str(name)
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # errors are told here, in one line
-        if not self.camera:
-            try:
-                with open(name, "rb") as file:
-                    empty = not file.read(1)
-            except OSError as error:
-                raise DataError(f"{name}: cannot be read ({error.strerror or error})") from None
+        if isinstance(name, Path):
+            with pictures.opened(name) as file:
+                empty = not file.read(1)
             if empty:
                 raise DataError(f"{name}: the file is empty")
         self.video = cv2.VideoCapture(str(name) if isinstance(name, Path) else name)

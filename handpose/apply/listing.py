@@ -1,7 +1,7 @@
 """What is named on the command line: which files that means, what of a folder is left out, where drawings go."""
 
 import glob
-import re
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,6 @@ from handpose.apply.formats import DRAWN, FILMED, PICTURES, VIDEOS
 from handpose.data import pictures
 
 STDIN = Path("-")  # in place of a file: a picture on the standard input
-ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 NAMED = 3  # of the files that are left out for one reason, so many are named in print
 
 
@@ -42,7 +41,7 @@ def list_files(names: list[str]) -> Listing:
     """
     found = Listing()
     for name in names:
-        if ADDRESS.match(name):
+        if pictures.ADDRESS.match(name):
             raise ValueError(f"{name}: is an address; download it first (a camera is named with --camera)")
         expanded = [name]
         if glob.has_magic(name) and not Path(name).exists():
@@ -60,11 +59,12 @@ def list_files(names: list[str]) -> Listing:
 
 def _list_folder(folder: Path, found: Listing) -> None:
     """Add a folder's files."""
-    before = len(found.files)
-    inside = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    before, inside = len(found.files), sorted(_below(folder))
     for path in inside:
         kind = kind_of(path)
-        if kind == "picture":
+        if not path.is_file():
+            found.left_out.append((path, "no file" if path.exists() else "a link to nothing"))
+        elif kind == "picture":
             found.files.append((path, path.relative_to(folder)))
         else:
             found.left_out.append((path, "a video: name it by itself" if kind == "video" else "no picture"))
@@ -74,12 +74,26 @@ def _list_folder(folder: Path, found: Listing) -> None:
         )
 
 
+def _below(folder: Path) -> list[Path]:
+    """All files below a folder. Links to folders are followed, each folder once, by its own name if it has one here."""
+    roots, entered, inside = [folder], set(), []
+    for root in roots:  # links are put behind what is walked through
+        for parent, folders, names in os.walk(root):
+            if (real := os.path.realpath(parent)) in entered:
+                folders.clear()
+                continue
+            entered.add(real)
+            inside += [Path(parent, name) for name in names]
+            roots += [path for name in sorted(folders) if (path := Path(parent, name)).is_symlink()]
+    return inside
+
+
 def kind_of(path: Path) -> str | None:
     """ "picture", "video" or None, by what is in a file; where that does not tell, by its name."""
     try:
-        with open(path, "rb") as file:
+        with pictures.opened(path) as file:
             kind = pictures.kind(file.read(64))
-    except OSError:
+    except (OSError, pictures.DataError):
         kind = None
     end = path.suffix.lower()
     if kind or path.name.startswith("._"):  # notes that macOS puts beside a file

@@ -6,9 +6,11 @@ weights were trained, one and all: both use libjpeg-turbo.
 
 import io
 import os
+import re
+import stat
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
@@ -18,6 +20,8 @@ from handpose.data.errors import DataError, one_line
 
 MAX_PIXELS = 100_000_000  # a larger picture is refused, but for a JPEG,
 MAX_SHRUNK = 250_000_000  # which its decoder shrinks; phones make photographs of 200 million pixels
+
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 #: What is decoded. Not all that Pillow knows: some of it runs other programs, or takes any bytes for a picture.
 KINDS = ("PNG", "WEBP", "TIFF", "GIF", "BMP", "DIB", "AVIF", "HEIF", "JPEG2000", "PPM", "SUN")
@@ -64,11 +68,33 @@ def read(path: str | os.PathLike) -> Picture:
     Raises:
         DataError: as `decode`, and a file that is missing or cannot be read.
     """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    with opened(path) as file:
+        try:
+            data = file.read()
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
     return decode(data, str(path))
+
+
+def opened(path: str | os.PathLike) -> BinaryIO:
+    """A picture or video file, opened to be read.
+
+    Raises:
+        DataError: no name of a file; a file that is missing or cannot be read; or a pipe or device, whose beginning
+            can be read only once, and which may never end.
+    """
+    name = os.fspath(path)
+    if not name or "\0" in name:
+        raise DataError(f"{name!r} is not the name of a file")
+    if ADDRESS.match(name):
+        raise DataError(f"{name}: is an address; download it first")
+    try:
+        mode = os.stat(name).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # to open a folder fails by itself
+            raise DataError(f"{name}: is a pipe or device, not a file; `predict -` reads a picture from a pipe")
+        return open(name, "rb")
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read ({error.strerror or error})") from None
 
 
 def decode(data: bytes, name: str) -> Picture:

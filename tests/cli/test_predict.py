@@ -70,6 +70,50 @@ def test_a_folders_pictures_are_found_by_what_is_in_them(image, quick, tmp_path,
     assert "not read, 2 pages or frames behind the first (1): d.tif" in errors
 
 
+def linked(folder, image):
+    """A folder with links: to a folder outside, to itself, to a folder in it, to a file and to nothing."""
+    save(folder / "in" / "a.png", image)
+    save(folder / "in" / "z" / "b.png", image)
+    save(folder / "outside" / "c.png", image)
+    for name, target in (("linked", "../outside"), ("again", "../outside"), ("loop", "."), ("first", "z"),
+                         ("d.png", "a.png"), ("broken.png", "nowhere")):  # fmt: skip
+        (folder / "in" / name).symlink_to(target)
+    return folder / "in"
+
+
+def test_links_in_a_folder_are_followed_once(image, quick, tmp_path, capsys):
+    folder, out = linked(tmp_path, image), tmp_path / "out.json"
+    assert main(["predict", str(folder), "--json", str(out)]) == 0
+    found = json.loads(out.read_text())
+    named = [Path(entry["path"]).relative_to(folder).as_posix() for entry in found["images"]]
+    assert named == ["a.png", "again/c.png", "d.png", "z/b.png"]
+    assert found["left_out"] == [{"path": str(folder / "broken.png"), "why": "a link to nothing"}]
+    assert "not read, a link to nothing (1): broken.png" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes with names there")
+def test_pipes_and_devices_are_no_files(image, quick, tmp_path, capsys):
+    """What has read a pipe's first bytes to know its kind has lost them; and without a writer it would wait."""
+    photo, words = save(tmp_path / "in" / "a.png", image), "is a pipe or device, not a file; `predict -` reads"
+    for name in ("fifo.png", "fifo.mp4", "fifo"):
+        os.mkfifo(tmp_path / "in" / name)
+        assert main(["predict", str(tmp_path / "in" / name)]) == 1
+        assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'in' / name}: {words}")
+    assert main(["predict", str(tmp_path / "in"), "--json", str(tmp_path / "out.json")]) == 0
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert [entry["why"] for entry in found["left_out"]] == ["no file"] * 3 and len(found["images"]) == 1
+    reading, writing = os.pipe()
+    os.write(writing, photo.read_bytes()[:1000])
+    os.close(writing)
+    for name in ("/dev/zero", f"/dev/fd/{reading}"):
+        capsys.readouterr()
+        assert main(["predict", name]) == 1
+        errors = capsys.readouterr().err
+        assert errors.startswith(f"error: {name}: {words}") and errors.count("\n") == 1
+    assert len(os.read(reading, 2000)) == 1000  # nothing was taken out of it
+    os.close(reading)
+
+
 def test_drawings_never_share_a_name(tmp_path):
     names = ["a/x.jpg", "a/x.png", "b/x.jpg", "X.JPG", "y.jpg", "x-2.png", "film.mp4", "film.jpg"]
     found = listing.drawings([(Path(n), Path(Path(n).name)) for n in names], tmp_path / "drawn", several=True)
