@@ -21,6 +21,8 @@ from handpose.data.errors import DataError, one_line
 MAX_PIXELS = 100_000_000  # a larger picture is refused, but for a JPEG,
 MAX_SHRUNK = 250_000_000  # which its decoder shrinks; phones make photographs of 200 million pixels
 
+DARK = 64  # of 255: a picture of more than 8 bits that stays below fills a quarter of its range, as of 12 or 14 bits
+
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 #: What is decoded. Not all that Pillow knows: some of it runs other programs, or takes any bytes for a picture.
@@ -179,13 +181,15 @@ def _other(data: bytes, name: str) -> Picture:
     if image.width * image.height > MAX_PIXELS:
         raise DataError(f"{name}: {image.width}x{image.height} pixels are too many; shrink it first")
     further = getattr(image, "n_frames", 1) - 1
+    deep = ";16" in str(image.tile)  # colours of 16 bits, of which Pillow keeps the upper 8
     image.load()
-    return _finish(image, name, [], 1, image.size, further)
+    return _finish(image, name, [], 1, image.size, further, deep)
 
 
 def _finish(
-    image: Image.Image, name: str, notes: list[str], scale: int, size: tuple[int, int], further: int = 0
-) -> Picture:
+    image: Image.Image, name: str, notes: list[str], scale: int, size: tuple[int, int], further: int = 0,
+    deep: bool = False,
+) -> Picture:  # fmt: skip
     """Turn it upright and lay it on white; `size` is the photograph's (width, height) as it lies."""
     try:
         orientation = image.getexif().get(0x0112, 1)
@@ -193,7 +197,11 @@ def _finish(
     except Exception:  # as in `decode`
         orientation, notes = 1, [*notes, "its EXIF data are damaged, so it may lie on its side"]
     upright = size[::-1] if orientation in (5, 6, 7, 8) else size
-    return Picture(_rgb(image, name), upright, scale, tuple(notes), further)
+    pixels = _rgb(image, name)
+    if (deep or image.mode[0] == "I") and (brightest := pixels.max()) <= DARK:
+        notes = [*notes, f"a 16-bit picture whose largest value is {brightest / 255:.0%} of what 16 bits hold, so it "
+                         "is dark; scale its values up to 65535"]  # fmt: skip
+    return Picture(pixels, upright, scale, tuple(notes), further)
 
 
 def _rgb(image: Image.Image, name: str) -> np.ndarray:

@@ -52,6 +52,22 @@ def test_every_orientation_with_and_without_transparency(hand, value):
     assert jpeg.shape == hand.shape and np.abs(jpeg.astype(int) - hand).mean() < 3
 
 
+@pytest.mark.parametrize("kind", [".png", ".tif"])
+def test_sixteen_bits_that_are_hardly_used_are_noted(hand, kind):
+    """Numbers of 12 bits saved as 16: nearly black, and no hand is found."""
+    for image in (hand, hand[..., 0]):
+        for largest, words in ((4080, "largest value is 6% of what 16 bits hold"), (255, "is 0% of"), (65535, None)):
+            deep = (image / image.max() * largest).round().astype(np.uint16)
+            data = cv2.imencode(kind, deep)[1].tobytes()
+            if kind == ".tif" and image.ndim == 3:
+                continue  # Pillow reads no such file
+            notes = pictures.decode(data, "a").notes
+            assert not notes if words is None else words in notes[0] and "scale its values up to 65535" in notes[0]
+    assert not pictures.decode(encoded(hand // 16, "PNG"), "a").notes  # of 8 bits: a dark photograph is one
+    deep = Image.fromarray(hand[..., 0].astype(np.uint16) * 16)
+    assert "dark" in pictures.of_pil(deep).notes[0]
+
+
 @pytest.mark.parametrize("value", range(1, 9))
 def test_avif_is_turned_by_the_boxes_in_the_file(hand, value):
     if not pytest.importorskip("PIL.features").check("avif"):
