@@ -15,7 +15,7 @@ def choose(name: str | None = None) -> torch.device:
     if name:
         try:
             device = torch.device(name)
-            torch.empty(1, device=device)
+            torch.empty(1, device=device).cpu()  # "meta" has shapes and no numbers
         except (RuntimeError, AssertionError) as error:
             raise ValueError(f"device {name!r} cannot be used here ({str(error).splitlines()[0]})") from None
         return device

@@ -12,7 +12,7 @@ from handpose import arrays, crop, pretrained, skeleton
 from handpose import tiles as closer
 from handpose.confidence import Confidence, bundled
 from handpose.data import pictures
-from handpose.data.common import check_image
+from handpose.data.common import given_image
 
 if TYPE_CHECKING:  # PyTorch is imported only where it runs the networks
     from handpose.apply import onnx_runtime
@@ -160,14 +160,9 @@ class HandPose:
             ValueError: a box is empty, not finite, in the wrong order, or outside the picture; there are neither
                 boxes nor a detector; or the angles are not as many finite numbers as there are boxes.
         """
-        if isinstance(image, str | os.PathLike):
-            name, image = image, pictures.read(image)
-            image.warn(name)
-        elif isinstance(image, Image.Image):
-            image = pictures.of_pil(image)
+        image = given_image(image)
         if isinstance(image, pictures.Picture):
             return self._photograph(image, boxes, angles=angles, tiles=tiles)
-        image = check_image(image)
         tiles = self.tiles if tiles is None else tiles
         hands = self._find(image, tiles, angles) if boxes is None else self._given(image, boxes, angles)
         if self.networks["gesture"] is not None:

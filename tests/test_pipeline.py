@@ -387,3 +387,16 @@ def test_perfect_maps_score_nearly_one():
 
     found = evaluate.evaluate(Oracle(), data, intervals=False)["metrics"]
     assert found["pck_bone"]["0.15"] == 1.0 and found["epe_mean_px"] < 0.05
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("", "'' is not the name of a file"),
+        ("a\0b", r"'a\\x00b' is not the name"),
+        ("https://x.org/a.jpg", "is an address"),
+    ],
+)
+def test_what_is_no_name_of_a_file(hp, name, words):
+    with pytest.raises(DataError, match=words):
+        hp(name)

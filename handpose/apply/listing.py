@@ -119,6 +119,8 @@ def drawings(files: list[tuple[Path | int | str, Path]], out: Path, several: boo
         if out.suffix.lower() in (*DRAWN, *FILMED) and not out.is_dir():
             kind = "video" if out.suffix.lower() in FILMED else "picture"
             raise ValueError(f"--draw {out}: several photos need a folder, and this is the name of a {kind}")
+        if out.exists() and not out.is_dir():
+            raise ValueError(f"--draw {out}: must be a folder for several photos, and this is a file")
         targets = {file: out / name for file, name in _apart(files).items()}
     else:
         kinds = FILMED if is_video(files[0][0]) else DRAWN

@@ -6,11 +6,14 @@ hand-keypoints, of which it doubts 0 to 2 in 100 by set, and on 416 places witho
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from handpose import crop, skeleton
 from handpose.arrays import overlap_of_two as _overlap
+from handpose.data.common import given_image
+from handpose.data.pictures import Picture
 from handpose.pipeline import Hand, HandPose
 
 #: Frames from one look of the detector to the next: at 30 frames a second a hand that comes in is missing for a third
@@ -86,11 +89,11 @@ class Tracker:
     def numbers(self) -> list[int]:
         return [track.number for track in self.tracks]
 
-    def __call__(self, image: np.ndarray, boxes: list | None = None) -> list[Hand]:
+    def __call__(self, image: Any, boxes: list | None = None) -> list[Hand]:
         """The hands of the next frame.
 
         Args:
-            image: (H, W, 3) uint8 RGB.
+            image: (H, W, 3) uint8 RGB; or a path or picture, as for `HandPose`.
             boxes: start with the hands in these boxes, as for `HandPose`.
 
         Returns:
@@ -101,6 +104,7 @@ class Tracker:
         Raises:
             ValueError: as `HandPose`; a frame that is no picture, or a given box that cannot be used.
         """
+        image = given_image(image)
         self.looked, self.age, self.since_closer = False, self.age + 1, self.since_closer + 1
         if boxes is not None:
             hands, self.tracks = self.hp(image, boxes=boxes), []
@@ -121,9 +125,9 @@ class Tracker:
         self.count += 1
         self.tracks.append(_Track(self.count, hand, _first_cut(hand), float(hand.scores.mean()), unseen))
 
-    def _follow(self, image: np.ndarray) -> list[_Track]:
+    def _follow(self, image: np.ndarray | Picture) -> list[_Track]:
         """Move all tracks on by a frame; those that may be lost are taken out and returned."""
-        size = np.array(image.shape[1::-1])
+        size = np.array(image.size if isinstance(image, Picture) else image.shape[1::-1])
         lost, places = [], []  # places: (track, box, angle)
         for track in self.tracks:
             box, angle = track.next_box()
@@ -150,7 +154,7 @@ class Tracker:
             (self.tracks if fine else lost).append(new)
         return lost
 
-    def _detect(self, image: np.ndarray, lost: list[_Track]) -> None:
+    def _detect(self, image: np.ndarray | Picture, lost: list[_Track]) -> None:
         """Let the detector look: tracks start anew from what it finds, others begin, and lost ones end."""
         self.looked, self.age = True, 0
         known, followed, self.tracks = [*self.tracks, *lost], list(self.tracks), []

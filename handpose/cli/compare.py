@@ -14,7 +14,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "Score finished runs on one set and print the difference of every two methods with its 95 % interval, over "
         "people and, where a method was run with several seeds, over seeds."
     )
-    command.add_argument("records", nargs="+", type=Path, metavar="RECORD", help="record.json in the folder of a run")
+    command.add_argument(
+        "records", nargs="+", type=Path, metavar="RECORD", help="folder of a run, or the record.json in it"
+    )
     command.add_argument("--data", metavar="NAME[:PATH]", help="set to compare on (default: the first run's own)")
     command.add_argument("--split", help="split of the set (default: the first run's own)")
     command.add_argument("--json", metavar="F", help="write everything to this file")

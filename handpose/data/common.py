@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from handpose import skeleton
 from handpose.crop import SMALLEST
@@ -124,7 +125,23 @@ def make_sample(image: np.ndarray, keypoints: np.ndarray, labelled: np.ndarray, 
     )
 
 
-def check_image(image: np.ndarray) -> np.ndarray:
+def given_image(image: object) -> np.ndarray | pictures.Picture:
+    """A picture, given as an array, a path, or a picture of Pillow or of `pictures.read`. Warns as `read_image`.
+
+    Raises:
+        DataError: it cannot be read or has the wrong form.
+    """
+    if isinstance(image, str | os.PathLike):
+        name: object = image
+        image = pictures.read(image)
+        image.warn(name)
+    elif isinstance(image, Image.Image):
+        image = pictures.of_pil(image)
+        image.warn("the picture")
+    return image if isinstance(image, pictures.Picture) else check_image(image)
+
+
+def check_image(image: object) -> np.ndarray:
     """The array itself if it is a picture that can hold a hand; of a grey one (H, W, 3).
 
     Raises:

@@ -41,11 +41,12 @@ class Run:
 
 
 def read(file: Path) -> Run:
-    """A run by its ``record.json``.
+    """A run by its ``record.json``, or by the folder that holds it.
 
     Raises:
         CompareError: no such file, no record of a training, or no weights beside it.
     """
+    file = file / "record.json" if file.is_dir() else file
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -97,7 +97,7 @@ def train(
     torch_device, progress = devices.choose(distributed.device(device)), progress and distributed.is_first()
     versions = records.versions(torch_device, training=True) | {"ranks": distributed.ranks()}
     identity = plan.identity() | {"versions": versions}
-    saved = _saved(plan, identity, source := Path(branch) if branch else plan.checkpoint if resume else None)
+    saved = _saved(plan, identity, source := Path(branch) if branch else plan.checkpoint if resume else None, decay)
     opened, held_out = open_sets(plan.sources, plan.splits, plan.validate, plan.watch, val_fraction, plan.reading,
                                  progress=progress)  # fmt: skip
     state, commit = _begin(plan, torch_device, saved, decay), records.commit()
@@ -130,8 +130,10 @@ def _plan(config, sources, out, seed, validate, splits, watch, init, reading, va
                 str(init) if init else None, reading, val_fraction)  # fmt: skip
 
 
-def _saved(plan: Plan, identity: dict, file: Path | None) -> dict | None:
+def _saved(plan: Plan, identity: dict, file: Path | None, decay: int | None) -> dict | None:
     """The checkpoint to go on from; None for a run that begins."""
+    if decay is not None and file is None:
+        raise TrainingError("--decay ends a run that is resumed: add --resume or --branch")
     begins_here = file is None or file != plan.checkpoint
     if begins_here and plan.checkpoint.exists():
         raise TrainingError(f"{plan.out} holds a run; add --resume to go on with it, or choose another --out")
@@ -156,8 +158,6 @@ def _begin(plan: Plan, device: torch.device, saved: dict | None, decay: int | No
     if saved:
         state.restore(saved)
     if decay is not None:
-        if not saved:
-            raise TrainingError("--decay ends a run that is resumed: add --resume or --branch")
         try:
             state.schedule = schedule.ending(state.schedule, state.step, decay)
         except ValueError as error:

@@ -3,13 +3,14 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 import handpose
 from handpose import crop, skeleton
 from handpose.apply import tracking
 from handpose.apply.tracking import Tracker
 from handpose.confidence import Confidence
-from handpose.data import SyntheticHands
+from handpose.data import DataError, SyntheticHands, pictures
 from handpose.pipeline import Hand
 
 SHAPE = SyntheticHands(split="test")[3].keypoints
@@ -221,3 +222,24 @@ def test_a_turning_hand_is_cut_out_by_its_last_angle():
     assert tracker.numbers == [1] and np.mean(found) > 0.85 and min(found) > 0.6
     last = float(crop.angle_of(hand.keypoints)) - angle
     assert abs((last - np.pi + np.pi) % (2 * np.pi) - np.pi) < np.deg2rad(15)
+
+
+def test_frames_are_given_in_every_form(tmp_path, monkeypatch):
+    """The first by its path and the next as Pillow's, or a list: the same hand, or the same error each time."""
+    hp, image = handpose.HandPose.from_pretrained(device="cpu"), SyntheticHands(split="test")[3].image
+    cv2.imwrite(str(tmp_path / "a.png"), image[..., ::-1])
+    tracker, forms = Tracker(hp), (str(tmp_path / "a.png"), Image.fromarray(image), tmp_path / "a.png", image)
+    found = [hand.keypoints for form in forms for hand in tracker(form)]
+    assert len(found) == 4 and tracker.numbers == [1] and not tracker.looked
+    plain = Tracker(hp)
+    assert all(np.array_equal(a, b.keypoints) for a in found for b in plain(image))
+    for _ in range(2):
+        with pytest.raises(DataError, match="a path or a picture of Pillow, not list"):
+            tracker([1, 2])
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 50_000)  # so that the decoder shrinks it
+    cv2.imwrite(str(tmp_path / "a.jpg"), image[..., ::-1])
+    large = Tracker(hp)
+    for _ in range(2):
+        (hand,) = large(tmp_path / "a.jpg")
+        assert np.abs(hand.keypoints - found[0]).max() < 12
+    assert not large.looked

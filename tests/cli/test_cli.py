@@ -141,6 +141,8 @@ def test_one_bad_photo_does_not_stop_the_rest(photos, tmp_path, capsys):
         (["predict", "PHOTO", "--weights", "nowhere.safetensors"], "no such weights file"),
         (["predict", "PHOTO", "--json", "/dev/null/x.json"], "cannot be written"),
         (["predict", "PHOTO", "--draw", "/dev/null/x.png"], "cannot be written"),
+        (["predict", "PHOTO", "--device", "meta"], "'meta' cannot be used here"),
+        (["predict", "PHOTOS", "--draw", "FILE"], "must be a folder for several photos, and this is a file"),
         (["predict", "EMPTY"], "no pictures"),
         (["predict", "PHOTO", "--device", "gpu7"], "gpu7"),
         (["evaluate", "--data", "nonsense"], "unknown data set"),
@@ -165,7 +167,9 @@ def test_errors_are_one_line(photos, tmp_path, capsys, arguments, words):
         "EMPTY": str(tmp_path / "empty"),
         "OUT": str(tmp_path / "run"),
         "PHOTOS": str(photos),
+        "FILE": str(tmp_path / "file"),
     }
+    (tmp_path / "file").touch()
     assert main([names.get(a, a) for a in arguments]) == 1
     errors = capsys.readouterr().err
     assert words in errors and errors.startswith("error: ") and errors.count("\n") == 1

@@ -32,7 +32,7 @@ def test_seeds_of_one_method_belong_together(runs):
 
 
 def test_it_prints_and_writes(runs, tmp_path, capsys):
-    given = [str(runs / name / "record.json") for name in ("a0", "b0")]
+    given = [str(runs / "a0" / "record.json"), str(runs / "b0")]  # a folder means the record in it
     assert command.main(["compare", *given, "--json", str(tmp_path / "c.json")]) == 0
     stdout = capsys.readouterr().out
     assert "msahp - none" in stdout and "fewer than 3 seeds" in stdout and "hands of synthetic:4, val" in stdout

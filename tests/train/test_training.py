@@ -286,7 +286,7 @@ def test_a_run_without_an_end_is_ended_by_decay(tiny, small_set, tmp_path, monke
 
 def test_decay_without_a_run_to_end(tiny, small_set, begun, tmp_path):
     with pytest.raises(TrainingError, match="--decay ends a run that is resumed"):
-        run(tiny, small_set, tmp_path / "new", decay=3)
+        run(tiny, tmp_path / "nowhere", tmp_path / "new", decay=3)  # before data are looked for
     with pytest.raises(TrainingError, match="only a schedule of kind .stable. is ended"):
         run(tiny, small_set, begun, resume=True, decay=3)
 
