@@ -102,3 +102,43 @@ def test_order_is_told_by_anatomy():
     assert joint_names.tips_first(keypoints[:, skeleton.RHD_ORDER], labelled) is True
     labelled[:, 7] = False
     assert joint_names.tips_first(keypoints, labelled) is None
+
+
+LITTLE_FIRST = [0, *(4 * f + k for f in (4, 3, 2, 1, 0) for k in range(1, 5))]
+
+
+@pytest.mark.parametrize(
+    ("stored", "words"),
+    [  # our joint at each place of the file
+        (list(range(21)), None),
+        (list(skeleton.RHD_ORDER), None),  # said by `tips_first`
+        (LITTLE_FIRST, "from the little finger to the thumb"),
+        ([*range(1, 21), 0], "with the wrist last"),
+        ([0, *(4 * f + k for k in range(1, 5) for f in range(5))], "joint by joint, each of all fingers"),
+        ([0, *(4 * f + k for k in range(1, 5) for f in (4, 3, 2, 1, 0))],
+         "joint by joint, each from little to thumb"),
+    ],
+)  # fmt: skip
+def test_other_orders_are_told_by_anatomy(stored, words):
+    hands = SyntheticHands(seed=3, size=96)
+    keypoints = np.stack([hands[i].keypoints for i in range(12)])[:, stored]
+    labelled = np.ones((12, 21), bool)
+    assert joint_names.other_order(keypoints, labelled) == words
+    assert joint_names.other_order(keypoints[:2], labelled[:2]) is None  # may be chance
+    labelled[:, 7] = False
+    assert joint_names.other_order(keypoints, labelled) is None
+    if words:
+        with pytest.raises(DataError, match=f"a.json: the joints seem to stand {words}, .*--joint-order canonical"):
+            joint_names.refuse_other_orders(keypoints, np.ones((12, 21), bool), "a.json")
+
+
+def test_real_hands_stand_in_our_order(real_data):
+    """Of two sets of fists and open hands, 200 times three and ten at random: none is refused."""
+    random = np.random.default_rng(0)
+    for file in (real_data / "massey-asl" / "keypoints.csv", real_data / "asl-letters" / "keypoints.csv"):
+        rows = np.genfromtxt(file, delimiter=",", skip_header=1, usecols=range(1, 44))
+        keypoints = rows[rows[:, 0] > 0.9, 1:].reshape(-1, 21, 2)
+        for some in (3, 10):
+            for _ in range(200):
+                chosen = keypoints[random.integers(0, len(keypoints), some)]
+                assert joint_names.other_order(chosen, np.ones((some, 21), bool)) is None

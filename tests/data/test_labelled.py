@@ -45,6 +45,7 @@ def test_right_labels_need_no_note(tmp_path, hands):
         (lambda k: 100 * k / SIZE, "all 12 hands lie within 100 .* percent of the picture's size"),
         (lambda k: k.round().astype(int) // 3, "all 12 hands lie within 100 .* percent"),  # whole numbers alone
         (lambda k: k[list(skeleton.RHD_ORDER)], "lie from tip to palm; put them in the order"),
+        (lambda k: np.roll(k, -1, 0), "seem to stand with the wrist last, .*; put them in the order"),
     ],
 )
 def test_other_units_and_orders_are_refused(tmp_path, hands, change, words):
@@ -59,3 +60,10 @@ def test_joints_at_the_origin_are_missing(tmp_path, hands):
     samples = Labelled(write(tmp_path, hands[:2], lambda k: np.where(missing, 0, k.round().astype(int))))
     assert np.isnan(samples[0].keypoints[7]).all() and not samples[0].visible[7] and samples[1].visible[8]
     assert len(samples.notes) == 1 and samples.notes[0].startswith("2 joints stand at (0, 0) with a label, ")
+
+
+def test_a_size_that_no_picture_has(tmp_path, hands):
+    file = write(tmp_path, hands[:1])
+    file.write_text(file.read_text().replace('"width": 240', '"width": 1' + 400 * "0"))
+    with pytest.raises(DataError, match=r'images\[0\] .*"width" is 1000.*\.\.\., not a number of pixels'):
+        Labelled(file)

@@ -123,6 +123,7 @@ class Coco:
             np.stack([getattr(hand, key)[list(order)] for hand, order in zip(content.hands, orders, strict=True)])
             for key in ("keypoints", "labelled")
         )
+        joint_names.refuse_other_orders(keypoints, labelled, str(file))
         turned = joint_names.tips_first(keypoints, labelled)
         converted = content.description.strip().lower() == "rhd"  # MMPose's, which names the joints otherwise
         if turned and converted:

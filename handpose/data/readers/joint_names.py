@@ -18,6 +18,15 @@ from handpose.skeleton import FINGER_JOINTS, JOINTS, NUM_JOINTS, RHD_ORDER
 
 #: Orders with a name of their own, as the file's index of each of our joints.
 ORDERS = {"canonical": tuple(range(NUM_JOINTS)), "rhd": RHD_ORDER}
+#: Orders that a file may have without saying so, likewise: how they are told of, and each.
+OTHERS = {
+    "with the wrist last": (20, *range(20)),
+    "with the wrist last, before it the thumb": tuple(range(20, -1, -1)),
+    "joint by joint, each of all fingers": (0, *(1 + 5 * k + f for f in range(5) for k in range(4))),
+    "joint by joint, each from little to thumb": (0, *(5 + 5 * k - f for f in range(5) for k in range(4))),
+}
+SEVERAL, MANY = 3, 10  # hands, from which on their bones, and where their thumbs are, tell an order
+SHORTER, NEARER = 0.9, 0.8  # than the steps through the stated order; than its thumb (right sets: over 1.1 each)
 FINGERS = {
     **dict.fromkeys(("thumb", "pollex"), "thumb"),
     **dict.fromkeys(("index", "fore", "forefinger", "pointer", "indexfinger"), "index"),
@@ -110,7 +119,7 @@ def tips_first(keypoints: np.ndarray, labelled: np.ndarray) -> bool | None:
     """Whether hands, in what is said to be our order, have their fingers from tip to palm.
 
     A finger's first bone is the longest and its last the shortest; and a tip is farther from the wrist than the base,
-    but for fists. It is said where both tell the same, over all hands.
+    but for fists, where the thumb's still is. It is said where all tell the same, over all hands.
 
     Args:
         keypoints: (N, 21, 2) pixels.
@@ -130,9 +139,51 @@ def tips_first(keypoints: np.ndarray, labelled: np.ndarray) -> bool | None:
     base, second, third, tip = (list(joints) for joints in zip(*four, strict=True))
     wrist = [0] * 4
     bones, reach = length(base, second) / max(length(third, tip), 1e-9), length(wrist, tip) - length(wrist, base)
-    if bones < 0.8 and reach < 0:
+    if bones < 0.8 and reach < 0 and not length([0], [1]) < length([0], [4]):  # not either of thumbs without labels
         return True
     return False if bones > 1.25 and reach > 0 else None
+
+
+def other_order(keypoints: np.ndarray, labelled: np.ndarray) -> str | None:
+    """How hands, in what is said to be our order, seem to stand instead; None where ours may be right.
+
+    Through the right order the steps along the fingers, and from the wrist to the thumb, are the shortest; and the
+    wrist is nearer to the thumb's base than to the little finger's. Hands in every pose tell it, taken together.
+
+    Args:
+        keypoints: (N, 21, 2) pixels.
+        labelled: (N, 21) bool; hands with all joints are asked.
+    """
+    complete = keypoints[labelled.all(1)]
+    if len(complete) < SEVERAL:
+        return None
+
+    def length(a: Sequence[int], b: Sequence[int]) -> float:
+        return float(np.linalg.norm(complete[:, a] - complete[:, b], axis=-1).sum())
+
+    ends = [joint for joints in FINGER_JOINTS.values() for joint in joints[1:]]
+
+    def steps(order: Sequence[int]) -> float:
+        return length([order[0], *(order[j - 1] for j in ends)], [order[1], *(order[j] for j in ends)])
+
+    found = min(OTHERS, key=lambda words: steps(OTHERS[words]))
+    if steps(OTHERS[found]) < SHORTER * steps(ORDERS["canonical"]):
+        return found
+    if tips_first(keypoints, labelled):  # said by itself
+        return None
+    little = len(complete) >= MANY and length([0], [17]) < NEARER * length([0], [1])
+    return "from the little finger to the thumb" if little else None
+
+
+def refuse_other_orders(keypoints: np.ndarray, labelled: np.ndarray, where: str, way_out: str = WAY_OUT) -> None:
+    """Raise a DataError where hands stand in another order than is said, see `other_order`.
+
+    Args:
+        keypoints, labelled: likewise.
+        where, way_out: begin and end the message.
+    """
+    if found := other_order(keypoints, labelled):
+        raise DataError(f"{where}: the joints seem to stand {found}, by the lengths between them; {way_out}")
 
 
 def _words(name: str) -> list[str]:

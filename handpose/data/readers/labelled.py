@@ -71,7 +71,7 @@ def _check(entry: object) -> None:
         raise ValueError(f'"path" is {_short(path)}, which names no picture')
     os.fsencode(path)  # raises for what no file can be called
     for side in ("width", "height"):
-        if type(entry.get(side)) is not int or entry[side] < 1:
+        if type(entry.get(side)) is not int or not 1 <= entry[side] <= LARGEST:
             raise ValueError(f'"{side}" is {_short(entry.get(side))}, not a number of pixels')
     keypoints = entry.get("keypoints")
     if not isinstance(keypoints, list) or len(keypoints) != NUM_JOINTS:
@@ -207,6 +207,7 @@ class Labelled:
             hands.append((_short(entry["path"]), size, keypoints, box))
         notes, labelled = exports.check_units(self.file, hands), np.isfinite(self.keypoints[..., 0])
         again = 'put them in the order that "order" states'
+        joint_names.refuse_other_orders(self.keypoints, labelled, str(self.file), again)
         if joint_names.tips_first(self.keypoints, labelled):
             raise DataError(f"{self.file}: the joints of a finger lie from tip to palm; {again}")
         return notes

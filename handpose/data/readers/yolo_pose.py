@@ -121,6 +121,9 @@ class YoloPose:
         if joint_order is None:
             keypoints, labelled = (np.stack([getattr(hand, key)[list(self.order)] for _, _, hand in self.rows])
                                 for key in ("keypoints", "labelled"))  # fmt: skip
+            sizes = np.array([self.photos.sizes.get(image, (1, 1)) for image, _, _ in self.rows])
+            keypoints = keypoints * sizes[:, None]  # so that lengths can be compared
+            joint_names.refuse_other_orders(keypoints, labelled, str(path))
             if joint_names.tips_first(keypoints, labelled):
                 raise DataError(f"{path}: the joints of a finger lie from tip to palm, not from palm to tip; choose "
                                 "--joint-order rhd (tips first) or --joint-order canonical (as it is)")  # fmt: skip
