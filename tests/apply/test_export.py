@@ -113,9 +113,9 @@ def test_predict_takes_the_folder(exported, hands, tmp_path, capsys):
 
     photo = str(tmp_path / "hand.png")
     cv2.imwrite(photo, hands[3].image[..., ::-1])
-    for name, more in (("a", ["--device", "cpu"]), ("b", ["--onnx", str(exported[0])])):
+    for name, more in (("a.json", ["--device", "cpu"]), ("b.json", ["--onnx", str(exported[0])])):
         assert main(["predict", photo, "--json", str(tmp_path / name), *more]) == 0
-    ((a,), (b,)) = (json.loads((tmp_path / name).read_text())["images"][0]["hands"] for name in "ab")
+    ((a,), (b,)) = (json.loads((tmp_path / name).read_text())["images"][0]["hands"] for name in ("a.json", "b.json"))
     assert np.allclose(a["keypoints"], b["keypoints"], atol=0.05) and a["gesture"][0] == b["gesture"][0]
     assert main(["predict", photo, "--onnx", str(exported[0]), "--device", "cuda"]) == 1
     assert "on the processor only" in capsys.readouterr().err
