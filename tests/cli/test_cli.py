@@ -48,7 +48,7 @@ def test_predict_json(photos, tmp_path):
         assert 0 <= x0 + 0.5 < x1 <= 256 and 0 <= y0 + 0.5 < y1 <= 256
         (letter, sure), known = hand["gesture"], "0123456789abcdefghijklmnopqrstuvwxyz"
         assert (
-            0.5 <= hand["score"] < 1 and set(letter.split("/")) <= set(known) and 0 < sure <= 1
+            0.5 <= hand["score"] <= 1 and set(letter.split("/")) <= set(known) and 0 < sure <= 1
         )  # "2/v": of one shape
     assert sorted(p.name for p in (tmp_path / "drawn").iterdir()) == ["hand0.png", "hand1.png", "hand2.png"]
 
