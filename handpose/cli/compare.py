@@ -19,7 +19,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--data", metavar="NAME[:PATH]", help="set to compare on (default: the first run's own)")
     command.add_argument("--split", help="split of the set (default: the first run's own)")
-    command.add_argument("--json", metavar="F", help="write everything to this file")
+    command.add_argument("--json", metavar="F", help="write everything to this .json file; replaces only results")
 
 
 def main(arguments: argparse.Namespace) -> int:

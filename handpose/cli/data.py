@@ -42,7 +42,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of pictures, spread from first to last (default: 12)",
     )
-    show.add_argument("--out", type=Path, metavar="F", help=".png, .jpg or .pdf (default: NAME-SPLIT.png)")
+    show.add_argument(
+        "--out", type=Path, metavar="F", help=".png, .jpg or .pdf; replaces only sheets (default: NAME-SPLIT.png)"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:

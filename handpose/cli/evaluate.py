@@ -25,7 +25,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", required=True, help=SETS)
     command.add_argument("--split", default="val", help="split of the set (default: val)")
     add_reading(command)
-    command.add_argument("--json", metavar="F", help="write everything to this file")
+    command.add_argument("--json", metavar="F", help="write everything to this .json file; replaces only results")
     command.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
 
 

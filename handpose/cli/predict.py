@@ -50,14 +50,17 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
                               "found (in videos this is done every few frames)")  # fmt: skip
     command.add_argument("--part", type=part, metavar="K/N", help="only every N-th file, from the K-th on, so that N "
                          "processes or machines can share a folder")  # fmt: skip
-    command.add_argument("--json", metavar="F", help='write key-points and scores to this file, - for the standard '
-                         'output: {"joints", "weights", "images": [{"path", "width", "height", "hands"}], "left_out"}, '
-                         'and for videos {"videos": [{"path", "fps", "width", "height", "frames": [{"frame", '
-                         '"time_ms", "hands"}]}]}, where a hand has its number as "track" and fps may be null. A file '
-                         "whose name ends in .jsonl gets a line for each picture or frame as soon as it is done; its "
-                         "first line holds joints and weights, its last the files that were left out")  # fmt: skip
+    command.add_argument("--json", metavar="F",
+                         help="write key-points and scores to this .json file (replaces only results), - for the "
+                         'standard output: {"joints", "weights", "images": [{"path", "width", "height", "hands"}], '
+                         '"left_out"}, and for videos {"videos": [{"path", "fps", "width", "height", "frames": '
+                         '[{"frame", "time_ms", "hands"}]}]}, where a hand has its number as "track" and fps may be '
+                         "null. A file whose name ends in .jsonl gets a line for each picture or frame as soon as it "
+                         "is done; its first line holds joints and weights, its last the files that were left "
+                         "out")  # fmt: skip
     command.add_argument("--draw", metavar="F", help="write the photo or video with the hand drawn in; a folder for "
-                         f"several. Videos are written as {', '.join(formats.FILMED)}, without sound")  # fmt: skip
+                         f"several. Videos are written as {', '.join(formats.FILMED)}, without sound. "
+                         "Only earlier drawings are replaced")  # fmt: skip
     networks = command.add_mutually_exclusive_group()
     networks.add_argument("--weights", help=".safetensors file (default: the bundled weights)")
     networks.add_argument("--onnx", metavar="FOLDER", help="run the networks that `export` wrote there, on the CPU")
