@@ -78,7 +78,7 @@ def test_names(name, photograph):
 def test_frames_of_a_video_are_noted_where_a_set_is_to_be_divided(tmp_path):
     names = [f"clip_{3 * i:06d}.png" for i in range(12)]
     samples = handpose.data.open(coco(tmp_path, names))
-    assert [n for n in samples.notes if n.startswith("12 of 12 photographs differ in a number alone (clip_000000.png")]
+    assert [n for n in samples.notes if n.startswith("12 of 12 photographs are numbered (clip_000000.png")]
     assert len({samples[i].group for i in range(12)}) == 12
     files = [(tmp_path / name, {}) for name in names]
     assert photo_names.notes(files, True) and not photo_names.notes(files, False)

@@ -59,5 +59,5 @@ def _frames(names: Iterable[str]) -> list[str]:
             regular += len(found)
     if 2 * regular <= len(names):
         return []
-    return [f"{regular} of {len(names)} photographs differ in a number alone ({names[0]}, ...), and each is a group of "
-            "its own; if they are frames of a video, put whole videos into train and val yourself"]  # fmt: skip
+    return [f"{regular} of {len(names)} photographs are numbered ({names[0]}, ...); if they are frames of videos, put "
+            "whole videos into train and val yourself"]  # fmt: skip
