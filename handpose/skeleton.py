@@ -65,7 +65,7 @@ def box_side(keypoints: np.ndarray, visible: np.ndarray | None = None) -> np.nda
 
 
 def counted(target: np.ndarray, visible: np.ndarray) -> np.ndarray:
-    """Which labels count, (..., 21) bool, once it is certain that they can.
+    """Which labels count, (..., 21) bool, once it is certain that they can (Chapter 8).
 
     Args:
         target: (..., 21, 2) labels. visible: (..., 21) bool, or numbers of which 0 is not visible, as COCO's.
