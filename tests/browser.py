@@ -117,13 +117,14 @@ class Page:
         """Lead the page to a file, or to an address that begins with http, and wait until it is ready."""
         address = str(path)
         self.tab.goto(address if address.startswith("http") else Path(path).resolve().as_uri())
-        try:
-            self._settle()
-        except PlaywrightError as error:  # index.html leads on to the first page, perhaps just now
-            if "navigation" not in str(error):
-                raise
-            self.tab.wait_for_load_state()
-            self._settle()
+        for last in (False, False, True):
+            try:
+                self._settle()
+                break
+            except PlaywrightError as error:  # index.html leads on to the first page, perhaps just now
+                if last or "navigation" not in str(error):
+                    raise
+                self.tab.wait_for_load_state()
 
     def shape(self, width: int, height: int = 900, *, dark: bool = False) -> None:
         """Give the window another size and the page another colour scheme, and wait until it is drawn so."""

@@ -128,6 +128,9 @@ def make_sample(image: np.ndarray, keypoints: np.ndarray, labelled: np.ndarray, 
 def given_image(image: object) -> np.ndarray | pictures.Picture:
     """A picture, given as an array, a path, or a picture of Pillow or of `pictures.read`. Warns as `read_image`.
 
+    Returns:
+        The picture, of which `pictures.Picture` keeps the size; an array stays (H, W, 3) uint8.
+
     Raises:
         DataError: it cannot be read or has the wrong form.
     """

@@ -111,7 +111,7 @@ def _by_name(spelt: Callable[[str], str]) -> Callable[[str], str]:
 
 
 def parts_of_size(keypoints: np.ndarray) -> bool:
-    """Whether points (n, 2), at least two, all lie about between 0 and 1."""
+    """Whether points (n, 2), at least two, meant as pixels, all lie about between 0 and 1."""
     return len(keypoints) > 1 and bool(((keypoints >= -0.5) & (keypoints <= 1.5)).all())
 
 

@@ -179,7 +179,8 @@ def refuse_other_orders(keypoints: np.ndarray, labelled: np.ndarray, where: str,
     """Raise a DataError where hands stand in another order than is said, see `other_order`.
 
     Args:
-        keypoints, labelled: likewise.
+        keypoints: (N, 21, 2) pixels.
+        labelled: (N, 21) bool.
         where, way_out: begin and end the message.
     """
     if found := other_order(keypoints, labelled):
