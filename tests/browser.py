@@ -117,14 +117,14 @@ class Page:
         """Lead the page to a file, or to an address that begins with http, and wait until it is ready."""
         address = str(path)
         self.tab.goto(address if address.startswith("http") else Path(path).resolve().as_uri())
-        for last in (False, False, True):
+        for left in reversed(range(50)):
             try:
                 self._settle()
                 break
             except PlaywrightError as error:  # index.html leads on to the first page, perhaps just now
-                if last or "navigation" not in str(error):
+                if not left or "navigation" not in str(error):
                     raise
-                self.tab.wait_for_load_state()
+                self.tab.wait_for_timeout(100)  # the state of loading is still that of the page before
 
     def shape(self, width: int, height: int = 900, *, dark: bool = False) -> None:
         """Give the window another size and the page another colour scheme, and wait until it is drawn so."""
