@@ -72,7 +72,7 @@ def test_killed_and_called_again(hands, tmp_path):
     saved = torch.load(out / "best" / "checkpoint.pt", weights_only=True)["step"]
     assert 0 < saved < report["plan"]["best"]["steps"]
 
-    for minutes in (0.7, 1.4, 2.8):  # on a busy machine the first will not do
+    for minutes in (0.35, 0.7, 1.4, 2.8):  # on a busy machine the first will not do
         again = start(hands, out, minutes)
         stdout, errors = again.communicate(timeout=60 * minutes + 60)
         assert again.returncode == 0, errors[-2000:]
