@@ -48,8 +48,6 @@ def publish(folder: Path, name: str) -> None:
     record = json.loads((folder / "record.json").read_text())
     record |= {"bundled": name, "batch": record.get("batch") or record["config"]["schedule"]["batch"]}
     old = published().get(name)
-    if old and "looks" not in old and (course := looks(old)):
-        old["looks"] = course
     if record.get("init"):
         record |= {"init": Path(record["init"]).name, "before": old and {k: old[k] for k in BEFORE if k in old}}
     if record["method"] == "handdecnet":  # with the pose network that is bundled now

@@ -6,6 +6,7 @@ which joints are hard and which are easy, and `handpose.study.analysis.gain_apar
 
 import dataclasses
 import hashlib
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from handpose.train.evaluate import CroppedDataset
 ANGLES = (0, 45, 90, 135, 180)  # degrees, clockwise
 HARD_ANGLES = (90, 180)
 SHIFT, RIM = 0.2, 0.125  # of the crop's side: how far crops are moved, and how wide the border is
+MOVES = {"right": (1, 0), "left": (-1, 0), "down": (0, 1), "up": (0, -1)}  # (x, y), by turns
 FINGERS = np.array(list(FINGER_JOINTS.values()))  # (5, 4)
 
 
@@ -156,19 +158,19 @@ def border(samples, size: int, limit: int | None = None) -> Case:
     """
     hands = evaluate.crop_dataset(rows := _some(samples, limit), size)
     by_id = {sample.id: sample for sample in rows}
-    names = ("right", "left", "down", "up")
+    kinds = [name for name, _ in zip(itertools.cycle(MOVES), hands.ids, strict=False)]
     inside, images = np.zeros((*hands.visible.shape, 2), np.float32), []
     for i, name in enumerate(hands.ids):
         sample = by_id[name]
         centre, side = crop.square_around(sample.box)
-        move = np.array([(1, 0), (-1, 0), (0, 1), (0, -1)][i % 4]) * SHIFT * side
+        move = np.array(MOVES[kinds[i]]) * SHIFT * side
         hands.matrices[i] = crop.affine(centre + move, side, size)
         images.append(crop.warp(sample.image, hands.matrices[i], size))
         inside[i] = crop.apply(hands.matrices[i], sample.keypoints)
     hands.images = np.stack(images)
     depth = np.minimum(inside, size - 1 - inside).min(2) + 0.5  # (N, 21) pixels from the border, negative outside
     within, near = hands.visible & (depth >= 0), depth < RIM * size
-    return Case(hands, within & near, within & ~near, np.array([names[i % 4] for i in range(len(hands.ids))]))
+    return Case(hands, within & near, within & ~near, np.array(kinds))
 
 
 def border_with_code(samples, size: int, limit: int | None = None) -> Case:
@@ -176,8 +178,7 @@ def border_with_code(samples, size: int, limit: int | None = None) -> Case:
     middle of a crop. The pictures are the same, and so is what a network without attention makes of them.
     """
     case = border(samples, size, limit)
-    moves = {"right": (0, SHIFT), "left": (0, -SHIFT), "down": (SHIFT, 0), "up": (-SHIFT, 0)}
-    return dataclasses.replace(case, start=np.array([moves[kind] for kind in case.kinds]))
+    return dataclasses.replace(case, start=SHIFT * np.array([MOVES[kind][::-1] for kind in case.kinds]))
 
 
 def _some(samples, limit: int | None) -> list:
