@@ -75,6 +75,20 @@ def settings(table: dict, run: dict) -> config.Config:
     return config.from_dict(values, f"{table['name']}, run {run['method']}")
 
 
+def otherwise(file: Path, wanted: config.Config) -> str | None:
+    """The first setting in which a record differs from the run that its table asks for, in words; None if none does."""
+    record = json.loads(file.read_text("utf-8"))
+    made, asked = config.from_dict(record["config"], str(file)).as_dict(), wanted.as_dict()
+    made["schedule"]["steps"] = record["steps"]
+    for part in ("network", "crop", "augment", "loss", "schedule"):
+        for key, value in asked[part].items():
+            if made[part][key] != value:
+                return f"a run with {part}.{key} {made[part][key]}, where the table has {value}"
+    if made["balance"] != asked["balance"]:
+        return f"a run with balance {made['balance']}, where the table has {asked['balance']}"
+    return None
+
+
 @functools.cache
 def to_train_on(source: str, size: int) -> crops.Crops | None:
     """A set's crops, cut once for all runs of this process; None for one that `train` has to divide."""
@@ -260,10 +274,10 @@ def main() -> int:
             if named and run["method"] not in named:
                 continue
             file = results / f"{run['method']}-s{seed}.json"
-            done, wanted = file.exists(), settings(table, run).schedule.steps
-            if done and (steps := json.loads(file.read_text(encoding="utf-8"))["steps"]) != wanted:
-                print(f"run_experiments: {file}: a run of {steps} steps, where the table asks for {wanted}; delete it, "
-                      "or name another folder with --results", file=sys.stderr)  # fmt: skip
+            done = file.exists()
+            if done and (other := otherwise(file, settings(table, run))):
+                print(f"run_experiments: {file}: {other}; delete it, or name another folder with --results",
+                      file=sys.stderr)  # fmt: skip
                 return 1
             if arguments.list or done:
                 print(f"{table['name']}/{run['method']}-s{seed}: {'there' if done else 'missing'}", flush=True)
