@@ -1,5 +1,6 @@
 """For every test: the environment that the chapters' kernels run under, the order, and the times."""
 
+import gc
 import os
 from collections import Counter
 
@@ -17,6 +18,9 @@ LONGEST = (
 BEFORE = {name: os.environ.get(name) for name in KERNEL_ENV}
 #: Two kernels of two threads each on two cores wait for one another more than they work.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+gc.set_threshold(100_000, 50, 100)  # thousands of tests and all of PyTorch stay: nothing there to collect, often
 
 
 @pytest.hookimpl(tryfirst=True)

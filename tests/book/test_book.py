@@ -225,6 +225,19 @@ def test_no_links_are_dead(site):
                 assert html.unescape(anchor) in anchors[target], f"{name}: {address} has no such anchor"
 
 
+def test_the_sidebar_leads_to_every_page_and_to_no_heading(site):
+    """It is made of titles alone (book/_ext/sidebar.py), on pages of the book and on those of the source code."""
+    for name in ("chapters/06-attention", "_modules/handpose/attention"):
+        file = site / (name + ".html")
+        menu = re.search(r'<nav class="bd-links.*?</nav>', file.read_text(encoding="utf-8"), flags=re.S).group()
+        links = [href for href in re.findall(r'href="([^"]*)"', menu) if href != "#"]
+        pages = [
+            (file.parent / href).resolve().relative_to(site.resolve()).with_suffix("").as_posix() for href in links
+        ]
+        here = [name] if name in DOCUMENTS else []
+        assert [*dict.fromkeys(pages)] == [page for page in DOCUMENTS if page not in here]
+
+
 # A page takes seconds to open: it is opened once, wide and light, and then made narrow and dark.
 SHAPES = ((1280, False), (390, True))
 
