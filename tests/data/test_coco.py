@@ -238,6 +238,70 @@ def test_names_decide_the_order(tmp_path, drawn):
     assert "ours" in without.notes[0] and "does not name them" in without.notes[0]
 
 
+@pytest.mark.parametrize("category_id", [0, "hand", "HAND", "9", None, 1.5, ...])
+def test_an_annotation_whose_category_is_not_there(tmp_path, drawn, category_id):
+    """Off by one, a name, null, or none at all: the one category that names 21 joints is meant, never our own order."""
+    names = ["wrist", *PALM]
+    value = named(drawn, [names[j] for j in LITTLE_FIRST], LITTLE_FIRST)
+    value["categories"].append({"id": 7, "name": "person", "keypoints": [str(i) for i in range(17)]})
+    for annotation in value["annotations"]:
+        annotation["category_id"] = category_id
+        if category_id is ...:
+            del annotation["category_id"]
+    hands = Coco(make(tmp_path, drawn, **value))
+    assert all(agree(hands[i], sample) for i, sample in enumerate(drawn))
+    said = "4 annotations without a category that names joints, taken as 'hand', the only one that does"
+    assert any(note.startswith(said) for note in hands.notes) == (category_id not in ("hand", "HAND"))
+    assert "order of the joints: by their names in categories" in hands.notes
+    value["categories"].append({"id": 8, "name": "left_hand", "keypoints": names})
+    file = make(tmp_path, drawn, **value)
+    if category_id in ("hand", "HAND"):
+        assert agree(Coco(file)[0], drawn[0])
+        return
+    with pytest.raises(
+        DataError, match=r"annotations\[0\]: category_id .* the order of its joints is not clear .*'left"
+    ):
+        Coco(file)
+    listed = ",".join(names[j] for j in LITTLE_FIRST)
+    assert agree(Coco(file, joint_order=listed)[0], drawn[0])
+
+
+def test_a_category_without_names_beside_one_with_them(tmp_path, drawn):
+    names = ["wrist", *PALM]
+    value = named(drawn, [names[j] for j in LITTLE_FIRST], LITTLE_FIRST)
+    value["categories"] = [value["categories"][0] | {"name": "left_hand"}, {"id": 2, "name": "right_hand"}]
+    value["annotations"][1]["category_id"] = 2
+    hands = Coco(make(tmp_path, drawn, **value))
+    assert all(agree(hands[i], sample) for i, sample in enumerate(drawn))
+    assert [hands[i].hand for i in range(3)] == ["left", "right", "left"]
+    assert any(note.startswith("1 annotation without a category that names joints") for note in hands.notes)
+
+
+@pytest.mark.parametrize(
+    ("categories", "words"),
+    [
+        (
+            [{"id": 1, "keypoints": dict.fromkeys(["wrist", *PALM], 0)}],
+            r'categories\[0\]: "keypoints" is not a list of',
+        ),
+        ([{"id": 1, "keypoints": ",".join(["wrist", *PALM])}], r'categories\[0\]: "keypoints" is not a list of'),
+        ({"1": {"name": "hand", "keypoints": ["wrist", *PALM]}}, "categories: not a list of entries with id, name"),
+    ],
+)
+def test_names_of_joints_that_cannot_be_read(tmp_path, drawn, categories, words):
+    file = make(tmp_path, drawn, categories=categories)
+    with pytest.raises(DataError, match=f"labels.json, {words} .*--joint-order canonical"):
+        Coco(file)
+    assert agree(Coco(file, joint_order="canonical")[0], drawn[0])
+
+
+def test_two_categories_with_one_id(tmp_path, drawn):
+    value = named(drawn, ["wrist", *PALM])
+    value["categories"].append({"id": "1", "name": "hand", "keypoints": [*PALM, "wrist"]})
+    with pytest.raises(DataError, match=r"labels\.json, categories\[1\]: the id 1 was there before"):
+        Coco(make(tmp_path, drawn, **value))
+
+
 @pytest.mark.parametrize("name", ["rhd.json", "my_rhd_export.json", "labels.json"])
 def test_a_files_name_changes_nothing(tmp_path, drawn, name):
     hands = Coco(make(tmp_path, drawn, name, **named(drawn, ["wrist", *PALM])))

@@ -200,8 +200,8 @@ def check_rhd(answer) -> bool:
 
 
 def check_coco(answer) -> bool:
-    size, hands, left_out = answer
-    assert isinstance(size, str) and all(type(reason) is str and n > 0 for reason, n in left_out.items())
+    description, hands, left_out, _ = answer
+    assert isinstance(description, str) and all(type(reason) is str and n > 0 for reason, n in left_out.items())
     assert answer.marks_hidden in (True, False)
     for hand in hands:
         assert hand.keypoints.shape == (21, 2) and hand.labelled.shape == (21,) and hand.labelled.any()

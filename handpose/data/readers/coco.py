@@ -75,8 +75,9 @@ class Coco:
         sizes, at_origin = {}, 0
         known: set[tuple[Path, bytes]] = set()
         for file in files:
-            content = coco_json.read(file)
+            content = coco_json.read(file, named=joint_order is None)
             left_out.update(content.left_out)
+            self.notes += content.notes if joint_order is None else []
             if not content.hands:
                 continue
             orders = self._orders(file, content, joint_order)

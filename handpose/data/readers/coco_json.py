@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handpose.data.common import DataError, numbers, read_json
-from handpose.data.readers import exports
+from handpose.data.readers import coco_categories, exports
 
 LARGEST = 1e7  # pixels; what is farther away is no coordinate
 LARGEST_V = 10  # COCO's own go to 2; COCO-WholeBody has some that are a confidence
@@ -48,6 +48,7 @@ class Content(NamedTuple):
     description: str
     hands: list[Hand]  # that have a labelled joint, in the file's order
     left_out: Counter  # annotations that are no hand to learn from, by reason
+    notes: list[str]  # what is to be said of their categories
 
     @property
     def marks_hidden(self) -> bool:
@@ -56,8 +57,11 @@ class Content(NamedTuple):
         return found <= {0, 1, 2} and 2 in found
 
 
-def read(file: str | os.PathLike) -> Content:
+def read(file: str | os.PathLike, *, named: bool = True) -> Content:
     """The hands of a label file, ``.json`` or ``.json.gz``.
+
+    Args:
+        named: the names of joints are needed; otherwise nothing is refused for what is wrong with them alone.
 
     Raises:
         DataError: it cannot be read, is damaged, or has another form; the message names the entry.
@@ -79,7 +83,10 @@ def read(file: str | os.PathLike) -> Content:
         except ValueError as error:
             raise DataError(f"{file}, images[{number}]: {error}") from None
         images[key] = image
-    categories, hands = _categories(content.get("categories")), []
+    try:
+        categories, hands = coco_categories.Categories(content.get("categories"), named), []
+    except ValueError as error:
+        raise DataError(f"{file}, {error}") from None
     left_out: Counter[str] = Counter()
     for number, annotation in enumerate(content["annotations"]):
         try:
@@ -91,7 +98,8 @@ def read(file: str | os.PathLike) -> Content:
         else:
             hands += found
     info = content.get("info")
-    return Content(str(info.get("description", "")) if isinstance(info, dict) else "", hands, left_out)
+    return Content(str(info.get("description", "")) if isinstance(info, dict) else "", hands, left_out,
+                   categories.notes())  # fmt: skip
 
 
 def _of_label_studio(task: dict) -> bool:
@@ -126,29 +134,13 @@ def _image(image: Any) -> tuple[str, dict]:
     return key, image | sizes | {"file_name": name}
 
 
-def _categories(value: object) -> dict[str, tuple[str, tuple | None]]:
-    """Name and names of joints of each category."""
-    found = {}
-    for entry in value if isinstance(value, list) else []:
-        if isinstance(entry, dict) and type(entry.get("id")) in (int, str, float):
-            names = entry.get("keypoints")
-            if isinstance(names, list):
-                names = [name if isinstance(name, str | int) else None for name in names]
-            found[_text(entry["id"])] = (str(entry.get("name", "")), tuple(names) if isinstance(names, list) else None)
-    return found
-
-
-def _text(value: object) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)[:40]
-
-
-def _hands(annotation: Any, images: dict[str, dict], categories: dict) -> list[Hand] | str:
+def _hands(annotation: Any, images: dict[str, dict], categories: coco_categories.Categories) -> list[Hand] | str:
     """The hands of an annotation, or why it is left out; ValueError says what is wrong with it."""
     key = _key(annotation, "image_id")
     if key not in images:
         raise ValueError(f"there is no picture with the id {key[:40]}")
     image, found = images[key], []
-    name = f"{image['file_name']}#{_text(annotation.get('id'))[:20]}"
+    name = f"{image['file_name']}#{str(coco_categories.as_text(annotation.get('id')))[:20]}"
     if annotation.get("iscrowd") in (1, True):
         return "marked iscrowd"
     if "lefthand_kpts" in annotation or "righthand_kpts" in annotation:
@@ -157,12 +149,10 @@ def _hands(annotation: Any, images: dict[str, dict], categories: dict) -> list[H
                 keypoints, labelled, v = _joints(annotation, f"{side}hand_kpts")
                 found.append(Hand(image, f"{name}-{side}", keypoints, labelled, side, v))
         return [hand for hand in found if hand.labelled.any()] or "without a labelled joint"
-    values, (called, names) = (
-        annotation.get("keypoints"),
-        categories.get(_text(annotation.get("category_id")), ("", ())),
-    )
+    values = annotation.get("keypoints")
     if not values and (values is None or isinstance(values, list)):
         return "without key-points"
+    _, called, names = categories.of(annotation)
     if names and len(names) != 21 and isinstance(values, list) and len(values) in (len(names), 3 * len(names)):
         return "of another skeleton"
     keypoints, labelled, v = _joints(annotation, "keypoints")
@@ -170,7 +160,7 @@ def _hands(annotation: Any, images: dict[str, dict], categories: dict) -> list[H
     if side is None and (match := re.match(r"(left|right)\b", called.lower().replace("_", " "))):
         side = match[1]
     box = numbers(annotation.get("bbox"), (4,))
-    found = Hand(image, name, keypoints, labelled, side if side in ("left", "right") else None, v, names or None,
+    found = Hand(image, name, keypoints, labelled, side if side in ("left", "right") else None, v, names,
                  None if box is None else tuple(box.tolist()))  # fmt: skip
     return [found] if labelled.any() else "without a labelled joint"
 
