@@ -182,23 +182,67 @@ def test_missing_label_and_broken_picture_are_named(tmp_path):
         hand_keypoints.HandKeypoints(tmp_path)[0]
 
 
+HEADER = ["path", "score", *(f"{axis}{joint}" for joint in range(21) for axis in "xy")]
+ROW = ["a/x.jpg", "0.9", *map(str, range(42))]
+
+
 @pytest.mark.parametrize(
     ("row", "words"),
-    [("a/x.jpg,0.9,1,2", "4 fields"), ("a/x.jpg,high" + ",1" * 42, "high"), ("a/x.jpg,0.9,nan" + ",1" * 41, "finite")],
+    [
+        ("a/x.jpg,0.9,1,2", "4 fields"),
+        ("a/x.jpg,high" + ",1" * 42, "high"),
+        ("a/x.jpg,0.9,nan" + ",1" * 41, "finite"),
+        ("a/x.jpg,0.9" + ",0.5" * 42, "all points lie between 0 and 1: they are parts of the picture's size"),
+        ('"' + "a/x.jpg,0.9" * 20_000, "no row of a CSV file .*quotation mark"),
+    ],
 )
 def test_broken_rows_are_named(tmp_path, row, words):
     file = tmp_path / "keypoints.csv"
-    file.write_text("path,score\n" + row + "\n")
+    file.write_text(",".join(HEADER) + "\n" + row + "\n")
     with pytest.raises(DataError, match=words) as error:
         pointlist.read(file, 0.5)
-    assert "line 2" in str(error.value)
+    assert f"{file}, line 2" in str(error.value) and "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("head", ["", "path,score,x0,y0\n", "\ufeffpath,score\n"])
+@pytest.mark.parametrize("head", ["", ",".join(HEADER) + "\n", "\ufeff" + ",".join(HEADER).upper() + "\n\n"])
 def test_a_list_of_points_may_lack_its_header(tmp_path, head):
     file = tmp_path / "keypoints.csv"
-    file.write_text(head + "".join(f"{n}.jpg,0.9" + ",1" * 42 + "\n" for n in range(3)), encoding="utf-8")
+    file.write_text(head + "".join(f"{n}.jpg,0.9" + ",2" * 42 + "\n" for n in range(3)), encoding="utf-8")
     assert [name for name, _ in pointlist.read(file, 0.5)] == ["0.jpg", "1.jpg", "2.jpg"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["path", "score", *(f"{axis}{joint}" for axis in "xy" for joint in range(21))],
+        ["path", "score", *(f"{axis}{joint}" for joint in range(21) for axis in "yx")],
+        [*HEADER[2:], "who", "score", "path"],
+    ],
+)
+def test_the_header_names_the_columns(tmp_path, names):
+    file, row = tmp_path / "keypoints.csv", dict(zip(HEADER, ROW, strict=True)) | {"who": "me"}
+    file.write_text(",".join(names) + "\n" + ",".join(row[name] for name in names) + "\n")
+    ((path, keypoints),) = pointlist.read(file, 0.5)
+    assert path == "a/x.jpg" and np.array_equal(keypoints, np.arange(42).reshape(21, 2))
+
+
+def test_a_list_of_points_that_cannot_be_meant(tmp_path):
+    """A column that is missing or there twice, a picture twice, a byte of another encoding."""
+    file, body = tmp_path / "keypoints.csv", ",".join(ROW) + "\n"
+    file.write_text(",".join(HEADER[:-1]) + "\n" + body)
+    with pytest.raises(
+        DataError, match=r"keypoints\.csv, line 1: no column y20; its names must be path, score, x0, y0"
+    ):
+        pointlist.read(file, 0.5)
+    file.write_text(",".join([*HEADER, "x0"]) + "\n" + body)
+    with pytest.raises(DataError, match=r"keypoints\.csv, line 1: twice column x0; "):
+        pointlist.read(file, 0.5)
+    file.write_text(body + body.replace("a/x", "./a/x"))
+    with pytest.raises(DataError, match=r"keypoints\.csv, line 2: '\./a/x\.jpg' was there before, in line 1"):
+        pointlist.read(file, 0.5)
+    file.write_bytes(body.encode() + b"h\xe4nde.jpg" + body[7:].encode())
+    with pytest.raises(DataError, match=r"keypoints\.csv: is not UTF-8 .*; save it as UTF-8"):
+        pointlist.read(file, 0.5)
 
 
 @pytest.mark.parametrize(
