@@ -35,6 +35,7 @@ class Batch:
         self.images: list[dict] | Lines = [] if lines is None else lines
         self.videos: list[tuple[Source, list[dict] | None]] = []
         self.left_out: list[tuple[Path, str]] = []  # with the reason
+        self.failed: list[tuple[str, str]] = []  # files that were named and not, or not wholly, used; with the reason
 
     def read(self, names: Iterable[Path | int | str]) -> Iterator[tuple[Path | int | str, object]]:
         """Each file with its picture, with the error that reading it raised, or, for a video or camera, with None."""
@@ -80,13 +81,17 @@ class Batch:
         video.follow(self.hp, source, rows, self.targets.get(name), self.boxes, window)
 
     def as_json(self, found: Listing) -> dict:
-        """What `--json` writes of it; no list of videos where none was named, and no list of images likewise."""
+        """What `--json` writes of it; no list of videos where none was named, and no list of images likewise.
+
+        Where no file is there at all, as in a part of few files, both are empty.
+        """
         videos = []
         for source, rows in self.videos:
             width, height = source.size or (None, None)
             videos.append({"path": source.title, "fps": source.fps, "width": width, "height": height, "frames": rows})
         kinds = {"videos" if listing.is_video(name) else "images" for name, _ in found.files}
-        left_out = [{"path": str(path), "why": why} for path, why in found.left_out + self.left_out]
+        kinds = kinds or {"images", "videos"}
+        left_out = [{"path": str(path), "why": why} for path, why in found.left_out + self.left_out + self.failed]
         done = {k: v for k, v in {"images": self.images, "videos": videos}.items() if k in kinds}
         return done | {"left_out": left_out}
 

@@ -154,11 +154,15 @@ def main(arguments: argparse.Namespace) -> int:
     check_json(arguments.json)
     if arguments.part:
         k, n = arguments.part  # the drawings were named before: no two parts give two the same name
+        number = len(found.files)
         found = listing.Listing(found.files[k - 1 :: n], found.left_out[k - 1 :: n])
+        if not found.files:
+            print(f"note: --part {k}/{n}: has none of the {number} file{'s' * (number > 1)}", file=sys.stderr)
     window = None if camera is None else Window.opened(recording=bool(arguments.draw or arguments.json))
+    hp = hand_pose(arguments)  # refuses files that cannot be used, before they are hashed or an earlier result emptied
     about = {"joints": list(JOINTS), "weights": weights(arguments)} if arguments.json else {}
     lines = Lines(arguments.json, about) if (arguments.json or "").lower().endswith(".jsonl") else None
-    work = Batch(hand_pose(arguments), boxes, targets, bool(arguments.json), not several and not about, lines)
+    work = Batch(hp, boxes, targets, bool(arguments.json), not several and not about, lines)
     status = each(work, found, window, several)
     for line in listing.Listing(left_out=found.left_out + work.left_out).lines():
         print(line, file=sys.stderr)
@@ -177,7 +181,7 @@ def each(work: "Batch", found: "Listing", window: "Window | None", several: bool
     from handpose.apply import capture
     from handpose.apply.ahead import ahead
 
-    status, names = 0, [name for name, _ in found.files]
+    status, names, done = 0, [name for name, _ in found.files], 0
     try:
         with stopped_by_ctrl_c(), contextlib.closing(ahead(work.read(names))) as ready:
             for name, image in tqdm(ready, total=len(names), disable=not several, unit="file"):
@@ -189,8 +193,11 @@ def each(work: "Batch", found: "Listing", window: "Window | None", several: bool
                     shown = capture.without_password(name)
                     known = any(text in str(error) for text in (shown, "standard input", "--camera"))
                     tqdm.write(f"error: {error}" if known else f"error: {shown}: {error}", file=sys.stderr)
+                    work.failed.append((shown, str(error).removeprefix(f"{shown}: ")))
                     status = 1
+                done += 1
     except KeyboardInterrupt:
         print("\nstopped; what was done by then is kept", file=sys.stderr)
+        work.failed += [(str(name), "the command was stopped") for name in names[done:] if isinstance(name, Path)]
         status = 130
     return status

@@ -61,6 +61,7 @@ def test_a_folders_pictures_are_found_by_what_is_in_them(image, quick, tmp_path,
     named = [Path(entry["path"]).relative_to(folder).as_posix() for entry in found["images"]]
     assert named == ["a.jfif", "below/b", "c.txt", "d.tif"]
     left = {Path(entry["path"]).name: entry["why"] for entry in found["left_out"]}
+    assert left.pop("damaged.jpg").startswith("not a picture")
     assert left == {
         "film.jpg": "a video: name it by itself", "d.tif": "2 pages or frames behind the first",
         **dict.fromkeys(("._a.jfif", "notes.txt", "labels.json", "Thumbs.db"), "no picture"),
@@ -68,6 +69,49 @@ def test_a_folders_pictures_are_found_by_what_is_in_them(image, quick, tmp_path,
     assert "damaged.jpg: not a picture" in errors and errors.count("error: ") == 1
     assert "not read, no picture (4): ._a.jfif, Thumbs.db, labels.json and 1 more" in errors
     assert "not read, 2 pages or frames behind the first (1): d.tif" in errors
+
+
+@pytest.mark.parametrize("end", ["json", "jsonl"])
+def test_json_names_what_could_not_be_read(image, quick, tmp_path, end):
+    """A picture cut short, a broken video, a name that is not there: each with its reason, beside what was done."""
+    good, whole, out = (
+        save(tmp_path / "good.png", image),
+        save(tmp_path / "w.jpg", image, "JPEG"),
+        tmp_path / f"o.{end}",
+    )
+    (tmp_path / "cut.jpg").write_bytes(whole.read_bytes()[:300])
+    (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41" + bytes(99))
+    names = [str(tmp_path / name) for name in ("cut.jpg", "film.mp4", "nothere.png")]
+    assert main(["predict", str(good), *names, "--json", str(out)]) == 1
+    lines = [json.loads(line) for line in out.read_text().splitlines()] if end == "jsonl" else []
+    left = lines[-1]["left_out"] if lines else json.loads(out.read_text())["left_out"]
+    assert [entry["path"] for entry in left] == names
+    assert not any(name in entry["why"] for name, entry in zip(names, left, strict=True)) and "\n" not in str(left)
+    assert all(entry["why"] for entry in left) and [row["path"] for row in lines[1:-1]] == [str(good)] * bool(lines)
+
+
+def test_a_part_without_files_is_empty(image, quick, tmp_path, capsys):
+    names, out = [str(save(tmp_path / f"{k}.png", image)) for k in range(2)], tmp_path / "out.json"
+    assert main(["predict", *names, "--part", "3/3", "--json", str(out)]) == 0
+    found = json.loads(out.read_text())
+    assert found["images"] == found["videos"] == found["left_out"] == []
+    assert "note: --part 3/3: has none of the 2 files" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("end", ["json", "jsonl"])
+def test_weights_that_cannot_be_used_are_one_line_and_nothing_is_lost(image, tmp_path, capsys, end):
+    photo, out = save(tmp_path / "a.png", image), tmp_path / f"out.{end}"
+    before = json.dumps({"joints": list(skeleton.JOINTS), "weights": {}, "images": []})
+    out.write_text(before)
+    for option, value, words in (
+        ("--onnx", str(tmp_path / "nope"), "cannot be read"),
+        ("--weights", str(tmp_path), "no such weights file"),
+        ("--weights", str(tmp_path / "nope.safetensors"), "no such weights file"),
+    ):
+        assert main(["predict", str(photo), option, value, "--json", str(out)]) == 1
+        printed = capsys.readouterr()
+        assert printed.err.startswith("error: ") and value in printed.err and words in printed.err
+        assert printed.err.count("\n") == 1 and out.read_text() == before
 
 
 def linked(folder, image):
@@ -203,7 +247,9 @@ def test_sigterm_keeps_what_was_done(image, tmp_path):
         run.send_signal(signal.SIGTERM)
         errors = run.communicate(timeout=60)[1]
     assert run.returncode == 130 and "stopped; what was done by then is kept" in errors
-    done = json.loads(out.read_text())["images"]
+    found = json.loads(out.read_text())
+    done, left = found["images"], found["left_out"]
+    assert {entry["why"] for entry in left} == {"the command was stopped"} and 200 <= len(done) + len(left) <= 201
     assert 2 < len(done) < 200 and abs(len(done) - len(list(drawn.iterdir()))) <= 1
     assert [p.name for p in drawn.iterdir() if p.name.startswith(".")] == []
 
