@@ -42,17 +42,23 @@ def needs(*packages: str) -> OnnxError:
 class Network:
     """A network in an ONNX file, from pixels to numbers; inputs and outputs are those of `handpose.arrays.run`.
 
+    A copy, or what `pickle` makes of it for another process, reads the file again.
+
     Args:
         raw: the whole file.
         kind: "detector", "pose" or "gesture".
         threads: how many; None for as many as PyTorch would use.
         weights: the file that its original is in, where that is known.
+        file: where it lies; without it there is no copy.
 
     Raises:
         OnnxError: not a whole file of this kind, or ONNX Runtime is not installed.
     """
 
-    def __init__(self, raw: bytes, kind: str, *, threads: int | None = None, weights: Path | None = None) -> None:
+    def __init__(
+        self, raw: bytes, kind: str, *, threads: int | None = None, weights: Path | None = None,
+        file: Path | None = None,
+    ) -> None:  # fmt: skip
         try:
             import onnxruntime
         except ImportError:
@@ -70,11 +76,18 @@ class Network:
             raise OnnxError(f"not an ONNX file that runs here ({_line(error)}); {ANEW}") from None
         self.kind, self.size, self.labels = kind, self.about["size"], tuple(self.about.get("labels", ()))
         self.weights, self.input = weights, self.session.get_inputs()[0].name
+        self.threads, self.file = threads, None if file is None else file.absolute()  # a process may run elsewhere
         self._try()
 
     def __call__(self, inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         """Arrays (B, ...) in, arrays (B, ...) out: `handpose.arrays.run` says which, for each kind."""
         return tuple(self.session.run(None, {self.input: np.ascontiguousarray(inputs)}))
+
+    def __reduce__(self):
+        """ONNX Runtime's session goes into no pickle, so the file is named, with what tells whether it is the same."""
+        if self.file is None:
+            raise OnnxError(f"the network {self.kind!r} was not read from a file, so it cannot be copied or pickled")
+        return _again, (self.file, self.kind, self.threads, self.weights, self.about["sha256"])
 
     def original(self):
         """The network itself, in PyTorch; where its weights are not known, this."""
@@ -149,21 +162,30 @@ def load(
 
     Raises:
         OnnxError: a file is missing or cannot be used, or ONNX Runtime is not installed.
-        ValueError: fewer threads than one.
+        ValueError: threads that are no whole number from 1 on.
     """
-    if threads is not None and threads < 1:
-        raise ValueError(f"threads is {threads}; at least one is needed")
-    networks = {}
-    for kind, name in FILES.items():
-        path = Path(folder) / name
-        try:
-            networks[kind] = Network(path.read_bytes(), kind, threads=threads, weights=(weights or {}).get(kind))
-        except OSError as error:
-            advice = f"write the files with: python -m handpose export --out {folder}"
-            raise OnnxError(f"{path}: cannot be read ({error.strerror or error}); {advice}") from None
-        except OnnxError as error:
-            raise OnnxError(f"{path}: {error}") from None
-    return networks
+    if threads is not None and not (isinstance(threads, int | np.integer) and threads >= 1):
+        raise ValueError(f"threads is {threads!r}; a whole number is needed, at least 1")
+    return {kind: _read(Path(folder) / name, kind, threads, (weights or {}).get(kind)) for kind, name in FILES.items()}
+
+
+def _read(path: Path, kind: str, threads: int | None, weights: Path | None) -> Network:
+    """The network in a file; an OnnxError names it."""
+    try:
+        return Network(path.read_bytes(), kind, threads=threads, weights=weights, file=path)
+    except OSError as error:
+        advice = f"write the files with: python -m handpose export --out {path.parent}"
+        raise OnnxError(f"{path}: cannot be read ({error.strerror or error}); {advice}") from None
+    except OnnxError as error:
+        raise OnnxError(f"{path}: {error}") from None
+
+
+def _again(path: Path, kind: str, threads: int | None, weights: Path | None, sha256: str) -> Network:
+    """What `Network.__reduce__` names; an OnnxError where the file is another by now."""
+    network = _read(path, kind, threads, weights)
+    if network.about["sha256"] != sha256:
+        raise OnnxError(f"{path}: holds another network than when this was pickled; make the HandPose anew from it")
+    return network
 
 
 def _line(error: Exception) -> str:

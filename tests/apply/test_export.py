@@ -1,8 +1,11 @@
 """ONNX files give what PyTorch gives, through the same pipeline; and every file that cannot be used is one line."""
 
+import copy
 import errno
 import json
 import os
+import pickle
+import shutil
 import sys
 from pathlib import Path
 
@@ -237,8 +240,9 @@ def test_a_detector_with_other_anchors_is_refused(exported):
 def test_a_folder_that_is_not_there_and_threads_that_are_none(exported, tmp_path, capsys):
     assert main(["predict", "photo.jpg", "--onnx", str(tmp_path / "none")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
-    with pytest.raises(ValueError, match="at least one"):
-        HandPose.from_onnx(exported[0], threads=0)
+    for threads in (0, -1, "2", 1.5):
+        with pytest.raises(ValueError, match=f"threads is {threads!r}; a whole number is needed, at least 1"):
+            HandPose.from_onnx(exported[0], threads=threads)
     with pytest.raises(onnx_runtime.OnnxError, match="detector.onnx: cannot be read"):
         HandPose.from_onnx(tmp_path)
 
@@ -317,3 +321,33 @@ def test_a_network_that_came_out_different_is_not_written(quick, tmp_path, monke
     with pytest.raises(onnx_runtime.OnnxError, match="differs from PyTorch"):
         export.export(tmp_path / "out")
     assert not any((tmp_path / "out").iterdir())
+
+
+def test_copies_and_pickles_read_the_files_again(exported, both, hands, tmp_path, monkeypatch):
+    """For the processes of multiprocessing, which may run in another folder; both backends, the same key-points."""
+    monkeypatch.chdir(exported[0].parent)
+    relative = HandPose.from_onnx(exported[0].name, threads=1)
+    pickled = pickle.dumps(relative)
+    monkeypatch.chdir(tmp_path)
+    assert len(pickled) < 10_000
+    for hp, again in ((relative, pickle.loads(pickled)), (both[0], pickle.loads(pickle.dumps(both[0]))),
+                      (both[1], copy.deepcopy(both[1]))):  # fmt: skip
+        (found,), (expected,) = (each(hands[0].image, boxes=[hands[0].box]) for each in (again, hp))
+        assert np.array_equal(found.keypoints, expected.keypoints) and found.gesture == expected.gesture
+
+
+def test_a_pickle_of_a_file_that_has_changed_is_one_line(exported, tmp_path):
+    folder = tmp_path / "onnx"
+    shutil.copytree(exported[0], folder)
+    pickled = pickle.dumps(onnx_runtime.load(folder, threads=1)["gesture"])
+    raw = (folder / "gesture.onnx").read_bytes()
+    with pytest.raises(onnx_runtime.OnnxError, match="not read from a file"):
+        pickle.dumps(onnx_runtime.Network(raw, "gesture", threads=1))
+    about = onnx_runtime.read_about(raw, "gesture")
+    changed = raw[: about["bytes"]] + onnx.ModelProto(doc_string="of another day").SerializeToString()
+    (folder / "gesture.onnx").write_bytes(forged(raw, body=changed))
+    with pytest.raises(onnx_runtime.OnnxError, match=r"gesture\.onnx: holds another network than when this was pick"):
+        pickle.loads(pickled)
+    (folder / "gesture.onnx").unlink()
+    with pytest.raises(onnx_runtime.OnnxError, match=r"gesture\.onnx: cannot be read"):
+        pickle.loads(pickled)
