@@ -342,6 +342,35 @@ def test_what_is_left_out_is_counted(tmp_path, drawn):
     assert hands.notes[-1] == "left out: " + ", ".join(f"1 annotation {reason}" for reason in reasons)
 
 
+@pytest.mark.parametrize(
+    ("name", "hand_type", "side"),
+    [
+        *[(name, None, "left") for name in ("left_hand", "hand_left", "LeftHand", "Hand-Left", "lefthand", "LEFT")],
+        ("hand", "Left", "left"),
+        ("hand_left", "right", "right"),
+        ("hand", [1, 0], "right"),
+        ("hand", [0, 1], "left"),
+        ("hand_left", [1, 1], "left"),
+        ("hand", [1, 1], None),
+        ("left or right hand", "interacting", None),
+        ("leftover", 1, None),
+    ],
+)
+def test_the_side_is_read_wherever_the_file_says_it(tmp_path, drawn, name, hand_type, side):
+    """InterHand2.6M's `hand_type` is [right, left]."""
+    value = named(drawn, ["wrist", *PALM])
+    value["categories"][0]["name"], value["annotations"][0]["hand_type"] = name, hand_type
+    hands = Coco(make(tmp_path, drawn, **value))
+    assert hands[0].hand == side and agree(hands[0], drawn[0])
+
+
+@pytest.mark.parametrize("crowd", [1, True, "1", 1.0, 0, "0", None])
+def test_iscrowd_in_every_form(tmp_path, drawn, crowd):
+    value = content(drawn)
+    value["annotations"][0]["iscrowd"] = crowd
+    assert len(Coco(make(tmp_path, drawn, **value))) == (4 if crowd in (0, "0", None) else 3)
+
+
 def test_hidden_joints_are_kept(tmp_path, drawn):
     value = content(drawn)
     for i, annotation in enumerate(value["annotations"]):
@@ -453,18 +482,22 @@ def test_parts_of_the_size_are_refused(tmp_path, drawn):
         Coco(make(tmp_path, drawn, **value))
 
 
-def test_joints_at_the_origin_are_missing(tmp_path, drawn):
-    """Converters write those so that have no label, with v = 2 as the others."""
+@pytest.mark.parametrize("marker", [0, -1])
+def test_joints_that_converters_mark_are_missing(tmp_path, drawn, marker):
+    """Converters write those so that have no label, with v = 2 as the others; they must fit no box."""
     value = content(drawn)
     for annotation in value["annotations"][:3]:
-        annotation["keypoints"][6 * 3 : 7 * 3] = [0, 0.0, 2]
+        known = np.reshape(annotation["keypoints"], (21, 3))
+        low, high = known[known[:, 2] > 0, :2].min(0), known[known[:, 2] > 0, :2].max(0)
+        annotation["bbox"] = [*low, *(high - low)]
+        annotation["keypoints"][6 * 3 : 7 * 3] = [marker, float(marker), 2]
     hands = Coco(make(tmp_path, drawn, **value))
     assert agree(hands[0], drawn[0], (3, 6)) and agree(hands[3], drawn[3])
-    assert (
-        "3 joints stand at (0, 0) with a label, and are masked as missing; such a joint should have v = 0"
-        in hands.notes
+    said = (
+        "3 joints stand at (0, 0) or (-1, -1) with a label, and are masked as missing; such a joint should have v = 0"
     )
-    value["annotations"][0]["keypoints"] = [0, 0, 2] * 21
+    assert said in hands.notes and not any("lie outside" in note for note in hands.notes)
+    value["annotations"][0]["keypoints"] = [marker, marker, 2] * 21
     assert "left out: 1 annotation without a labelled joint" in Coco(make(tmp_path, drawn, **value)).notes
 
 

@@ -54,12 +54,15 @@ def test_other_units_and_orders_are_refused(tmp_path, hands, change, words):
     assert "labels.json" in str(error.value) and "\n" not in str(error.value)
 
 
-def test_joints_at_the_origin_are_missing(tmp_path, hands):
+@pytest.mark.parametrize("marker", [0, -1])
+def test_joints_that_are_marked_are_missing(tmp_path, hands, marker):
     """Also in a file of whole numbers without a null."""
     missing = np.arange(21)[:, None] == 7
-    samples = Labelled(write(tmp_path, hands[:2], lambda k: np.where(missing, 0, k.round().astype(int))))
+    samples = Labelled(write(tmp_path, hands[:2], lambda k: np.where(missing, marker, k.round().astype(int))))
     assert np.isnan(samples[0].keypoints[7]).all() and not samples[0].visible[7] and samples[1].visible[8]
-    assert len(samples.notes) == 1 and samples.notes[0].startswith("2 joints stand at (0, 0) with a label, ")
+    assert len(samples.notes) == 1 and samples.notes[0].startswith(
+        "2 joints stand at (0, 0) or (-1, -1) with a label, "
+    )
 
 
 def test_a_size_that_no_picture_has(tmp_path, hands):

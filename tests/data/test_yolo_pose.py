@@ -94,16 +94,17 @@ def test_two_numbers_a_joint(tmp_path, drawn):
         YoloPose(tmp_path)
 
 
-def test_joints_at_the_origin_and_repeated_lines(tmp_path, drawn):
-    """With three numbers a joint as with two: what stands at (0, 0) is missing. A line twice is two hands, and said."""
+@pytest.mark.parametrize("marker", ["0", "-1"])
+def test_joints_that_are_marked_and_repeated_lines(tmp_path, drawn, marker):
+    """With three numbers a joint as with two: what stands there is missing. A line twice is two hands, and said."""
     words = line(drawn[0]).split(" ")
-    words[5 + 3 * 3 : 5 + 3 * 4] = ["0", "0", "2"]
+    words[5 + 3 * 3 : 5 + 3 * 4] = [marker, marker, "2"]
     put(tmp_path, "train", "a.png", drawn[0].image, " ".join(words), line(drawn[1]), line(drawn[1]))
     hands = YoloPose(tmp_path)
     assert len(hands) == 3 and not hands[0].visible[3] and np.isnan(hands[0].keypoints[3]).all()
     assert hands[0].visible.sum() == drawn[0].visible.sum() - 1 and hands[1].visible[3]
     assert hands.notes[1:] == [
-        "1 joint stands at (0, 0) with a label, and is masked as missing; such a joint should have v = 0",
+        "1 joint stands at (0, 0) or (-1, -1) with a label, and is masked as missing; such a joint should have v = 0",
         "1 line with the picture and joints of another, and counted as a hand each",
     ]
 

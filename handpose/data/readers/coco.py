@@ -72,7 +72,7 @@ class Coco:
         self.rows: list[Row] = []
         self.notes: list[str] = []
         left_out: Counter[str] = Counter()
-        sizes, at_origin = {}, 0
+        sizes, missing = {}, 0
         known: set[tuple[Path, bytes]] = set()
         for file in files:
             content = coco_json.read(file, named=joint_order is None)
@@ -90,12 +90,12 @@ class Coco:
                     left_out[exports.REPEATED] += 1
                     continue
                 known.add(key)
-                at_origin += int(((hand.v > 0) & ~hand.labelled).sum())
+                missing += int(((hand.v > 0) & ~hand.labelled).sum())
                 sizes[image_file] = (hand.image["width"], hand.image["height"]) if hand.image["width"] else None
                 self.rows.append(Row(hand, file, image_file, order, marks_hidden, content.description))
             ones = {v for hand in content.hands for v in hand.v.tolist()} <= {0, 1}
             self.notes += exports.hidden_note(marks_hidden, ones)
-        self.notes += exports.origin_note(at_origin) + exports.counted(left_out, "annotation")
+        self.notes += exports.marker_note(missing) + exports.counted(left_out, "annotation")
         if not self.rows:
             raise DataError(f"{exports.listed([str(f) for f in files])}: holds no hand with a labelled joint"
                             + "".join(f" ({note})" for note in self.notes))  # fmt: skip

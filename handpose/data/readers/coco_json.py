@@ -4,18 +4,17 @@
 forms:
 
 * `keypoints`, 21 times x, y, v, one after the other or in threes: one hand an annotation, perhaps with `hand_type`
-  ("left" or "right").
+  ("left" or "right", or [right, left]).
 * `lefthand_kpts` and `righthand_kpts`, with `lefthand_valid` and `righthand_valid`: COCO-WholeBody, a person with up
   to two hands.
 
 ``categories`` may name the joints in `keypoints`. Ids are numbers or text. v = 0 marks a joint without a label, which
-stands at (0, 0) and is masked; above 0 there is one, but for joints at (0, 0), and 1 beside 2 means that it is hidden.
-COCO counts pixels from 0, their centres at whole numbers. `bbox` only serves to check the joints; the 3-D joints that
-some conversions have are not read.
+stands at (0, 0) and is masked; above 0 there is one, but for joints at (0, 0) or (-1, -1), and 1 beside 2 means that it
+is hidden. COCO counts pixels from 0, their centres at whole numbers. `bbox` only serves to check the joints; the 3-D
+joints that some conversions have are not read.
 """
 
 import os
-import re
 from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -141,7 +140,7 @@ def _hands(annotation: Any, images: dict[str, dict], categories: coco_categories
         raise ValueError(f"there is no picture with the id {key[:40]}")
     image, found = images[key], []
     name = f"{image['file_name']}#{str(coco_categories.as_text(annotation.get('id')))[:20]}"
-    if annotation.get("iscrowd") in (1, True):
+    if annotation.get("iscrowd") in (1, "1"):  # True and 1.0 are equal to 1
         return "marked iscrowd"
     if "lefthand_kpts" in annotation or "righthand_kpts" in annotation:
         for side in ("left", "right"):
@@ -156,13 +155,17 @@ def _hands(annotation: Any, images: dict[str, dict], categories: coco_categories
     if names and len(names) != 21 and isinstance(values, list) and len(values) in (len(names), 3 * len(names)):
         return "of another skeleton"
     keypoints, labelled, v = _joints(annotation, "keypoints")
-    side = annotation.get("hand_type")
-    if side is None and (match := re.match(r"(left|right)\b", called.lower().replace("_", " "))):
-        side = match[1]
+    side = _side(annotation.get("hand_type")) or exports.hand_of(called)
     box = numbers(annotation.get("bbox"), (4,))
-    found = Hand(image, name, keypoints, labelled, side if side in ("left", "right") else None, v, names,
+    found = Hand(image, name, keypoints, labelled, side, v, names,
                  None if box is None else tuple(box.tolist()))  # fmt: skip
     return [found] if labelled.any() else "without a labelled joint"
+
+
+def _side(hand_type: object) -> str | None:
+    """ "left" or "right" as `hand_type` says it: in words, or as InterHand2.6M does, [right, left] with a 1 and a 0."""
+    pair = {(1, 0): "right", (0, 1): "left"}
+    return pair.get(tuple(hand_type)) if hand_type in ([1, 0], [0, 1]) else exports.hand_of(hand_type)
 
 
 def _joints(annotation: dict, key: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -177,7 +180,7 @@ def _joints(annotation: dict, key: str) -> tuple[np.ndarray, np.ndarray, np.ndar
         few = f", but {len(values)} numbers" if isinstance(values, list) and len(values) in (21, 42) else ""
         raise ValueError(f'"{key}" is not 21 times the numbers x, y, v{few}')
     triples = triples.astype(np.float64)
-    labelled = (triples[:, 2] > 0) & (triples[:, :2] != 0).any(1)
+    labelled = (triples[:, 2] > 0) & ~exports.is_marker(triples[:, :2])
     if not ((triples[:, 2] >= 0) & (triples[:, 2] <= LARGEST_V)).all():
         raise ValueError(f'"{key}" has a v that is not from 0 to {LARGEST_V}')
     if not (np.abs(triples[labelled, :2]) <= LARGEST).all():  # NaN is not

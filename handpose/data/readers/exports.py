@@ -39,6 +39,13 @@ def part_of(name: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def hand_of(name: object) -> str | None:
+    """ "left" or "right", where a text says one of them as a word, anywhere: "Right", "hand_left", "LeftHand"."""
+    words = re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower()) if isinstance(name, str) else []
+    found = {side for side in ("left", "right") if {side, f"{side}hand"} & set(words)}
+    return found.pop() if len(found) == 1 else None
+
+
 def label_files(path: Path, split: str) -> list[Path]:
     """The label files of a split: a file itself, or those of an unpacked export.
 
@@ -115,11 +122,16 @@ def parts_of_size(keypoints: np.ndarray) -> bool:
     return len(keypoints) > 1 and bool(((keypoints >= -0.5) & (keypoints <= 1.5)).all())
 
 
-def origin_note(number: int) -> list[str]:
-    """What is to be said of joints at (0, 0) that have a label: converters put those there that are missing."""
+def is_marker(keypoints: np.ndarray) -> np.ndarray:
+    """Which of points (..., 2) are no joints, but stand where converters put those that are missing: (...,) bool."""
+    return (keypoints == 0).all(-1) | (keypoints == -1).all(-1)
+
+
+def marker_note(number: int) -> list[str]:
+    """What is to be said of joints that have a label and stand where `is_marker` says."""
     what = "joint stands" if number == 1 else "joints stand"
-    return [f"{number} {what} at (0, 0) with a label, and {'is' if number == 1 else 'are'} masked as missing; such a "
-            "joint should have v = 0"] if number else []  # fmt: skip
+    return [f"{number} {what} at (0, 0) or (-1, -1) with a label, and {'is' if number == 1 else 'are'} masked as "
+            "missing; such a joint should have v = 0"] if number else []  # fmt: skip
 
 
 def check_units(file: Path, hands: Sequence[tuple]) -> list[str]:

@@ -158,9 +158,9 @@ class LabelFile:
 class Labelled:
     """The hands of a label file as `Sample`s; a group is the folder that a picture lies in; of one folder, a picture.
 
-    A joint that is null, at (0, 0) or outside the picture is not visible, and the first two have NaN as their place. An
-    entry without any joint is a `Sample` as well; training and evaluation leave such samples out. `notes` says in lines
-    what is odd.
+    A joint that is null, at (0, 0), at (-1, -1) or outside the picture is not visible, and the first three have NaN as
+    their place. An entry without any joint is a `Sample` as well; training and evaluation leave such samples out.
+    `notes` says in lines what is odd.
 
     Args:
         path: the label file, ``.json``.
@@ -185,8 +185,8 @@ class Labelled:
         self.keypoints = np.array(
             [[point or unlabelled for point in entry["keypoints"]] for _, entry, _ in self.rows], np.float64
         )
-        at_origin = (self.keypoints == 0).all(2)
-        self.keypoints[at_origin] = np.nan
+        missing = exports.is_marker(self.keypoints)
+        self.keypoints[missing] = np.nan
         one = len({image_file.parent for _, _, image_file in self.rows}) == 1
         self.grouping = "photograph" if one else "folder"
         for i, entry, image_file in self.rows:
@@ -194,7 +194,7 @@ class Labelled:
                 raise DataError(
                     f"{path}, images[{i}] {_short(entry['path'])}: there is no such picture at {image_file}"
                 )
-        self.notes = exports.origin_note(int(at_origin.sum())) + self._check_keypoints()
+        self.notes = exports.marker_note(int(missing.sum())) + self._check_keypoints()
 
     def _check_keypoints(self) -> list[str]:
         """Lines to be said of joints and boxes; DataError where joints are no pixels, or in another order than ours."""

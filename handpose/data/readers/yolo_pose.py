@@ -1,8 +1,8 @@
 """Hands of one's own in YOLO-pose form: a text file a picture, a line a hand, lengths as parts of the picture.
 
-A line is ``class cx cy w h`` and 21 times ``x y`` or ``x y v``. A joint with v = 0 or at (0, 0) has no label; v = 1
-beside 2 means that it is hidden. Splits stand as they are. Pictures and labels lie in ``images/SPLIT`` and
-``labels/SPLIT``, in ``SPLIT/images`` and ``SPLIT/labels``, or where a ``data.yaml`` says.
+A line is ``class cx cy w h`` and 21 times ``x y`` or ``x y v``. A joint with v = 0, at (0, 0)
+or at (-1, -1) has no label; v = 1 beside 2 means that it is hidden. Splits stand as they are. Pictures and labels lie
+in ``images/SPLIT`` and ``labels/SPLIT``, in ``SPLIT/images`` and ``SPLIT/labels``, or where a ``data.yaml`` says.
 """
 
 import os
@@ -65,7 +65,7 @@ def parse(text: str, name: str, each: int | None = None) -> tuple[list[Line], Co
         keypoints, v = joints[:, :2], joints[:, 2] if dimensions == 3 else None
         if v is not None and not ((v >= 0) & (v <= LARGEST_V)).all():
             raise DataError(f"{where}: a v that is not from 0 to {LARGEST_V}")
-        labelled = (keypoints != 0).any(1) & (True if v is None else v > 0)
+        labelled = ~exports.is_marker(keypoints) & (True if v is None else v > 0)
         if (np.abs(keypoints[labelled] - 0.5) > 1.5).any():
             raise DataError(f"{where}: a joint lies far outside the picture; coordinates are parts of its size, 0 to "
                             "1, not pixels (for pixels use coco:)")  # fmt: skip
@@ -154,8 +154,8 @@ class YoloPose:
         values = {v for _, _, hand in self.rows if hand.v is not None for v in hand.v.tolist()}
         self.marks_hidden = values <= {0, 1, 2} and 2 in values
         self.notes += exports.hidden_note(self.marks_hidden, bool(values) and values <= {0, 1})
-        at_origin = sum(int(((hand.v > 0) & ~hand.labelled).sum()) for _, _, hand in self.rows if hand.v is not None)
-        self.notes += exports.origin_note(at_origin) + exports.counted(left_out, "line")
+        missing = sum(int(((hand.v > 0) & ~hand.labelled).sum()) for _, _, hand in self.rows if hand.v is not None)
+        self.notes += exports.marker_note(missing) + exports.counted(left_out, "line")
         if repeated:  # a line is a hand, whatever stands in it
             self.notes.append(f"{repeated} line{'s' * (repeated > 1)} {exports.REPEATED}, and counted as a hand each")
         labels = {file for folder in {label.parent for label in owner} for file in folder.glob("*.txt")}
@@ -173,8 +173,7 @@ class YoloPose:
         # A part p of the width is p * width from the left edge, which lies half a pixel left of pixel 0.
         keypoints = hand.keypoints[order] * image.shape[1::-1] - 0.5
         occluded = hand.v[order] == 1 if self.marks_hidden and hand.v is not None else None
-        kind = str(self.kinds.get(hand.kind, "")).lower().replace("_", " ").replace("-", " ").split()
-        side = next((word for word in ("left", "right") if word in kind), None)
+        side = exports.hand_of(self.kinds.get(hand.kind))
         group = photo_names.photograph(f"{file.parent.name}/{file.name}")
         return make_sample(image, keypoints, hand.labelled[order], group=group, id=identity, hand=side,
                            occluded=occluded)  # fmt: skip
