@@ -74,8 +74,8 @@ class HandPose:
         threshold: float = THRESHOLD, refine: bool = True, tiles: bool = True, confidence: Confidence | None = None,
         gesture_net: "GestureNet | onnx_runtime.Network | None" = None,
     ) -> None:  # fmt: skip
-        if not 0 <= threshold <= 1:  # NaN included
-            raise ValueError(f"threshold {threshold}: a confidence lies between 0 and 1")
+        if not (isinstance(threshold, int | float | np.number) and 0 <= threshold <= 1):  # NaN included
+            raise ValueError(f"threshold {threshold!r}: a confidence lies between 0 and 1")
         given: dict[str, Any] = {"pose": net, "detector": detector, "gesture": gesture_net}
         self.networks = {kind: each.eval() if hasattr(each, "eval") else each for kind, each in given.items()}
         self.size, self.threshold, self.refine, self.tiles = size, threshold, refine, tiles
@@ -157,10 +157,10 @@ class HandPose:
 
         Raises:
             handpose.data.DataError: the picture cannot be read or has the wrong form.
-            ValueError: a box is empty, not finite, in the wrong order, or outside the picture; there are neither
-                boxes nor a detector; or the angles are not as many finite numbers as there are boxes.
+            ValueError: boxes are no list; one is empty, not finite, in the wrong order, or outside the picture; there
+                are neither boxes nor a detector; or the angles are not as many finite numbers as there are boxes.
         """
-        image = given_image(image)
+        image, boxes = given_image(image), None if boxes is None else _listed(boxes)
         if isinstance(image, pictures.Picture):
             return self._photograph(image, boxes, angles=angles, tiles=tiles)
         tiles = self.tiles if tiles is None else tiles
@@ -172,15 +172,12 @@ class HandPose:
 
     def _photograph(self, image: pictures.Picture, boxes: Boxes | None, **options) -> list[Hand]:
         """`__call__` on one that its decoder may have shrunk, in pixels of the photograph."""
-        if boxes is not None and image.scale > 1:  # something that is no box is refused below
-            boxes = [(crop.check_box(box, *image.size) + 0.5) / image.scale - 0.5 if np.ndim(box) else box
-                     for box in boxes]  # fmt: skip
+        if boxes is not None and image.scale > 1:
+            boxes = [(crop.check_box(box, *image.size) + 0.5) / image.scale - 0.5 for box in boxes]
         return [resized(hand, image.scale) for hand in self(image.image, boxes, **options)]
 
     def _given(self, image: np.ndarray, boxes: Boxes, angles: Sequence[float] | np.ndarray | None) -> list[Hand]:
         """A hand for every given box."""
-        if len(boxes) and np.ndim(boxes[0]) == 0 and not isinstance(boxes[0], str):
-            raise ValueError("boxes is a list of boxes: write boxes=[(x0, y0, x1, y1)]")
         checked = [crop.check_box(box, image.shape[1], image.shape[0]) for box in boxes]
         if angles is not None:
             angles = crop.check_angles(angles, len(checked))
@@ -237,6 +234,14 @@ class HandPose:
         better = new_scores.mean(1) > scores[again].mean(1)
         keypoints[again[better]], scores[again[better]] = new_keypoints[better], new_scores[better]
         return keypoints, scores
+
+
+def _listed(boxes: Boxes) -> list:
+    """Given boxes as a list, or a ValueError; a set has no order, and one box is no list of boxes."""
+    found = list(boxes) if isinstance(boxes, Sequence) or getattr(boxes, "ndim", 0) else None  # arrays and tensors
+    if found is None or (found and np.ndim(found[0]) == 0 and not isinstance(found[0], str)):
+        raise ValueError("boxes is a list of boxes, not one box, a set or a generator: boxes=[(x0, y0, x1, y1)]")
+    return found
 
 
 def resized(hand: Hand, scale: float) -> Hand:

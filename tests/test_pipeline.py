@@ -85,7 +85,7 @@ def test_threshold(hp, hand):
     assert strict(hand.image) == []
     all_boxes = handpose.HandPose(hp.net, hp.size, hp.detector, threshold=0.02)(hand.image)
     assert len(all_boxes) >= len(hp(hand.image)) == 1
-    for wrong in (-0.1, 1.5, float("nan")):
+    for wrong in (-0.1, 1.5, float("nan"), "0.5", None, [0.5]):
         with pytest.raises(ValueError, match="between 0 and 1"):
             handpose.HandPose(hp.net, hp.size, hp.detector, threshold=wrong)
 
@@ -209,6 +209,20 @@ def test_what_is_no_picture(hp, image):
         hp(image)
 
 
+@pytest.mark.parametrize("boxes", [0, {(1, 2, 60, 70)}, (box for box in [(1, 2, 60, 70)]), (1, 2, 60, 70), np.array(3)])
+def test_boxes_that_are_no_list(hp, hand, boxes):
+    with pytest.raises(ValueError, match=r"^boxes is a list of boxes, .* boxes=\[\(x0, y0, x1, y1\)\]$"):
+        hp(hand.image, boxes=boxes)
+    with pytest.raises(ValueError, match="^boxes is a list of boxes"):
+        hp(Image.fromarray(hand.image), boxes=boxes)
+
+
+def test_boxes_may_be_an_array_or_a_tensor(hp, hand):
+    right = hp(hand.image, boxes=[hand.box])
+    same(hp(hand.image, boxes=hand.box[None]), right)
+    same(hp(hand.image, boxes=torch.from_numpy(hand.box[None])), right)
+
+
 def same(found, right):
     assert len(found) == len(right) > 0
     for one, other in zip(found, right, strict=True):
@@ -227,6 +241,7 @@ def test_pictures_of_pillow_and_grey_arrays(hp, hand):
     grey = cv2.cvtColor(hand.image, cv2.COLOR_RGB2GRAY)
     threefold = hp(np.dstack([grey] * 3), boxes=[hand.box])
     same(hp(grey, boxes=[hand.box]), threefold)
+    same(hp(np.asmatrix(grey), boxes=[hand.box]), threefold)  # which stays flat whatever is asked of it
     same(hp(Image.fromarray(grey), boxes=[hand.box]), threefold)
 
 

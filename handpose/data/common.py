@@ -153,6 +153,7 @@ def check_image(image: object) -> np.ndarray:
     if not isinstance(image, np.ndarray):
         raise DataError("a picture must be an (H, W, 3) uint8 array, a path or a picture of Pillow, "
                         f"not {type(image).__name__}")  # fmt: skip
+    image = np.asarray(image)  # a np.matrix would stay flat whatever is done to it
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
         raise DataError(f"a picture must be (H, W, 3) uint8 RGB or (H, W) uint8 grey, not {image.shape} {image.dtype}")
     if min(image.shape[:2]) < SMALLEST:
