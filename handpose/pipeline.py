@@ -238,7 +238,7 @@ class HandPose:
 
 def _listed(boxes: Boxes) -> list:
     """Given boxes as a list, or a ValueError; a set has no order, and one box is no list of boxes."""
-    found = list(boxes) if isinstance(boxes, Sequence) or getattr(boxes, "ndim", 0) else None  # arrays and tensors
+    found = list(boxes) if isinstance(boxes, Sequence) or getattr(boxes, "ndim", None) else None  # arrays and tensors
     if found is None or (found and np.ndim(found[0]) == 0 and not isinstance(found[0], str)):
         raise ValueError("boxes is a list of boxes, not one box, a set or a generator: boxes=[(x0, y0, x1, y1)]")
     return found

@@ -25,7 +25,8 @@ def read(file: Path, min_score: float) -> list[tuple[str, np.ndarray]]:
         DataError: the file is missing or no CSV, a column is missing, or a row is broken, repeated, or in parts of the
             picture's size; the message names the row.
     """
-    rows, before = [], {}
+    rows = []
+    before: dict[PurePosixPath, int] = {}
     for number, (path, *texts) in _rows(file):
         try:
             values = np.array([float(text) for text in texts])
