@@ -31,7 +31,7 @@ from handpose.data import crops, division
 from handpose.study import analysis
 from handpose.train import config, evaluate, train
 from handpose.train.checkpoint import TrainingError
-from handpose.train.heldout import scored
+from handpose.train.unseen import scored
 
 ROOT = Path(__file__).resolve().parent.parent
 HISTORY = 100  # at most this many points of the learning curve are kept in a record

@@ -57,7 +57,8 @@ def main(arguments: argparse.Namespace) -> int:
     from handpose import devices, files, pretrained
     from handpose.detector import HandDecNet
     from handpose.study import fingerspelling
-    from handpose.train import evaluate, heldout
+    from handpose.train import evaluate
+    from handpose.train.unseen import unseen
 
     check_json(arguments.json)
     device = devices.choose(arguments.device)
@@ -68,7 +69,7 @@ def main(arguments: argparse.Namespace) -> int:
         score = fingerspelling.score_rwth(net, size, detector, path or None, arguments.split)
         return letters_read(arguments, score)
     samples = opened(arguments.data, arguments.split, arguments)
-    scored, left_out = heldout.unseen(samples, arguments.split, arguments.weights)
+    scored, left_out = unseen(samples, arguments.split, arguments.weights)
     cut = evaluate.crop_dataset(scored, size, progress=True)
     cut.left_out |= left_out
     found = {

@@ -15,7 +15,7 @@ import numpy as np
 
 from handpose import data, metrics, pretrained
 from handpose.train import evaluate
-from handpose.train.heldout import scored, unseen
+from handpose.train.unseen import scored, unseen
 
 FEWEST = 3  # seeds of each method, before one is called better
 

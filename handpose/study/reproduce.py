@@ -19,7 +19,7 @@ from handpose import data, devices, files, gesturenet, metrics, posenet, pretrai
 from handpose.detector import HandDecNet
 from handpose.study import fingerspelling, paper
 from handpose.train import config, evaluate, records, train
-from handpose.train.heldout import scored
+from handpose.train.unseen import scored
 
 #: How a data set may be divided for Table 2: what is trained on, what is scored. On STB "paper" keeps one sequence
 #: out, "community" a background, and "random" single frames, which leaks: the next frame was trained on.

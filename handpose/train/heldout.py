@@ -4,21 +4,21 @@ import dataclasses
 import functools
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from handpose import data, pretrained
 from handpose.data import crops, division
 from handpose.posenet import STRIDE
+from handpose.pretrained import KEY
 from handpose.train import distributed, evaluate
 from handpose.train.checkpoint import TrainingError
 from handpose.train.reading import Opener
+from handpose.train.unseen import unseen
 
 EVALUATED = 500  # at most this many validation hands during a run; all of them at its end
 LEAK = 0.5  # so large a part of the pictures that are scored must not be trained on, whatever the sets' own splits
@@ -46,23 +46,42 @@ class HeldOut:
     cut: dict[str, evaluate.CroppedDataset] = field(default_factory=dict)  # filled by `read`
     notes: dict[str, list[str]] = field(default_factory=dict)  # what readers said of their sets
 
-    def read(self, size: int, progress: bool = True) -> None:
+    def read(self, size: int, progress: bool = True, init: str | None = None) -> None:
         """Read and cut all hands, and score them once with a network that knows nothing.
 
         Whatever would end the scoring after the last step (a picture that is not there or has another size, a hand
         that has no scale) does so now.
 
+        Args:
+            size: side of the crops in pixels.
+            progress: show progress bars.
+            init: weights that the run starts from; what they were trained on is left out, and said.
+
         Raises:
             TrainingError: hands that cannot be scored, by their ids.
-            handpose.data.DataError: a picture that cannot be used.
+            handpose.data.DataError: a picture that cannot be used, or the start weights were trained on all.
         """
-        for name, part in self.parts.items():
+        for number, name in enumerate(self.parts):
+            left_out = self._leave_out(number, name, init, progress) if init else {}
+            part = self.parts[name]
             hands = evaluate.crop_dataset(part, size, progress=progress)
             try:
                 evaluate.evaluate(_Ignorant(), hands)
             except ValueError as error:
                 raise TrainingError(f"{name}: cannot be scored ({error}){_culprits(hands)}") from None
+            hands.left_out |= left_out
             self.cut[name] = hands
+
+    def _leave_out(self, number: int, name: str, init: str, progress: bool) -> dict[str, list[str]]:
+        """Leave out of a set what the start weights were trained on; ids of these hands, by the reason."""
+        # To watch a split "all" or "train" is to ask for such hands; nobody asks to be validated on them.
+        split = name.rpartition("/")[2] if number else "val"
+        way_out = "watch its split all to score them" if number else "name another set with --validate"
+        number_before = len(self.parts[name])
+        self.parts[name], left_out = unseen(self.parts[name], split, init, progress=progress, way_out=way_out)
+        for reason, ids in left_out.items():
+            print(f"note: {name}: left out: {len(ids)} of {number_before} hands {reason} ({init})", file=sys.stderr)
+        return left_out
 
     def scorer(self, size: int, progress: bool = True) -> Callable[[nn.Module], tuple[dict, str]]:
         """A function that scores a network during the run, on at most `EVALUATED` hands of each set.
@@ -92,19 +111,20 @@ class HeldOut:
         return {f"{name} (scored)": part.digests() for name, part in self.parts.items()
                 if part.image_keys and not getattr(part.samples, "cache_key", None)}  # fmt: skip
 
-    def shared(self, sets: Sequence[crops.Crops]) -> dict[str, int]:
+    def shared(self, sets: Sequence[crops.Crops], before: Set[str] = frozenset()) -> dict[str, int]:
         """How many pictures of each set, by their content, are also trained on; sets that share none are left out.
 
         Args:
             sets: what is trained on, in the order of the sources.
+            before: keys of what the start weights were trained on, see `handpose.pretrained.trained_on`.
 
         Raises:
             TrainingError: the validation set is trained on: one picture of a set without splits, or half of any.
         """
-        trained, found = {key for c in sets for key in c.image_keys}, {}
-        guarded = {key for c, strict in zip(sets, self.strict, strict=True) if strict for key in c.image_keys}
+        trained, found = {key[:KEY] for c in sets for key in c.image_keys} | before, {}
+        guarded = {key[:KEY] for c, strict in zip(sets, self.strict, strict=True) if strict for key in c.image_keys}
         for number, (name, part) in enumerate(self.parts.items()):
-            scored = set(part.image_keys.values())
+            scored = {key[:KEY] for key in part.image_keys.values()}
             if not (both := len(scored & trained)):
                 continue
             message = f"{name}: {both} of the {len(scored)} pictures that it is scored on are also trained on"
@@ -157,52 +177,6 @@ def open_sets(
     parts = {validate: divided.val if divided else division.Part(scored)}
     parts |= {name: division.Part(opener(*pair)) for name, pair in watching.items()}
     return opened, HeldOut(parts, strict, divided, notes=opener.notes)
-
-
-def scored(samples, about: dict | None):
-    """Of a validation set, what a run was scored on, by the entry "division" of its record: a part of it, or all.
-
-    Raises:
-        handpose.data.DataError: the set has changed since.
-    """
-    if not about:
-        return samples
-    divided = division.divide(samples, about["fraction"])
-    if divided.held_out != about["held_out"]:
-        raise data.DataError("the set is another than when the run began: other hands would be held out of it now")
-    return divided.val
-
-
-def unseen(samples, split: str, weights: str | os.PathLike | None, *, progress: bool = True) -> tuple[Any, dict]:
-    """Of a set, what weights may be scored on: hands in pictures of one's own that they were trained on are left out.
-
-    Those of the splits "train" and "all", by which one asks for them, are not, but they are said.
-
-    Returns:
-        The set or a `division.Part` of it; ids that are left out, by the reason.
-
-    Raises:
-        handpose.data.DataError: nothing is left, or a picture cannot be used.
-    """
-    known = pretrained.trained_on(weights)
-    if not known:
-        return samples, {}
-    keys, ids = [], []
-    for i in tqdm(range(len(samples)), desc="comparing", disable=not progress, unit="hand", leave=False):
-        sample = samples[i]
-        keys.append(division.image_key(sample.image)[: pretrained.KEY])
-        ids.append(sample.id)
-    trained = [name for name, key in zip(ids, keys, strict=True) if key in known]
-    if trained and split in ("train", "all"):
-        print(f"note: {len(trained)} of the {len(ids)} hands lie in pictures that {weights} was trained on",
-              file=sys.stderr)  # fmt: skip
-    if not trained or split in ("train", "all"):
-        return samples, {}
-    if len(trained) == len(ids):
-        raise data.DataError(f"{weights} was trained on all pictures of this set; name another one, or --split all to "
-                             "score what was trained on")  # fmt: skip
-    left = [i for i, key in enumerate(keys) if key not in known]
-    return division.Part(samples, left), {"in pictures that these weights were trained on": trained}
 
 
 def _same_labels(first, second) -> bool:

@@ -173,16 +173,17 @@ def _read(plan: Plan, opened: list, held_out: HeldOut, loaded: dict[str, crops.C
     """
     size, sets, names = plan.config.crop.size, [], records.short_names(plan.sources)
     if distributed.is_first():
-        held_out.read(size, progress)
+        held_out.read(size, progress, plan.init)
     for source, samples in zip(plan.sources, opened, strict=True):
         known = None if isinstance(samples, Part) else loaded.get(source)  # which holds the whole of a divided set
         sets.append(known or crops.load_crops(source.partition(":")[0], samples, size, progress=progress))
     about: dict[str, Any] = {"data_sha256": {name: c.fingerprint() for name, c in zip(names, sets, strict=True)}}
     if held_out.divided:
         about["division"] = held_out.divided.about()
-    about["trained_on"] = {key for source, c in zip(plan.sources, sets, strict=True)
-                           if source.partition(":")[0] in OWN for key in c.image_keys}  # fmt: skip
-    if shared := held_out.shared(sets):
+    before = pretrained.trained_on(plan.init) if plan.init else set()
+    about["trained_on"] = before | {key for source, c in zip(plan.sources, sets, strict=True)
+                                    if source.partition(":")[0] in OWN for key in c.image_keys}  # fmt: skip
+    if shared := held_out.shared(sets, before):
         about["also_trained_on"] = shared
     return sets, about, {name: c.digests() for name, c in zip(names, sets, strict=True)} | held_out.digests()
 
@@ -226,8 +227,7 @@ def _finish(plan: Plan, state: TrainState, held_out: HeldOut, about: dict) -> di
     """Keep the weights, score what is kept, write the record."""
     config = dataclasses.replace(plan.config, schedule=state.schedule)
     size = config.crop.size
-    trained_on = about["trained_on"] | (pretrained.trained_on(plan.init) if plan.init else set())
-    pretrained.save(plan.out / "weights.safetensors", state.averaged(), size, trained_on=trained_on)
+    pretrained.save(plan.out / "weights.safetensors", state.averaged(), size, trained_on=about["trained_on"])
     net, _ = pretrained.load(plan.out / "weights.safetensors", state.device)
     found, *others = [evaluate.evaluate(net, hands) for hands in held_out.cut.values()]
     record = {

@@ -11,7 +11,7 @@ from handpose.__main__ import main
 from handpose.data import DataError, SyntheticHands, division
 from handpose.data import open as open_set
 from handpose.study import compare
-from handpose.train import config, heldout, loop, monitor, pose, train
+from handpose.train import config, heldout, loop, monitor, pose, train, unseen
 from handpose.train.checkpoint import TrainingError
 from tests.train.test_training import TINY, stop_at
 
@@ -142,7 +142,7 @@ def test_a_watched_set_that_is_trained_on_is_noted(folder, capsys):
 def test_what_is_compared_later_is_what_was_held_out(folder):
     source = f"labelled:{folder}/labels.json"
     record = run(folder, source)
-    part = heldout.scored(open_set(source, "val"), record["division"])
+    part = unseen.scored(open_set(source, "val"), record["division"])
     assert [part[i].id for i in range(len(part))] == record["division"]["held_out"]
     (folder / "tiny.toml").write_text(TINY.replace("steps = 8", "steps = 5"))
     run(folder, source, "other")
@@ -153,7 +153,7 @@ def test_what_is_compared_later_is_what_was_held_out(folder):
     content["images"] = content["images"][:9]
     (folder / "labels.json").write_text(json.dumps(content))
     with pytest.raises(DataError, match="the set is another than when the run began"):
-        heldout.scored(open_set(source, "val"), record["division"])
+        unseen.scored(open_set(source, "val"), record["division"])
 
 
 @pytest.fixture
@@ -248,3 +248,40 @@ def test_evaluate_leaves_out_what_was_trained_on(folder, capsys):
     )
     run(folder, f"labelled:{folder}/b.json", "tuned", validate="synthetic:5", init=weights)
     assert "was trained on all pictures" in scored(source, weights=folder / "tuned" / "weights.safetensors")
+
+
+def test_what_the_start_weights_were_trained_on_is_not_scored(folder, capsys):
+    """Fine-tuning with another division: hands of the first run's training part are held out of the second."""
+    source = f"labelled:{folder}/labels.json"
+    first = run(folder, source)
+    weights = folder / "run" / "weights.safetensors"
+    capsys.readouterr()
+    record = run(folder, source, "tuned", init=weights, val_fraction=0.5, watch=[f"{source}/val", f"{source}/all"])
+    held_out = record["division"]["held_out"]
+    left = [name for name in held_out if name not in first["division"]["held_out"]]
+    reason = "in pictures that these weights were trained on"
+    assert left and record["left_out"] == {reason: left} and record["images"] == len(held_out) - len(left) > 0
+    assert f"left out: {len(left)} of {len(held_out)} hands {reason} ({weights})" in capsys.readouterr().err
+    # A watched set likewise, and its split "all" whole, with the number of hands that either run was trained on.
+    never_trained_on = set(first["division"]["held_out"])
+    assert record["elsewhere"][f"{source}/val"]["images"] == len(never_trained_on)
+    assert record["elsewhere"][f"{source}/all"]["images"] == NUMBER
+    trained = NUMBER - len(never_trained_on & set(held_out))
+    assert record["also_trained_on"][f"{source}/all"] == trained
+    # What `evaluate` leaves of these weights is what the run was scored on.
+    scored, _ = unseen.unseen(open_set(source, "val"), "val", folder / "tuned" / "weights.safetensors", progress=False)
+    assert len(scored) == record["images"]
+    # The same division: nothing of it was trained on.
+    again = run(folder, source, "again", init=weights)
+    assert again["images"] == again["division"]["val"] and again["left_out"] == {}
+
+
+def test_start_weights_that_were_trained_on_all_that_is_scored(folder, monkeypatch):
+    content = json.loads((folder / "labels.json").read_text())
+    for name, half in zip("ab", (content["images"][:6], content["images"][6:]), strict=True):
+        (folder / f"{name}.json").write_text(json.dumps(content | {"images": half}))
+    a, b = (f"labelled:{folder}/{name}.json" for name in "ab")
+    run(folder, a, validate=b)
+    never(monkeypatch)
+    with pytest.raises(DataError, match="was trained on all pictures of this set; name another set with --validate"):
+        run(folder, b, "back", validate=a, init=folder / "run" / "weights.safetensors")
