@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from handpose.cli import check_json
+from handpose.cli.evaluate import add_reading, reading
 
 HELP = "say which of several trained networks is better"
 
@@ -19,6 +20,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--data", metavar="NAME[:PATH]", help="set to compare on (default: the first run's own)")
     command.add_argument("--split", help="split of the set (default: the first run's own)")
+    add_reading(command)
     command.add_argument("--json", metavar="F", help="write everything to this .json file; replaces only results")
 
 
@@ -28,7 +30,7 @@ def main(arguments: argparse.Namespace) -> int:
     from handpose.study import compare
 
     check_json(arguments.json)
-    found = compare.compare(arguments.records, arguments.data, arguments.split)
+    found = compare.compare(arguments.records, arguments.data, arguments.split, reading(arguments))
     print(f"{found['images']} hands of {found['data']}, {found['split']}; PCK at 0.2 of s and at 0.1 of the box")
     for name, seeds in found["scores"].items():
         for seed, scores in seeds.items():

@@ -30,11 +30,16 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def add_reading(command: argparse.ArgumentParser) -> None:
-    """How labels of one's own are to be read; `data show` and `train` have these arguments too."""
+    """How labels of one's own are to be read; `data show`, `train` and `compare` have these arguments too."""
     command.add_argument("--joint-order", metavar="ORDER", help="for coco and yolo-pose: canonical, rhd, or 21 names "
                          "of joints separated by commas, in place of the order in the label file")  # fmt: skip
     command.add_argument("--unturned", action="store_true", help="for coco and yolo-pose: the labels were made on the "
                          "pixels as stored, before the photograph's EXIF rotation")  # fmt: skip
+
+
+def reading(arguments: argparse.Namespace) -> dict:
+    """What is given of `add_reading`."""
+    return {key: value for key in ("joint_order", "unturned") if (value := getattr(arguments, key))}
 
 
 def opened(source: str, split: str, arguments: argparse.Namespace):

@@ -4,7 +4,7 @@ import argparse
 import os
 import re
 
-from handpose.cli.evaluate import SETS, add_reading, print_scores
+from handpose.cli.evaluate import SETS, add_reading, print_scores, reading
 from handpose.data import RENAMED, SOURCES
 from handpose.train.configs import available
 
@@ -59,8 +59,7 @@ def main(arguments: argparse.Namespace) -> int:
         settings, sources(arguments.data), arguments.out, seed=arguments.seed,
         validate=arguments.validate, init=arguments.init, device=arguments.device, resume=arguments.resume,
         watch=sources(arguments.watch or []), decay=arguments.decay, branch=arguments.branch,
-        reading={key: value for key in ("joint_order", "unturned") if (value := getattr(arguments, key))},
-        val_fraction=arguments.val_fraction,
+        reading=reading(arguments), val_fraction=arguments.val_fraction,
     )  # fmt: skip
     if record:  # of several processes the first one reports
         print_scores(record)

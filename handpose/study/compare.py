@@ -15,6 +15,7 @@ import numpy as np
 
 from handpose import data, metrics, pretrained
 from handpose.train import evaluate
+from handpose.train.reading import Opener, as_options
 from handpose.train.unseen import scored, unseen
 
 FEWEST = 3  # seeds of each method, before one is called better
@@ -36,8 +37,11 @@ class Run:
         return self.file.with_name("weights.safetensors")
 
     def setting(self) -> dict:
-        """What makes the method: the configuration, the data and the start, without the seed."""
-        return {key: self.record.get(key) for key in ("method", "config", "data", "init")}
+        """What makes the method: the configuration, the data, how they are read and divided, the start. No seed."""
+        older = {"split": "train", "reading": {}}  # of records that do not say
+        keys = ("method", "config", "data", "split", "reading", "init")
+        about = {key: self.record.get(key, older.get(key)) for key in keys}
+        return about | {"val_fraction": (self.record.get("division") or {}).get("fraction")}
 
 
 def read(file: Path) -> Run:
@@ -81,33 +85,54 @@ def methods(runs: Sequence[Run]) -> dict[str, list[Run]]:
             same.append(run)
     if len(found) < 2:
         raise CompareError("all these runs have the same settings; give the records of two or more methods")
-    names = [group[0].record["method"] for group in found]
-    names = [
-        group[0].file.parent.name if names.count(name) > 1 else name for name, group in zip(names, found, strict=True)
-    ]
+    names = _names([group[0] for group in found])
     return {name: sorted(group, key=lambda run: run.record["seed"]) for name, group in zip(names, found, strict=True)}
 
 
-def compare(files: Sequence[Path], source: str | None = None, split: str | None = None) -> dict:
+def _names(runs: Sequence[Run]) -> list[str]:
+    """What methods are called, by a run of each: no two alike, or one would be lost.
+
+    That is the method's own name; of several with one name, the end of the folder that tells it apart.
+    """
+    names, folders = [run.record["method"] for run in runs], [run.file.parent.resolve() for run in runs]
+    paths = [folder / run.file.name if folders.count(folder) > 1 else folder
+             for run, folder in zip(runs, folders, strict=True)]  # fmt: skip
+    alone = {name for name in names if names.count(name) == 1}
+    found = []
+    for name, path in zip(names, paths, strict=True):
+        for length in range(1, len(path.parts) + 1) if name not in alone else ():
+            end = path.parts[-length:]
+            if sum(other.parts[-length:] == end for other in paths) == 1 and "/".join(end) not in alone:
+                name = Path(*end).as_posix()
+                break
+        found.append(name)
+    return found
+
+
+def compare(
+    files: Sequence[Path], source: str | None = None, split: str | None = None, reading: dict | None = None
+) -> dict:
     """Score all runs on one set, and take differences of every pair of methods.
 
     Args:
         files: the runs' records.
         source, split: the set; those that the first run was validated on by default.
+        reading: `joint_order` and `unturned` of `data.open`; by default those of the runs' records, for a set that they
+            were validated on.
 
     Returns:
-        ``{"data", "split", "images", "scores": {method: {seed: metrics}}, "comparisons": [{"first", "second", "seeds",
-        "pck_bone", "pck_box"}]}``, the last two as in `handpose.metrics.paired`.
+        ``{"data", "split", "notes", "images", "scores": {method: {seed: metrics}}, "comparisons": [{"first", "second",
+        "seeds", "pck_bone", "pck_box"}]}``, the last two as in `handpose.metrics.paired`; the notes are the reader's.
 
     Raises:
         CompareError: see `read` and `methods`.
         handpose.data.DataError: the set cannot be read.
     """
-    groups = methods([read(file) for file in files])
-    first = next(iter(groups.values()))[0].record
+    given = [read(file) for file in files]
+    groups, first = methods(given), given[0].record
     source, split = source or first["validation"], split or first["validation_split"]
-    reading = first.get("reading", {}) if source.partition(":")[0] in data.FORMS else {}
-    samples, cut = data.open(source, split, **reading), {}
+    opener = Opener([source], reading or _recorded(source, given))
+    samples, cut = opener(source, split), {}
     if (source, split) == (first["validation"], first["validation_split"]):
         samples = scored(samples, first.get("division"))
     for run in [run for runs in groups.values() for run in runs]:  # only what none of them was trained on
@@ -132,4 +157,21 @@ def compare(files: Sequence[Path], source: str | None = None, split: str | None 
         | metrics.paired(predicted[a], predicted[b], hands.keypoints, hands.visible, hands.groups)
         for a, b in combinations(groups, 2)
     ]
-    return {"data": source, "split": split, "images": len(hands.ids), "scores": scores, "comparisons": pairs}
+    return {"data": source, "split": split, "notes": opener.notes.get(source, []), "images": len(hands.ids),
+            "scores": scores, "comparisons": pairs}  # fmt: skip
+
+
+def _recorded(source: str, runs: Sequence[Run]) -> dict:
+    """How the runs read a set that they were validated on, by the first that was; nothing for another set.
+
+    What is decided for the user is said on stderr.
+    """
+    readings = [(run, run.record.get("reading") or {}) for run in runs]
+    if source.partition(":")[0] not in data.FORMS or not any(reading for _, reading in readings):
+        return {}
+    chosen = next((reading for run, reading in readings if run.record["validation"] == source), {})
+    print(f"note: {source} is read with {as_options(chosen)}", file=sys.stderr)
+    for run, reading in readings:
+        if reading != chosen:
+            print(f"note: {run.file} was made with {as_options(reading)}", file=sys.stderr)
+    return chosen

@@ -32,3 +32,10 @@ class Opener:
                 self.notes[source].append(note)
                 print(f"note: {source.partition(':')[0]}: {note}", file=sys.stderr)
         return samples
+
+
+def as_options(reading: Mapping) -> str:
+    """`joint_order` and `unturned` as options of the command line, for messages."""
+    order, unturned = reading.get("joint_order"), reading.get("unturned")
+    given = ([f"--joint-order {order}"] if order else []) + (["--unturned"] if unturned else [])
+    return " ".join(given) or "neither --joint-order nor --unturned"
