@@ -3,9 +3,11 @@
 import argparse
 import os
 import re
+import sys
 
 from handpose.cli.evaluate import SETS, add_reading, print_scores, reading
 from handpose.data import RENAMED, SOURCES
+from handpose.pretrained import bundled
 from handpose.train.configs import available
 
 HELP = "train a network"
@@ -55,6 +57,9 @@ def main(arguments: argparse.Namespace) -> int:
     from handpose.train import config, train
 
     settings = config.load(arguments.config)
+    if settings.name == "tune" and not arguments.init:
+        print("note: the configuration tune is for weights that are already good; without --init it starts from random "
+              f"ones. For the bundled weights add --init {bundled()}", file=sys.stderr)  # fmt: skip
     record = train(
         settings, sources(arguments.data), arguments.out, seed=arguments.seed,
         validate=arguments.validate, init=arguments.init, device=arguments.device, resume=arguments.resume,

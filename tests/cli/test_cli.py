@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+import handpose.train
 from handpose import __main__ as command
+from handpose import pretrained
 from handpose.__main__ import main
 from handpose.cli.train import sources
 from handpose.data import SyntheticHands
@@ -290,3 +292,14 @@ def test_an_option_that_was_renamed_is_refused_with_the_new_one(capsys):
         command.main(["predict", "hand.jpg", "--second-look"])
     stderr = capsys.readouterr().err
     assert ended.value.code == 2 and "--second-look is gone" in stderr and "--no-refine" in stderr
+
+
+@pytest.mark.parametrize(
+    ("config", "init", "noted"), [("tune", False, True), ("tune", True, False), ("quick", False, False)]
+)
+def test_tuning_without_start_weights_is_noted(tmp_path, monkeypatch, capsys, config, init, noted):
+    monkeypatch.setattr(handpose.train, "train", lambda *_, **options: {})
+    start = ["--init", str(pretrained.bundled())] if init else []
+    assert main(["train", "--config", config, "--data", "synthetic:4", "--out", str(tmp_path / "run"), *start]) == 0
+    errors = capsys.readouterr().err
+    assert ("tune is for weights that are already good" in errors) == noted and errors.count("\n") == noted
