@@ -105,8 +105,8 @@ def train(arguments: argparse.Namespace) -> None:
     identity = {"scenes": arguments.scenes, "seed": seed, "init": str(arguments.init),
                 "versions": records.versions(device, training=True)}  # fmt: skip
     saved = checkpoint.read(out / "checkpoint.pt", identity) if arguments.resume else None
-    if not saved and ((out / "checkpoint.pt").exists() or (out / "record.json").exists()):
-        raise checkpoint.TrainingError(f"{out} holds a run; add --resume to go on with it, or choose another --out")
+    if not saved:
+        checkpoint.check_free(out)
     torch.manual_seed(seed)
     net = pretrained.load(arguments.init, kind=detector.HandDecNet)[0] if arguments.init else detector.HandDecNet()
     state = TrainState.begin(net, schedule, device)

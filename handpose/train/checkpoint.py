@@ -7,11 +7,13 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
 
 from handpose import files
+from handpose.train.reading import as_options
 from handpose.train.state import TrainState
 
 
@@ -26,32 +28,49 @@ def write(path: Path, state: TrainState, identity: dict) -> None:
         identity: what must agree when it is read, and "versions", which should.
 
     Raises:
-        TrainingError: the disk is full or read-only; the checkpoint before this one is untouched.
+        TrainingError: the disk is full or read-only; a checkpoint before this one is untouched.
     """
     try:
         with files.writing(path) as unfinished:
             torch.save(state.as_dict() | identity, unfinished)
     except (files.OutputError, RuntimeError) as error:  # PyTorch's writer reports a full disk in its own way
+        then = "start again, for there is no checkpoint before it"
+        if path.exists():
+            then = "go on with --resume from the checkpoint before it"
         raise TrainingError(
-            f"step {state.step} could not be saved ({str(error).splitlines()[0]}); make room, then go on with "
-            "--resume from the checkpoint before it"
+            f"step {state.step} could not be saved ({str(error).splitlines()[0]}); make room, then {then}"
         ) from None
+
+
+def check_free(folder: Path) -> None:
+    """Raise a TrainingError where a folder, in which a run is to begin, holds one."""
+    if (folder / "checkpoint.pt").exists():
+        raise TrainingError(f"{folder} holds a run; add --resume to go on with it, or choose another --out")
+    check_unfinished(folder)
+
+
+def check_unfinished(folder: Path) -> None:
+    """Raise a TrainingError where a folder holds a run that has ended."""
+    if (folder / "record.json").exists():
+        raise TrainingError(f"{folder} holds a finished run, which cannot go on; choose another --out, with --init "
+                            f"{folder / 'weights.safetensors'} to start from its weights")  # fmt: skip
 
 
 def read(path: Path, identity: dict) -> dict:
     """What a checkpoint holds, if it belongs to this run.
 
     Args:
-        identity: what must agree: configuration, data, seed. Under "versions" stands what should agree for the same
-            weights to the bit; a difference there is noted on stderr.
+        identity: what must agree: configuration (but for its name, which its file has), data, seed. Under "versions"
+            stands what should agree for the same weights to the bit; a difference there is noted on stderr.
 
     Raises:
         TrainingError: no checkpoint, not a whole one, or one of another run.
     """
     if not path.exists():
+        check_unfinished(path.parent)
         raise TrainingError(f"{path}: nothing to resume; leave --resume out to start a run there")
     try:
-        saved = {"val_fraction": None} | torch.load(path, map_location="cpu", weights_only=True)  # older ones lack it
+        saved = _completed(torch.load(path, map_location="cpu", weights_only=True))
         known = {key: saved[key] for key in (*identity, "net", "optimiser", "step", "schedule")}
     except Exception as error:  # whatever a broken file makes the unpickler raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -59,16 +78,29 @@ def read(path: Path, identity: dict) -> dict:
             f"{path}: not a whole checkpoint ({reason.split('.')[0][:120]}); start again in another --out"
         ) from None
     for key, own in identity.items():
-        if key != "versions" and known[key] != own:
-            what = difference(known[key], own) if key == "config" else f"{known[key]!r}, not {own!r}"
-            raise TrainingError(
-                f"{path}: made with another {key} ({what}); resume with the same, or choose another --out"
-            )
+        if key == "versions" or (found := _nameless(key, known[key])) == (own := _nameless(key, own)):
+            continue
+        if key == "reading":
+            what = f"{as_options(found)}, now {as_options(own)} is given"
+        else:
+            what = f"another {key} ({difference(found, own) if key == 'config' else f'{found!r}, not {own!r}'})"
+        raise TrainingError(f"{path}: made with {what}; resume with the same, or choose another --out")
     for key, value in identity.get("versions", {}).items():
         if known["versions"].get(key, value) != value:  # an older one may not say
             print(f"note: the run began with {key} {known['versions'][key]}, this is {value}; "
                   "its weights will not be the same to the bit", file=sys.stderr)  # fmt: skip
     return saved
+
+
+def _completed(saved: dict) -> dict:
+    """A checkpoint with what older ones lack: they had `joint_order` and `unturned` by themselves, where given."""
+    reading = {key: saved[key] for key in ("joint_order", "unturned") if key in saved}
+    return {"val_fraction": None, "reading": reading} | saved
+
+
+def _nameless(key: str, value: Any) -> Any:
+    """Of a configuration all but its name: a file that was renamed is no other configuration."""
+    return {k: v for k, v in value.items() if k != "name"} if key == "config" else value
 
 
 def check_data(path: Path, saved: dict, current: dict[str, dict[str, str]]) -> None:
@@ -121,5 +153,5 @@ def difference(old: dict, new: dict, prefix: str = "") -> str:
             if isinstance(new[key], dict) and isinstance(old.get(key), dict) and prefix == "":
                 return difference(old[key], new[key], f"{key}.")
             return f"{prefix}{key} was {old.get(key)!r}, is {new[key]!r}"
-    gone = next((key for key in old if key not in new), None)  # such as a --joint-order that is not given again
+    gone = next((key for key in old if key not in new), None)
     return f"{prefix}{gone} was {old[gone]!r}, is not given" if gone else "a key is missing"

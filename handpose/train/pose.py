@@ -49,7 +49,7 @@ class Plan:
         """What a checkpoint must have been made with to be resumed."""
         return {"config": self.config.as_dict(), "sources": self.sources, "seed": self.seed, "validate": self.validate,
                 "init": self.init, "splits": list(self.splits), "watch": self.watch,
-                "val_fraction": self.val_fraction} | self.reading  # fmt: skip
+                "val_fraction": self.val_fraction, "reading": self.reading}  # fmt: skip
 
     @property
     def checkpoint(self) -> Path:
@@ -127,18 +127,18 @@ def _plan(config, sources, out, seed, validate, splits, watch, init, reading, va
         raise TrainingError(f"the seed is {seed}; it must lie between 0 and 2**31 - 1")
     distributed.part(config.schedule.batch)  # raises where the batch cannot be divided
     return Plan(config, list(sources), Path(out), seed, validate or sources[0], tuple(splits), list(watch),
-                str(init) if init else None, reading, val_fraction)  # fmt: skip
+                str(init) if init else None, {k: v for k, v in reading.items() if v}, val_fraction)  # fmt: skip
 
 
 def _saved(plan: Plan, identity: dict, file: Path | None, decay: int | None) -> dict | None:
     """The checkpoint to go on from; None for a run that begins."""
     if decay is not None and file is None:
         raise TrainingError("--decay ends a run that is resumed: add --resume or --branch")
-    begins_here = file is None or file != plan.checkpoint
-    if begins_here and plan.checkpoint.exists():
-        raise TrainingError(f"{plan.out} holds a run; add --resume to go on with it, or choose another --out")
-    if begins_here and (plan.out / "record.json").exists():
-        raise TrainingError(f"{plan.out} holds a finished run; choose another --out")
+    if file != plan.checkpoint:
+        checkpoint.check_free(plan.out)
+        if file and not file.exists():
+            checkpoint.check_unfinished(file.parent)
+            raise TrainingError(f"--branch {file}: there is no such checkpoint")
     return checkpoint.read(file, identity) if file else None
 
 

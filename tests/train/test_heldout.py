@@ -6,6 +6,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from handpose.__main__ import main
 from handpose.data import DataError, SyntheticHands, division
@@ -150,7 +151,11 @@ def test_what_is_compared_later_is_what_was_held_out(folder):
     assert found["images"] == record["images"]
     assert found["scores"]["run"]["0"]["epe_mean_px"] == pytest.approx(record["metrics"]["epe_mean_px"], abs=1e-6)
     content = json.loads((folder / "labels.json").read_text())
-    content["images"] = content["images"][:9]
+    content["images"].reverse()  # the same hands in another order
+    (folder / "labels.json").write_text(json.dumps(content))
+    again = compare.compare([folder / name / "record.json" for name in ("run", "other")])["scores"]["run"]["0"]
+    assert again["epe_mean_px"] == pytest.approx(record["metrics"]["epe_mean_px"], abs=1e-6)
+    content["images"] = content["images"][::-1][:9]
     (folder / "labels.json").write_text(json.dumps(content))
     with pytest.raises(DataError, match="the set is another than when the run began"):
         unseen.scored(open_set(source, "val"), record["division"])
@@ -190,6 +195,27 @@ def test_resume_on_other_pictures_is_noted(begun, capsys):
 def test_resume_with_another_fraction_is_refused(begun):
     with pytest.raises(TrainingError, match=r"another val_fraction \(None, not 0.5\)"):
         run(begun, f"labelled:{begun}/labels.json", resume=True, val_fraction=0.5)
+
+
+@pytest.mark.parametrize(
+    ("began", "goes_on", "words"),
+    [
+        ({"unturned": True}, {}, "made with --unturned, now neither --joint-order nor --unturned is given"),
+        ({}, {"joint_order": "canonical"}, "made with neither .*, now --joint-order canonical is given"),
+    ],
+)
+@pytest.mark.parametrize("older", [False, True])
+def test_resume_with_labels_read_otherwise_is_refused(folder, began, goes_on, words, older):
+    source = f"coco:{folder}/coco.json"
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(monitor.Interrupted):
+        stop_at(patch, 2)
+        run(folder, source, reading=began)
+    if older:  # a checkpoint in which the options stand by themselves, where they were given
+        saved = torch.load(folder / "run" / "checkpoint.pt", weights_only=True)
+        torch.save(saved | saved.pop("reading"), folder / "run" / "checkpoint.pt")
+    with pytest.raises(TrainingError, match=f"checkpoint.pt: {words}; resume with the same"):
+        run(folder, source, resume=True, reading=goes_on)
+    assert run(folder, source, resume=True, reading={"joint_order": None, "unturned": False} | began)["steps"] == 4
 
 
 @pytest.mark.parametrize("fault", ["gone", "size", "scale"])

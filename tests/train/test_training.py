@@ -152,6 +152,16 @@ def test_resume_with_another_config_names_the_key(tiny, small_set, begun):
         run(tiny, small_set, begun, resume=True)
 
 
+def test_a_renamed_config_is_no_other_one(tiny, small_set, begun, tmp_path):
+    """Nor does its name hide the setting that differs."""
+    renamed = tmp_path / "renamed.toml"
+    renamed.write_text(TINY.replace("batch = 4", "batch = 2"))
+    with pytest.raises(TrainingError, match=r"another config \(schedule\.batch was 4, is 2\)"):
+        run(renamed, small_set, begun, resume=True)
+    renamed.write_text(TINY)
+    assert run(renamed, small_set, begun, resume=True)["steps"] == 8
+
+
 def test_resume_with_another_seed_or_data(tiny, small_set, begun, tmp_path):
     with pytest.raises(TrainingError, match="another seed"):
         run(tiny, small_set, begun, resume=True, seed=5)
@@ -167,6 +177,18 @@ def test_a_run_is_never_overwritten(tiny, small_set, begun):
 def test_nothing_to_resume(tiny, small_set, tmp_path):
     with pytest.raises(TrainingError, match="nothing to resume"):
         run(tiny, small_set, tmp_path / "new", resume=True)
+    with pytest.raises(TrainingError, match="--branch .*c.pt: there is no such checkpoint"):
+        run(tiny, small_set, tmp_path / "new", branch=tmp_path / "c.pt")
+
+
+@pytest.mark.parametrize("options", [{}, {"resume": True}, {"resume": True, "decay": 3}])
+def test_a_finished_run_says_so_whatever_is_tried(tiny, small_set, tmp_path, options):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "record.json").write_text("{}")
+    with pytest.raises(TrainingError, match="finished run, which cannot go on; choose another --out, with --init"):
+        run(tiny, small_set, tmp_path / "run", **options)
+    with pytest.raises(TrainingError, match="finished run"):
+        run(tiny, small_set, tmp_path / "new", branch=tmp_path / "run" / "checkpoint.pt")
 
 
 def test_broken_checkpoint(tiny, small_set, begun):
@@ -205,8 +227,10 @@ def test_full_disk_keeps_the_last_checkpoint(tiny, small_set, begun, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(TrainingError, match="step 6 could not be saved .*No space left"):
+    with pytest.raises(TrainingError, match="step 6 could not be saved .*No space left.* the checkpoint before it"):
         run(tiny, small_set, begun, resume=True)
+    with pytest.raises(TrainingError, match="step 2 could not be saved .*start again, for there is no checkpoint"):
+        run(tiny, small_set, begun.with_name("first"))
     assert (begun / "checkpoint.pt").read_bytes() == before
     assert sorted(f.name for f in begun.iterdir()) == ["checkpoint.pt", "curves.png", "history.csv"]
 
