@@ -21,7 +21,7 @@ BARE = ".skip-link, #pst-skip-link, .bd-header-article, .bd-header, .bd-sidebar-
 ATTENTION, AWAY = "#hl-step-8-place", "#hl-step-9-place"
 
 
-def picture(browser: Browser, width: int, first: str, last: str, **options) -> Image.Image:
+def shot(browser: Browser, width: int, first: str, last: str, **options) -> Image.Image:
     """The page from the top of one element to the end of another, with the index finger of the first hand covered."""
     page = browser.open(PAGE, width=width, locale="en-GB", **options)
     page.tab.add_style_tag(content=BARE)
@@ -41,8 +41,8 @@ def main() -> int:
         print(f"handpose: {reason}", file=sys.stderr)
         return 1
     with Browser() as browser:
-        wide = picture(browser, 1280, ATTENTION, AWAY)
-        narrow = picture(browser, 390, AWAY, f"{AWAY} .hl-says", device_scale_factor=2, has_touch=True)
+        wide = shot(browser, 1280, ATTENTION, AWAY)
+        narrow = shot(browser, 390, AWAY, f"{AWAY} .hl-says", device_scale_factor=2, has_touch=True)
     for image, name in ((wide, "live"), (narrow, "live-phone")):
         image.save(STATIC / f"{name}.webp", quality=80, method=6)
         print(f"{STATIC / name}.webp: {image.width} x {image.height}")

@@ -150,14 +150,28 @@ def staged(first: str, last: str) -> str:
     return first if first == last else f"at stage 1 {first}; at the last stage {last}"
 
 
-def phrase(table: Table, verdicts: Sequence[str]) -> str:
-    """The verdicts at both stages, in clauses; while a control is missing, "more" is only more than the other."""
-    clauses = WORDS | ({} if table.complete else {"supported": MORE_THAN_ONE.format(EQUAL[table.rival])})
-    return staged(*(clauses[v] for v in verdicts))
+def clauses(table: Table) -> dict[str, str]:
+    """`WORDS` for a table: while a control is missing, "more" is only more than the other."""
+    return WORDS | ({} if table.complete else {"supported": MORE_THAN_ONE.format(EQUAL[table.rival])})
+
+
+def elsewhere(table: Table) -> list[str]:
+    """The verdicts on the sets beside the held-out blocks, each with the sets and stages it holds for."""
+    found: dict[str, list[str]] = {}
+    for name in (n for n in table.sets if n != HELD_OUT):
+        hands = "rendered hands" if name == EXACT else f"`{SETS[name]}`"
+        first, last = (table.verdict(name, stage) for stage in STAGES)
+        if first == last:
+            found.setdefault(first, []).append(f"on {hands} at both stages")
+        else:
+            found.setdefault(first, []).append(f"on {hands} at stage 1")
+            found.setdefault(last, []).append(f"on {hands} at the last stage")
+    clause = clauses(table)
+    return [f"{clause[v][0].upper()}{clause[v][1:]}: {', '.join(sets)}." for v, sets in found.items()]
 
 
 def answer(table: Table) -> list[str]:
-    """Three short paragraphs: the verdict in a sentence or two, the differences behind it, and how far it goes."""
+    """The verdict in a sentence or two, the differences behind it, and a list of how far it goes."""
 
     def sentence(clause: str) -> str:
         return clause[0].upper() + clause[1:] + "."
@@ -166,22 +180,19 @@ def answer(table: Table) -> list[str]:
     rival = f"convolutions that {EQUAL[table.rival]}"
     against = {other: [table.difference(other, stage=stage) for stage in STAGES] for other in ("none", table.rival)}
     beside = staged(*(BESIDE[verdict.side(entry)].format(rival) for entry in against[table.rival]))
-    one = sentence(("" if table.complete else "provisional, as one control has not run: ") + phrase(table, verdicts))
+    one = sentence(
+        ("" if table.complete else "provisional, as one control has not run: ")
+        + staged(*(clauses(table)[v] for v in verdicts))
+    )
     one = f"**{one}**" if set(verdicts) == {"supported"} else f"**{one} {sentence(beside)}**"
     two = f"""The numbers are points of PCK at 0.2 of $s$ after {table.steps:,} steps: means over {len(table.seeds)}
 seeds, each with its 95 % interval. """
     for other, name in (("none", "nothing in its place"), (table.rival, rival)):
         gains, (low, high) = gained(against[other]), (interval(entry) for entry in against[other])
         two += f"Compared with {name}, attention {gains[0]} at stage 1 ({low}) and {gains[1]} at the last ({high}). "
-    three = "This is for the held-out blocks, photographs of `hand-keypoints` that training left out. "
-    found = {name: [table.verdict(name, stage) for stage in STAGES] for name in table.sets if name != HELD_OUT}
-    differ = {name: pair for name, pair in found.items() if name in PRIMARY and pair != verdicts}
-    three += "" if differ else "The other photographs give the same verdicts. "
-    three += "".join(f"On the photographs of {SETS[name]}, {phrase(table, pair)}. " for name, pair in differ.items())
-    if exact := found.get(EXACT):
-        same = all(pair == exact for pair in (differ or {HELD_OUT: verdicts}).values())
-        three += f"On rendered hands, whose labels are exact, {'the same holds' if same else phrase(table, exact)}."
-    return [" ".join(paragraph.split()) for paragraph in (one, two, three)]
+    one, two = (" ".join(paragraph.split()) for paragraph in (one, two))
+    three = "This is for the held-out blocks, photographs of `hand-keypoints` that training left out. Elsewhere:\n\n"
+    return [one, two, three + "\n".join(f"* {line}" for line in elsewhere(table))]
 
 
 def seeds_needed(table: Table, other: str, where: str = HELD_OUT, stage: str = "last", most: int = 40) -> int | None:

@@ -44,7 +44,7 @@ second = "first"
 
 
 @pytest.mark.parametrize(
-    "name", ["ablations", "attention", "best-scale", "claim", "claim-crops", "paper-scale", "transfer"]
+    "name", ["ablations", "attention", "best-scale", "claim", "claim-crops", "paper-scale", "spread", "transfer"]
 )
 def test_the_tables_that_come_with_the_book(name):
     """Every run can be built; rivals of "msahp" have its parameters or its operations, as their names say.
@@ -138,7 +138,7 @@ def test_several_runs_at_once_leave_the_records_of_one_by_one(monkeypatch, table
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to another process")
-@pytest.mark.parametrize("to", ["SIGINT", "SIGTERM", "SIGTERM to all"])
+@pytest.mark.parametrize("to", ["SIGINT", "SIGTERM to all"])  # the two signals are one to the program
 def test_stopping_several_runs_at_once_saves_them_all(table, to):
     """Ctrl-C, the end of --minutes, a cluster: every process saves its run and ends; another call goes on with them."""
     text = table.read_text().replace("steps = 2", "steps = 5000").replace('init = "first"\n', "")

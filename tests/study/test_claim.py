@@ -53,15 +53,14 @@ def test_the_answer_follows_the_records(tmp_path):
     assert one.endswith("cannot tell whether attention does better than convolutions that need as many operations.**")
     assert "3 seeds" in two and "attention gains 6.6 at stage 1 (+4.9 to +8.5) and 2.5 at the last (+1.0 to" in two
     assert "operations, attention gains 0.3 at stage 1 (−1.5 to +2.1) and 0.4 at the last" in two
-    assert "asl-letters, at stage 1 the block helps the network" in three
-    assert "at the last stage it is undecided whether the block helps. On rendered" in three
-    assert three.endswith("whose labels are exact, the same holds.")
+    assert "must be attention: on `asl-letters` at stage 1, on rendered hands at stage 1." in three
+    assert three.endswith("the block helps: on `asl-letters` at the last stage, on rendered hands at the last stage.")
 
     better, worse = (
         claim.answer(claim.newest(made(tmp_path / name, shift))) for name, shift in (("up", 0.2), ("down", -0.2))
     )
     assert better[0] == "**Attention helps the network, and more than convolutions of its size do.**"
-    assert "give the same verdicts." in better[2] and better[2].endswith("the same holds.")
+    assert better[2].endswith("size do: on `asl-letters` at both stages, on rendered hands at both stages.")
     assert "does better with convolutions, or with nothing" in worse[0]
     assert "Convolutions that need as many operations do better than attention.**" in worse[0]
     assert "attention loses 13.4 at stage 1 (−15.1 to" in worse[1]

@@ -51,18 +51,18 @@ def read(file: Path, min_score: float) -> list[tuple[str, np.ndarray]]:
 
 def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
     """The number of each line that is no header, and its fields in the order of `COLUMNS`; a DataError names it."""
-    places, width = list(range(len(COLUMNS))), len(COLUMNS)
+    indices, width = list(range(len(COLUMNS))), len(COLUMNS)
     try:
         with open(file, newline="", encoding="utf-8-sig") as stream:
             reader = csv.reader(stream)
             for at, row in enumerate(row for row in reader if row):  # blank lines hold nothing
                 if at == 0 and _is_header(row):
-                    places, width = _places(row, file), len(row)
+                    indices, width = _indices(row, file), len(row)
                     continue
                 if len(row) != width:
                     raise DataError(f"{file}, line {reader.line_num}: {len(row)} fields, not {width} (path, score, "
                                     "21 times x, y)")  # fmt: skip
-                yield reader.line_num, [row[place] for place in places]
+                yield reader.line_num, [row[i] for i in indices]
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
@@ -80,7 +80,7 @@ def _is_header(row: list[str]) -> bool:
     return False
 
 
-def _places(header: list[str], file: Path) -> list[int]:
+def _indices(header: list[str], file: Path) -> list[int]:
     """Where each of `COLUMNS` stands; a DataError names those that do not, or stand twice."""
     names = [name.strip().lower() for name in header]
     counts = Counter(names)
