@@ -241,7 +241,7 @@ def test_pictures_of_pillow_and_grey_arrays(hp, hand):
     grey = cv2.cvtColor(hand.image, cv2.COLOR_RGB2GRAY)
     threefold = hp(np.dstack([grey] * 3), boxes=[hand.box])
     same(hp(grey, boxes=[hand.box]), threefold)
-    same(hp(np.asmatrix(grey), boxes=[hand.box]), threefold)  # which stays flat whatever is asked of it
+    same(hp(grey.view(np.matrix), boxes=[hand.box]), threefold)  # which stays flat whatever is asked of it
     same(hp(Image.fromarray(grey), boxes=[hand.box]), threefold)
 
 
