@@ -24,6 +24,9 @@ AXE = Path(__file__).with_name("book") / "axe" / "axe.min.js.xz"
 PATIENCE = 120_000  # milliseconds: a busy machine is slow, and no reason to fail
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage",
          "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")  # fmt: skip
+#: For `wait_for_function` on the page with the networks: the picture, its hand, and what they say of it are there.
+SETTLED = """() => document.querySelector('.hl-all') && !document.querySelector('.hl-working')
+    && !document.querySelector('.hl-waits:not([hidden])')"""
 
 
 def missing() -> str | None:

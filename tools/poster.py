@@ -10,12 +10,10 @@ import sys
 
 from PIL import Image
 
-from tests.browser import Browser, missing
+from tests.browser import SETTLED, Browser, missing
 from tools.book import INDEX, ROOT
 
 PAGE, STATIC = INDEX.parent / "live.html", ROOT / "book" / "_static"
-SETTLED = """() => document.querySelector('.hl-all') && !document.querySelector('.hl-working')
-    && !document.querySelector('.hl-waits:not([hidden])')"""
 #: Nothing lies over the steps: the theme's own bars do, while the page is scrolled.
 BARE = ".skip-link, #pst-skip-link, .bd-header-article, .bd-header, .bd-sidebar-primary { display: none !important }"
 ATTENTION, AWAY = "#hl-step-8-place", "#hl-step-9-place"

@@ -155,6 +155,10 @@ def clauses(table: Table) -> dict[str, str]:
     return WORDS | ({} if table.complete else {"supported": MORE_THAN_ONE.format(EQUAL[table.rival])})
 
 
+def _sentence(clause: str) -> str:
+    return clause[0].upper() + clause[1:] + "."
+
+
 def elsewhere(table: Table) -> list[str]:
     """The verdicts on the sets beside the held-out blocks, each with the sets and stages it holds for."""
     found: dict[str, list[str]] = {}
@@ -167,24 +171,20 @@ def elsewhere(table: Table) -> list[str]:
             found.setdefault(first, []).append(f"on {hands} at stage 1")
             found.setdefault(last, []).append(f"on {hands} at the last stage")
     clause = clauses(table)
-    return [f"{clause[v][0].upper()}{clause[v][1:]}: {', '.join(sets)}." for v, sets in found.items()]
+    return [_sentence(f"{clause[v]}: {', '.join(sets)}") for v, sets in found.items()]
 
 
 def answer(table: Table) -> list[str]:
     """The verdict in a sentence or two, the differences behind it, and a list of how far it goes."""
-
-    def sentence(clause: str) -> str:
-        return clause[0].upper() + clause[1:] + "."
-
     verdicts = [table.verdict(HELD_OUT, stage) for stage in STAGES]
     rival = f"convolutions that {EQUAL[table.rival]}"
     against = {other: [table.difference(other, stage=stage) for stage in STAGES] for other in ("none", table.rival)}
     beside = staged(*(BESIDE[verdict.side(entry)].format(rival) for entry in against[table.rival]))
-    one = sentence(
+    one = _sentence(
         ("" if table.complete else "provisional, as one control has not run: ")
         + staged(*(clauses(table)[v] for v in verdicts))
     )
-    one = f"**{one}**" if set(verdicts) == {"supported"} else f"**{one} {sentence(beside)}**"
+    one = f"**{one}**" if set(verdicts) == {"supported"} else f"**{one} {_sentence(beside)}**"
     two = f"""The numbers are points of PCK at 0.2 of $s$ after {table.steps:,} steps: means over {len(table.seeds)}
 seeds, each with its 95 % interval. """
     for other, name in (("none", "nothing in its place"), (table.rival, rival)):

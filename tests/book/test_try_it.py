@@ -23,9 +23,6 @@ CHAPTERS = {
 }
 STEPS = ["Choose a hand", "Found", "Cut out and turned upright", "Score maps", "Attention", "Take something away"]
 STEPS += ["A letter"]
-#: The picture, its hand, and what the networks say of it are there.
-SETTLED = """() => document.querySelector('.hl-all') && !document.querySelector('.hl-working')
-    && !document.querySelector('.hl-waits:not([hidden])')"""
 TITLES = "[...document.querySelectorAll('.hl-step:not([hidden]) .hl-heading')].map(e => e.textContent)"
 INDEX = "button[aria-label='Cover the index finger']"
 
@@ -56,12 +53,12 @@ def chromium(camera):
 
 def begin(page) -> None:
     page.tab.click(".hl-start button")
-    page.tab.wait_for_function(SETTLED)
+    page.tab.wait_for_function(browser.SETTLED)
 
 
 def settled(page) -> None:
     page.tab.wait_for_timeout(100)  # what follows a key press or a click begins in a later task
-    page.tab.wait_for_function(SETTLED)
+    page.tab.wait_for_function(browser.SETTLED)
 
 
 def outside(page) -> list[str]:
@@ -343,7 +340,7 @@ def test_started_once_for_all_chapters(site, chromium):
         if number == 0:
             assert page.tab.locator(".hl-all").count() == 0
             begin(page)
-        page.tab.wait_for_function(SETTLED)
+        page.tab.wait_for_function(browser.SETTLED)
         assert [title for title in page.evaluate(TITLES) if title != "The block swapped"] == ["Choose a hand", *titles]
     page.tab.click("text=Stop the networks")
     page.go(site / "chapters" / "04-score-maps.html")
