@@ -67,6 +67,31 @@ class Crops:
         return self.digest
 
 
+class Joined:
+    """The crops of several sources, numbered one source after the other; they are not copied into one array.
+
+    Args:
+        sources: whose crops have one size.
+        device: where they are kept.
+    """
+
+    def __init__(self, sources: list[Crops], device: torch.device | str = "cpu") -> None:
+        kept = [source.to(device) for source in sources]
+        self.sources = [(source.images, source.keypoints, source.visible) for source in kept]
+        self.ends = torch.tensor([len(source) for source in sources]).cumsum(0)
+
+    def __getitem__(self, samples: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Images, key-points and visible, as in `Crops`, of samples (n,) int64 on the CPU, in their order."""
+        which = torch.bucketize(samples, self.ends, right=True)
+        images, keypoints, visible = (t.new_empty((len(samples), *t.shape[1:])) for t in self.sources[0])
+        for k, tensors in enumerate(self.sources):
+            places = (which == k).nonzero()[:, 0]
+            rows = samples[places] - (self.ends[k] - len(tensors[0]))
+            for into, tensor in zip((images, keypoints, visible), tensors, strict=True):
+                into[places.to(into.device)] = tensor[rows.to(tensor.device)]
+        return images, keypoints, visible
+
+
 def kept_side(size: int) -> int:
     """Side in pixels of a kept crop for a network input of `size` pixels."""
     return 8 * round(size * OVERSAMPLE / 8)

@@ -191,19 +191,16 @@ def _read(plan: Plan, opened: list, held_out: HeldOut, loaded: dict[str, crops.C
 def _batch_loss(plan: Plan, state: TrainState, sets: list[crops.Crops], scenery: Tensor | None) -> BatchLoss:
     """One step's batch, prediction and loss, of crops that are held on the device."""
     config, device = plan.config, state.device
-    images, keypoints, visible = (
-        torch.cat([getattr(c, k) for c in sets]).to(device) for k in ("images", "keypoints", "visible")
-    )
+    hands = crops.Joined(sets, device)
     sampler, loss = Sampler.of_crops(sets, config.balance), PoseLoss(**dataclasses.asdict(config.loss))
     net, part = distributed.wrapped(state.net), distributed.part(config.schedule.batch)
     use_bfloat16 = devices.half_precision(device)
 
     def batch_loss(rng: augment.Random) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         samples = sampler.sample_batch(rng, config.schedule.batch)
-        chosen = samples.to(device)
         inputs, targets, labelled = augment.batch(
-            images[chosen], keypoints[chosen], visible[chosen], size=config.crop.size, rng=rng, crop=config.crop,
-            augmentation=config.augment, backgrounds=scenery,
+            *hands[samples], size=config.crop.size, rng=rng, crop=config.crop, augmentation=config.augment,
+            backgrounds=scenery,
         )  # fmt: skip
         with torch.autocast(device.type, torch.bfloat16, enabled=use_bfloat16):
             maps = net(inputs[part].contiguous(memory_format=torch.channels_last))

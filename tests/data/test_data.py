@@ -7,6 +7,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+import torch
 
 import handpose.data
 from handpose.data import DataError, common, crops
@@ -293,6 +294,16 @@ def test_kept_crops_agree_with_the_samples(small_set):
     assert loaded.fingerprint() == again.fingerprint()
     moved = dataclasses.replace(again, keypoints=again.keypoints + 1, digest=None)
     assert loaded.fingerprint() != moved.fingerprint()
+
+
+def test_sources_are_joined_without_a_copy(small_set):
+    hands, drawn = hand_keypoints.HandKeypoints(small_set), handpose.data.SyntheticHands(size=64, length=3)
+    sources = [crops.load_crops(name, samples, 32, progress=False) for name, samples in (("a", hands), ("b", drawn))]
+    joined, chosen = crops.Joined(sources), torch.tensor([26, 0, 23, 24, 23])
+    for i, name in enumerate(("images", "keypoints", "visible")):
+        whole = torch.cat([getattr(source, name) for source in sources])
+        assert torch.equal(joined[chosen][i], whole[chosen])
+        assert joined.sources[1][i].data_ptr() == getattr(sources[1], name).data_ptr()
 
 
 def test_drawn_hands_are_kept_on_disk_and_masks_come_along(tmp_path, monkeypatch):
