@@ -1,16 +1,18 @@
 """Beside a production tracker: MediaPipe's hand solution and ours on the same photographs, in one run.
 
-    python3.11 -m venv PEER && PEER/bin/pip install mediapipe==0.10.21     # an environment of its own, once
+    python3.11 -m venv PEER && PEER/bin/pip install mediapipe==0.10.21 scikit-image==0.26.0  # once
     HANDPOSE_DATA=... python benchmarks/peer.py --peer-python PEER/bin/python [--only WORD] [--busy] [--json F]
 
 Both take the pictures as they come. MediaPipe's models (lite and full) ship with its package, and its thresholds are
 its own; ours are the bundled weights on the processor. Measured: hands found, key-points end to end (a hand not found
 is wrong) and, ours only, with the box given; `wild/val` turned; hands found where people drew the boxes; hands seen
-where there is none; milliseconds. Without the other interpreter ours is measured alone. `--only speed` times alone, on
-a machine that does nothing else, and keeps the record's other results.
+where there is none, beside hands and in the everyday pictures that scikit-image brings; milliseconds. Without the other
+interpreter ours is measured alone. `--only speed` times alone, on a machine that does nothing else, and keeps the
+record's other results.
 """
 
 import argparse
+import functools
 import hashlib
 import json
 import os
@@ -32,6 +34,7 @@ from handpose import HandPose, data, devices, files, pretrained
 from handpose.apply import prepared
 from handpose.apply.tracking import Tracker
 from handpose.data import scenes
+from handpose.data.common import read_image
 from handpose.data.readers.asl_letters import AslLetters
 from handpose.detector import keypoints_to_box
 from handpose.train import records
@@ -161,6 +164,25 @@ def on_empty(engines: dict[str, Callable]) -> dict:
     return result
 
 
+def everyday(python: str | None) -> tuple[str, list[Path]]:
+    """scikit-image's version and its pictures without a hand: all but that of a photographer in gloves.
+
+    Raises:
+        ValueError: the interpreter has no scikit-image.
+    """
+    where = "import skimage; print(skimage.__version__, *skimage.__path__, sep='\\n')"
+    version, package = run([python or sys.executable, "-c", where]).splitlines()
+    return version, sorted(f for f in Path(package, "data").glob("*.[pj][np]g") if f.name != "camera.png")
+
+
+def on_everyday(engines: dict[str, Callable], version: str, files: list[Path]) -> dict:
+    """Pictures of files without a hand in which one is seen."""
+    images, names = [read_image(file) for file in files], [file.name for file in files]
+    found = {engine: answer(images).keypoints for engine, answer in engines.items()}
+    seen = {e: [name for name, hands in zip(names, each, strict=True) if len(hands)] for e, each in found.items()}
+    return {"scikit-image": version, "pictures": names, "with_a_hand": seen}
+
+
 def moved(image: np.ndarray) -> list[np.ndarray]:
     """Frames of a video: a photograph that goes round in a small circle on a canvas."""
     (width, height), scale = CANVAS, min(CANVAS[0] / image.shape[1], CANVAS[1] / image.shape[0])
@@ -235,6 +257,10 @@ def main() -> int:
         "empty": lambda: on_empty(engines),
         "speed": lambda: speed(engines, "asl-letters", "val", threads=chosen.threads, busy=chosen.busy),
     }
+    try:
+        tasks["everyday"] = functools.partial(on_everyday, engines, *everyday(chosen.peer_python))
+    except ValueError as error:
+        print(f"Everyday pictures are not looked at ({error})")
     try:
         record = begin(file, peer, keep=bool(chosen.only))
         for name, task in tasks.items():

@@ -5,7 +5,7 @@ nothing of this project.
     PYTHON benchmarks/peer_mediapipe.py REQUEST.npz ANSWER.npz --complexity 0 [--hands N] [--clip N]
 
 REQUEST.npz holds the pictures "000000", "000001", ..., each (H, W, 3) uint8 RGB. ANSWER.npz holds ``counts``
-(pictures,) hands of each picture, ``keypoints`` (hands, 21, 2) float32 pixels with centres at whole numbers, and
+(pictures,) hands of each picture, ``points`` (hands, 21, 2) float32 pixels with centres at whole numbers, and
 ``seconds`` (pictures,).
 """
 

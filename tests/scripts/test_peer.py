@@ -4,6 +4,7 @@ MediaPipe that has its interface and answers what the test says."""
 import json
 import sys
 
+import cv2
 import numpy as np
 import pytest
 
@@ -172,6 +173,19 @@ def test_one_measurement_alone_keeps_the_others_of_the_same_weights(monkeypatch,
     assert "was measured with other weights; measure all anew, without --only" in capsys.readouterr().err
 
 
+def test_everyday_pictures_in_which_a_hand_is_seen(monkeypatch, tmp_path, python):
+    data = tmp_path / "skimage" / "data"
+    data.mkdir(parents=True)
+    (data.parent / "__init__.py").write_text("__version__ = '0.0'")
+    for name, value in {"black.png": 0, "white.jpg": 255, "camera.png": 255}.items():
+        assert cv2.imwrite(str(data / name), np.full((64, 64, 3), value, np.uint8))
+    file = tmp_path / "peer.json"
+    assert call(monkeypatch, "--only", "everyday", "--json", file, "--peer-python", python) == 0
+    result = json.loads(file.read_text())["results"]["everyday"]
+    assert result["scikit-image"] == "0.0" and result["pictures"] == ["black.png", "white.jpg"]
+    assert result["with_a_hand"] == {"ours": [], "lite": ["white.jpg"], "full": ["white.jpg"]}
+
+
 def test_photographs_that_are_not_there_are_one_line(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("HANDPOSE_DATA", str(tmp_path))
     assert call(monkeypatch, "--only", "wild/val") == 1
@@ -181,7 +195,11 @@ def test_photographs_that_are_not_there_are_one_line(monkeypatch, tmp_path, caps
 def test_the_record_of_the_book_is_of_both():
     record = json.loads(peer.RECORD.read_text(encoding="utf-8"))
     names = {f"{source.partition(':')[0]}/{split}" for source, split, _ in peer.SETS}
-    assert names | {"turned", "drawn boxes", "empty", "speed"} == set(record["results"]) == set(record["commits"])
+    assert (
+        names | {"turned", "drawn boxes", "empty", "everyday", "speed"}
+        == set(record["results"])
+        == set(record["commits"])
+    )
     for name in names:
         for row in record["results"][name]["engines"].values():
             assert 0 <= row["end_to_end"]["pck_box_0.1"] <= row["found"] <= 1
