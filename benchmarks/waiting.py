@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -71,31 +71,64 @@ def beside(peer_python: str | None, threads: int) -> dict[str, float]:
 
 
 def followed(repeats: int) -> dict[str, float]:
-    """A followed frame beside its network (left: crop, smoothing, copies), and looks of the detector a frame."""
+    """A followed frame beside its network; left are the crop, smoothing and copies."""
     hp = HandPose.from_pretrained(backend="onnx")
     samples = data.open("synthetic", "test")
-    frames = [frame for i in range(peer.CLIPS) for frame in peer.moved(samples[i].image)]
     rng = np.random.default_rng(0)
     crop = rng.integers(0, 255, (1, hp.size, hp.size, 3), dtype=np.uint8)
-    rest, looks, number = [], 0, 0
-    for _ in range(max(1, repeats // 3)):
-        for i, frame in enumerate(frames):
-            if i % peer.FRAMES == 0:
-                tracker = Tracker(hp)
-            begun = time.perf_counter()
-            hands = tracker(frame)
-            frame_seconds = time.perf_counter() - begun
-            if i % peer.FRAMES:
-                looks, number = looks + tracker.looked, number + 1
+    rest = []
+    for clip in range(peer.CLIPS):
+        frames = peer.moved(samples[clip].image)
+        for _ in range(max(1, repeats // 3)):
+            tracker = Tracker(hp)
+            for frame in frames:
+                begun = time.perf_counter()
+                hands = tracker(frame)
+                frame_seconds = time.perf_counter() - begun
                 if not tracker.looked and len(hands) == 1:
                     begun = time.perf_counter()
                     hp.networks["pose"](crop)
-                    network = time.perf_counter() - begun
-                    rest.append((frame_seconds, network))
+                    rest.append((frame_seconds, time.perf_counter() - begun))
     frame_seconds, network = np.median(rest, axis=0)
-    return {"frame_over_network": frame_seconds / network,
-            "milliseconds_beside_network": 1e3 * (frame_seconds - network),
-            "looks_per_frame": looks / number}  # fmt: skip
+    return {
+        "frame_over_network": frame_seconds / network,
+        "milliseconds_beside_network": 1e3 * (frame_seconds - network),
+    }
+
+
+def looks(clips: int) -> dict[str, float]:
+    """How often the detector looks while a hand is followed that moves and turns, and how often hands are lost."""
+    hp, result = HandPose.from_pretrained(backend="onnx"), {}
+    sources = [("synthetic", "test")]
+    if os.environ.get("HANDPOSE_DATA"):
+        sources += [("asl-letters", "all"), ("wild", "val"), ("hand-keypoints", "val")]
+    for source, split in sources:
+        samples = data.open(source, split)
+        chosen = np.linspace(0, min(len(samples), 1000) - 1, clips).round().astype(int)
+        looked = frames = lost = without = 0
+        for i in chosen:
+            tracker, numbers = Tracker(hp), []
+            for frame in turning(peer.moved(samples[int(i)].image)):
+                before = tracker.numbers
+                tracker(frame)
+                if numbers and before:
+                    looked, frames = looked + tracker.looked, frames + 1
+                    lost += not set(before) & set(tracker.numbers)
+                numbers = [*numbers, *tracker.numbers]
+            without += not numbers
+        result[f"{source}_looks_per_followed_frame"] = looked / frames
+        result[f"{source}_tracks_lost_in_1000_frames"] = 1000 * lost / frames
+        result[f"{source}_clips_without_a_hand"] = without / clips
+    return result
+
+
+def turning(frames: list[np.ndarray]) -> Iterator[np.ndarray]:
+    """Frames turned to and fro about their middle, by a degree and a half each."""
+    height, width = frames[0].shape[:2]
+    for k, frame in enumerate(frames):
+        turned_by = 1.5 * (peer.FRAMES / 4 - abs(k - peer.FRAMES / 2))
+        matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turned_by, 1)
+        yield cv2.warpAffine(frame, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
 
 
 def memory(images: int) -> dict[str, float]:
@@ -124,6 +157,7 @@ def all_of_it(peer_python: str | None, repeats: int) -> dict[str, Callable[[], d
     return {
         "start": lambda: start(max(2, repeats // 2)),
         "a followed frame": lambda: followed(repeats),
+        "looks of the detector": lambda: looks(repeats),
         "many pictures": lambda: memory(100 * repeats),
         "beside MediaPipe": lambda: beside(peer_python, torch.get_num_threads()),
     }

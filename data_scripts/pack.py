@@ -4,7 +4,8 @@
     python data_scripts/pack.py hand-keypoints massey@train wild asl-letters@all --side 224 --quality 65 \\
         --out pack.npz    # 39 MB
 
-Then use hand-keypoints:pack.npz, massey:pack.npz and so on, wherever a command takes --data.
+Then use hand-keypoints:pack.npz, massey:pack.npz and so on, wherever a command takes --data. Labels of your own that have
+no splits are packed once, and divided as they would be from their folder.
 """
 
 import argparse
@@ -14,8 +15,17 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from handpose import data, files
-from handpose.data import packed
+from handpose import files
+from handpose.data import division, packed
+from handpose.train.reading import Opener
+
+
+def _wanted(text: str, splits: str) -> tuple[str, list[str]]:
+    """Set and splits of NAME[:PATH][@SPLITS]."""
+    source, at, own = text.rpartition("@")
+    if not at or "/" in own:  # none, or one within a path
+        source, own = text, splits
+    return source, own.split(",")
 
 
 def main() -> int:
@@ -24,7 +34,9 @@ def main() -> int:
                         help="as for --data; with @SPLITS, separated by commas, in place of --splits")  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="file to write, .npz")
     parser.add_argument("--splits", default="train,val", help="comma-separated (default: train,val)")
-    parser.add_argument("--quality", type=int, default=80, help="JPEG quality of the pictures, 1 to 100 (default: 80)")
+    parser.add_argument("--joint-order", help="of sets that take it, as for `train`; a pack keeps it")
+    parser.add_argument("--unturned", action="store_true", help="as for `train`")
+    parser.add_argument("--quality", type=int, default=80, help="WebP quality of the pictures, 1 to 100 (default: 80)")
     parser.add_argument("--side", type=int, help="shrink pictures whose longest side has more pixels than this")
     arguments = parser.parse_args()
     try:
@@ -36,11 +48,13 @@ def main() -> int:
             raise ValueError(f"--side {arguments.side}: at least 32 pixels are needed")
         files.check(arguments.out)
         sets: dict[str, dict] = {}
-        for text in arguments.sources:
-            source, at, splits = text.rpartition("@")
-            if not at or "/" in splits:  # none, or one within a path
-                source, splits = text, arguments.splits
-            opened = {split: data.open(source, split) for split in splits.split(",")}
+        wanted = [_wanted(text, arguments.splits) for text in arguments.sources]
+        opener = Opener([source for source, _ in wanted],
+                        {"joint_order": arguments.joint_order, "unturned": arguments.unturned})  # fmt: skip
+        for source, splits in wanted:
+            opened = {split: opener(source, split) for split in splits}
+            if all(map(division.undivided, opened.values())):  # every split is the whole of it
+                opened = dict([opened.popitem()])
             sets.setdefault(source.partition(":")[0], {}).update(opened)
         number = packed.write(arguments.out, sets, quality=arguments.quality, side=arguments.side,
                               progress=partial(tqdm, unit="hand"))  # fmt: skip

@@ -68,11 +68,18 @@ def reading(sources: list[str], *, joint_order: str | None = None, unturned: boo
     from handpose.data.common import DataError
 
     given = ({} if joint_order is None else {"joint_order": joint_order}) | ({"unturned": True} if unturned else {})
-    by_source = {source: given if source.partition(":")[0] in FORMS else {} for source in sources}
+    by_source = {
+        source: given if source.partition(":")[0] in FORMS and not _is_pack(source) else {} for source in sources
+    }
     if given and not any(by_source.values()):
         options = " and ".join(f"--{key.replace('_', '-')}" for key in given)
-        raise DataError(f"{', '.join(sources)}: {options} cannot be given, only for {', '.join(FORMS)}")
+        told = "; a pack keeps what pack.py was told" if any(map(_is_pack, sources)) else ""
+        raise DataError(f"{', '.join(sources)}: {options} cannot be given, only for {', '.join(FORMS)}{told}")
     return by_source
+
+
+def _is_pack(source: str) -> bool:
+    return source.partition(":")[2].endswith(".npz")
 
 
 def open(source: str, split: str = "train", *, joint_order: str | None = None, unturned: bool = False):
@@ -100,7 +107,7 @@ def open(source: str, split: str = "train", *, joint_order: str | None = None, u
         raise DataError(f"{path}: is an address; download it first")
     if name in RENAMED:
         raise DataError(f"{name} is called {RENAMED[name]} now: {RENAMED[name]}:{path or 'PATH'}")
-    if name in SOURCES and path.endswith(".npz"):
+    if name in SOURCES and _is_pack(source):
         from handpose.data.packed import Packed
 
         return Packed(path, name, split)

@@ -173,7 +173,7 @@ def _cut(samples, side: int, i: int) -> tuple | None:
     image[..., :3] = crop.warp(sample.image, matrix, side)
     if sample.mask is not None:
         image[..., 3] = crop.warp(sample.mask[..., None], matrix, side, outside=0)[..., 0]
-    keys = division.image_key(sample.image), division.label_key(sample)
+    keys = division.picture_key(samples, i, sample), division.label_key(sample)
     return image, crop.apply(matrix, sample.keypoints), sample.visible, sample.mask is not None, sample.id, *keys
 
 

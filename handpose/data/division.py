@@ -26,6 +26,12 @@ def image_key(image: np.ndarray) -> str:
     return hashlib.blake2b(rows.data, digest_size=12, person=str(image.shape[:2]).encode()[:16]).hexdigest()
 
 
+def picture_key(samples, index: int, sample: Sample) -> str:
+    """`image_key` of the whole picture that a sample lies in; a pack, which keeps parts of pictures, has it of old."""
+    known = getattr(samples, "picture_keys", None)
+    return known[index] if known else image_key(sample.image)
+
+
 def label_key(sample: Sample) -> str:
     """What a label is known by, its id included: 24 hexadecimal digits, the same on every machine."""
     digest = hashlib.blake2b(sample.id.encode("utf-8", "surrogateescape"), digest_size=12)
@@ -58,6 +64,8 @@ class Part:
             self.indices = list(range(len(self.samples)))
         if names := getattr(self.samples, "parts", None):
             self.parts = [names[i] for i in self.indices]
+        if keys := getattr(self.samples, "picture_keys", None):
+            self.picture_keys = [keys[i] for i in self.indices]
         self.grouping = getattr(self.samples, "grouping", None)
 
     def __len__(self) -> int:
@@ -66,7 +74,8 @@ class Part:
     def __getitem__(self, index: int) -> Sample:
         sample = self.samples[self.indices[index]]
         if index not in self.image_keys:
-            self.image_keys[index], self.labels[index] = image_key(sample.image), label_key(sample)
+            self.image_keys[index] = picture_key(self.samples, self.indices[index], sample)
+            self.labels[index] = label_key(sample)
         return sample
 
     def digests(self) -> dict[str, str]:
@@ -125,7 +134,7 @@ def divide(samples, fraction: float | None = None, *, name: str = "", wrap: Call
     for i in wrap(list(range(len(samples)))):
         sample = samples[i]
         groups.append(sample.group)
-        photos.append(image_key(sample.image))
+        photos.append(picture_key(samples, i, sample))
         ids.append(sample.id)
     units, by = _together(groups, photos), "group"
     if len(set(units)) < ENOUGH:

@@ -15,11 +15,13 @@ import cv2
 import numpy as np
 
 from handpose import files
+from handpose.data import OWN, division
 from handpose.data.common import DataError, decode_image, make_sample
 from handpose.data.crops import CONTEXT
 from handpose.data.sample import Sample
 
 WORDS = ("splits", "parts", "groups", "ids", "shapes")  # columns of text
+KEPT = ("keys", "grouping")  # of text as well, which packs of old do not have
 ROOM = 1.2 * CONTEXT  # side of the part that is kept over the longer side of the key-points' box
 
 
@@ -42,7 +44,8 @@ def write(
 
     Args:
         file: what to write, ``.npz``.
-        sets: the sets by name, as in `handpose.data.open`, and each of them by split.
+        sets: the sets by name, as in `handpose.data.open`, and each of them by split; of one that has no splits of its
+            own, see `handpose.data.division`, any one.
         quality: of the pictures, 1 to 100.
         side: the longest side of a picture, pixels; larger ones are shrunk. None keeps all as they are.
         progress: wraps the list of samples to come, as tqdm does.
@@ -64,16 +67,19 @@ def write(
         blob.append(cv2.imencode(".webp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), encoding)[1].reshape(-1))
         blob.append(np.zeros(0, np.uint8) if mask is None else cv2.imencode(".webp", mask, encoding)[1].reshape(-1))
         part = getattr(sets[name][split], "parts", None)
-        rows.append((keypoints, sample.visible, name, split, part[i] if part else "", sample.group, sample.id,
-                     sample.shape or ""))  # fmt: skip
+        samples = sets[name][split]
+        rows.append((keypoints, sample.visible, name, division.undivided(samples), split, part[i] if part else "",
+                     sample.group, sample.id, sample.shape or "", division.picture_key(samples, i, sample),
+                     getattr(samples, "grouping", None) or ""))  # fmt: skip
     if not rows:
         raise ValueError(f"{', '.join(sets)}: no hand with a visible key-point; there is nothing to pack")
-    all_keypoints, visible, names, *words = zip(*rows, strict=True)
-    columns: dict[str, Any] = dict(zip(WORDS, map(np.array, words), strict=True))
+    all_keypoints, visible, names, undivided, *words = zip(*rows, strict=True)
+    columns: dict[str, Any] = dict(zip(WORDS + KEPT, map(np.array, words), strict=True))
     offsets = np.cumsum([0, *(len(code) for code in blob)])  # picture, mask, picture, mask, ...
     with files.writing(file) as unfinished, open(unfinished, "wb") as stream:
         np.savez_compressed(stream, name=np.array(names), blob=np.concatenate(blob), offsets=offsets,
-                            points=np.stack(all_keypoints), visible=np.stack(visible), **columns)  # fmt: skip
+                            points=np.stack(all_keypoints), visible=np.stack(visible),
+                            undivided=np.array(undivided), **columns)  # fmt: skip
     return len(rows)
 
 
@@ -97,7 +103,7 @@ class Packed:
     Args:
         path: a file that `write` wrote.
         name: one of the sets in it.
-        split: one of those that were packed of this set.
+        split: one of those that were packed of this set; any, of a set that has none of its own.
 
     Raises:
         DataError: not a whole pack, or a set or split that is not in it.
@@ -122,11 +128,24 @@ class Packed:
             held = ", ".join(ascii(n)[1:-1] for n in sorted(set(names)))
             raise DataError(f"{self.path}: holds {held}, not {name}; write {held.split(', ')[0]}:{self.path}")
         packed = sorted({s for n, s in zip(names, splits, strict=True) if n == name})
-        if split not in packed:
+        self.undivided = "undivided" in self.columns and bool(self.columns["undivided"][names.index(name)])
+        if split not in packed and not self.undivided:
             raise DataError(f"{self.path}: has no split {split!r} of {name}; packed are {', '.join(packed)}")
-        self.rows = [i for i, pair in enumerate(zip(names, splits, strict=True)) if pair == (name, split)]
+        chosen = (n == name and (self.undivided or s == split) for n, s in zip(names, splits, strict=True))
+        self.rows = [i for i, wanted in enumerate(chosen) if wanted]
+        self.file = self.path  # as `undivided`, for `handpose.data.division`
+        self._know_pictures(name)
         if any(self.columns["parts"][self.rows]):
             self.parts = [str(self.columns["parts"][i]) for i in self.rows]
+
+    def _know_pictures(self, name: str) -> None:
+        """What tells whole pictures apart, and what a group is; `notes` says where that was not kept."""
+        if "keys" in self.columns:
+            self.picture_keys = [str(self.columns["keys"][i]) for i in self.rows]
+            self.grouping = str(self.columns["grouping"][self.rows[0]]) or None
+        elif name in OWN:
+            self.notes = ["packed by an older version, without what tells whole pictures apart: nobody can say whether "
+                          "weights were trained on them; pack it again"]  # fmt: skip
 
     def _is_complete(self) -> bool:
         """Whether every column has its type and as many rows as it should."""
@@ -134,7 +153,10 @@ class Packed:
         forms = {"name": ("U", self.columns["name"].shape and (number,)),
                  "blob": ("u", (self.columns["blob"].size,)), "offsets": ("iu", (2 * number + 1,)),
                  "points": ("f", (number, 21, 2)), "visible": ("b", (number, 21))}  # fmt: skip
-        for name, (kinds, shape) in (forms | dict.fromkeys(WORDS, ("U", (number,)))).items():
+        forms |= dict.fromkeys(WORDS, ("U", (number,)))
+        if "keys" in self.columns:
+            forms |= dict.fromkeys(KEPT, ("U", (number,))) | {"undivided": ("b", (number,))}
+        for name, (kinds, shape) in forms.items():
             if self.columns[name].dtype.kind not in kinds or self.columns[name].shape != shape:
                 return False
         offsets = self.columns["offsets"].astype(np.int64)

@@ -120,6 +120,11 @@ def test_the_script(small_set, tmp_path):
     assert twice.returncode == 0 and {
         len(data.open(f"hand-keypoints:{tmp_path / 'twice.npz'}", s)) for s in ("train", "val")
     } == {24, 8}
+    for more, words in (
+        (("--joint-order", "rhd"), "--joint-order cannot be given, only for coco"),
+        (("--unturned",), "--unturned cannot be given"),
+    ):
+        assert words in (done := run("--out", str(out), *more)).stderr and done.returncode == 1
     samples = data.open(f"hand-keypoints:{out}", "all")
     assert samples.parts == data.open(f"hand-keypoints:{small_set}", "all").parts
     for wrong, words in ((("--out", "x.zip"), "ends in .npz"), (("--out", "/dev/null/x.npz"), "cannot be written"),

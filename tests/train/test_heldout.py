@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from handpose.__main__ import main
-from handpose.data import DataError, SyntheticHands, division
+from handpose.data import DataError, SyntheticHands, division, packed
 from handpose.data import open as open_set
 from handpose.study import compare
 from handpose.train import config, heldout, loop, monitor, pose, train, unseen
@@ -65,6 +65,34 @@ def trained_on(monkeypatch):
 def never(monkeypatch):
     """Let the first step of a run fail the test."""
     monkeypatch.setattr(loop, "set_rate", lambda *_: pytest.fail("a step was made"))
+
+
+def test_a_packed_set_without_splits_is_divided_and_its_pictures_are_known_again(folder, monkeypatch, capsys):
+    """As from its folder: two hands of one picture are on one side, and weights know pictures that were packed."""
+    content = json.loads((folder / "coco.json").read_text())
+    second = content["annotations"][3] | {"id": 99, "keypoints": content["annotations"][4]["keypoints"]}
+    content["annotations"].append(second)
+    (folder / "coco.json").write_text(json.dumps(content))
+    whole = open_set(f"coco:{folder}/coco.json")
+    packed.write(folder / "mine.npz", {"coco": {"train": whole}})
+    assert all(len(open_set(f"coco:{folder}/mine.npz", split)) == NUMBER + 1 for split in ("train", "val", "all"))
+    trained = trained_on(monkeypatch)
+    about = run(folder, f"coco:{folder}/mine.npz")["division"]
+    assert about["by"] == "group" and sorted(trained + about["held_out"]) == sorted(h.id for h in whole)
+    assert sorted(about["held_out"]) == sorted(division.divide(whole).held_out)
+    weights = folder / "run" / "weights.safetensors"
+    for source in (f"coco:{folder}/coco.json", f"coco:{folder}/mine.npz"):
+        left, out = unseen.unseen(open_set(source, "val"), "val", weights, progress=False)
+        assert (
+            sorted(left[i].id for i in range(len(left))) == sorted(about["held_out"]) and len(sum(out.values(), [])) > 8
+        )
+    with pytest.raises(DataError, match="--joint-order cannot be given, .*a pack keeps what pack.py was told"):
+        open_set(f"coco:{folder}/mine.npz", joint_order="rhd")
+    with np.load(folder / "mine.npz") as stored:
+        np.savez(
+            folder / "old.npz", **{k: stored[k] for k in stored.files if k not in ("keys", "grouping", "undivided")}
+        )
+    assert "pack it again" in open_set(f"coco:{folder}/old.npz").notes[0]
 
 
 @pytest.mark.parametrize("source", ["labelled:{}/labels.json", "coco:{}/coco.json"])
