@@ -131,25 +131,43 @@ def turning(frames: list[np.ndarray]) -> Iterator[np.ndarray]:
         yield cv2.warpAffine(frame, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
 
 
-def memory(images: int) -> dict[str, float]:
-    """Megabytes at most of `predict` on a folder of so many pictures, over those on a tenth of them."""
-    code = ("import sys, resource; from handpose.__main__ import main; main(sys.argv[1:]);"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)")  # fmt: skip
-    most, seconds = {}, {}
-    image = SyntheticHands(split="test")[3].image
-    for number in (images // 10, images):
-        with tempfile.TemporaryDirectory() as folder:
-            for k in range(number):
-                cv2.imwrite(f"{folder}/{k:05}.jpg", image)
-            begun = time.perf_counter()
-            done = subprocess.run([sys.executable, "-c", code, "predict", folder, "--json", f"{folder}/out.jsonl"],
-                                  cwd=ROOT, check=True, capture_output=True, text=True)  # fmt: skip
-            seconds[number] = (time.perf_counter() - begun) / number
-            most[number] = int(done.stdout.split()[-1])
-    few, many = most.values()
-    per_few, per_many = seconds.values()
-    return {"pictures": images, "memory_over_a_tenth_of_them": many / few,
-            "seconds_each_over_a_tenth": per_many / per_few}  # fmt: skip
+def many(pictures: int, frames: int) -> dict[str, float]:
+    """`predict` on so many pictures, and on a video of so many frames, over a tenth of them: the most memory, and the
+    processor's time for each."""
+    code = (
+        "import sys; from handpose.__main__ import main; main(sys.argv[1:]);"
+        "print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
+    )  # ru_maxrss counts the parent's too
+    image, result = SyntheticHands(split="test")[3].image, {"pictures": pictures, "frames_of_a_video": frames}
+    for name, number in (("pictures", pictures), ("video", frames)):
+        most, seconds = [], []
+        for n in (number // 10, number):
+            with tempfile.TemporaryDirectory() as folder:
+                source = _video(image, f"{folder}/video.mp4", n) if name == "video" else _copies(image, folder, n)
+                before = os.times()
+                done = subprocess.run([sys.executable, "-c", code, "predict", source, "--json", f"{folder}/out.jsonl"],
+                                      cwd=ROOT, check=True, capture_output=True, text=True)  # fmt: skip
+                after = os.times()
+                seconds.append((after.children_user + after.children_system - sum(before[2:4])) / n)
+                most.append(int(done.stdout.split()[-1]))
+        result[f"{name}_memory_over_a_tenth"] = most[1] / most[0]
+        result[f"{name}_processor_time_each_over_a_tenth"] = seconds[1] / seconds[0]
+    return result
+
+
+def _copies(image: np.ndarray, folder: str, number: int) -> str:
+    for k in range(number):
+        cv2.imwrite(f"{folder}/{k:06}.jpg", image)
+    return folder
+
+
+def _video(image: np.ndarray, file: str, number: int) -> str:
+    frames = [frame[..., ::-1] for frame in peer.moved(image)]
+    writer = cv2.VideoWriter(file, cv2.VideoWriter.fourcc(*"mp4v"), 30, peer.CANVAS)
+    for k in range(number):
+        writer.write(frames[k % len(frames)])
+    writer.release()
+    return file
 
 
 def all_of_it(peer_python: str | None, repeats: int) -> dict[str, Callable[[], dict]]:
@@ -158,6 +176,6 @@ def all_of_it(peer_python: str | None, repeats: int) -> dict[str, Callable[[], d
         "start": lambda: start(max(2, repeats // 2)),
         "a followed frame": lambda: followed(repeats),
         "looks of the detector": lambda: looks(repeats),
-        "many pictures": lambda: memory(100 * repeats),
+        "many pictures": lambda: many(100 * repeats, 1000 * repeats),
         "beside MediaPipe": lambda: beside(peer_python, torch.get_num_threads()),
     }

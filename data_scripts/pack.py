@@ -4,8 +4,8 @@
     python data_scripts/pack.py hand-keypoints massey@train wild asl-letters@all --side 224 --quality 65 \\
         --out pack.npz    # 39 MB
 
-Then use hand-keypoints:pack.npz, massey:pack.npz and so on, wherever a command takes --data. Labels of your own that have
-no splits are packed once, and divided as they would be from their folder.
+Then use hand-keypoints:pack.npz, massey:pack.npz and so on, wherever a command takes --data. Labels of your own that
+have no splits are packed once, and divided as they would be from their folder.
 """
 
 import argparse
