@@ -78,10 +78,10 @@ export class HandPose {
   /** @param {Pixels} image @param {number} threshold @param {boolean} tiles @param {boolean} refine @param {Pass} pass */
   async detected(image, threshold, tiles, refine, pass) {
     const floor = this.confidence.floor(threshold), net = this.nets.detect.bind(this.nets);
-    const found = await this.timed("detect", detect(net, image, floor));
+    const found = await this.timed("detect", () => detect(net, image, floor));
     const hands = await this.judged(image, found, threshold, refine, pass);
     if (hands.length || !tiles) return hands;
-    const nearer = await this.timed("detect", closer.detect(net, image, floor));
+    const nearer = await this.timed("detect", () => closer.detect(net, image, floor));
     return this.judged(image, nearer, threshold, refine, pass);
   }
 
@@ -114,7 +114,7 @@ export class HandPose {
   /** The last stage's key-points from one crop. @param {Pixels} image @param {View} view @param {Pass} pass
    * @returns {Promise<Found>} */
   async estimate(image, view, pass) {
-    const [last] = (await this.timed("pose", this.look(image, view, pass))).stages.slice(-1);
+    const [last] = (await this.timed("pose", () => this.look(image, view, pass))).stages.slice(-1);
     return { keypoints: last.keypoints, scores: last.scores, view };
   }
 
@@ -135,12 +135,12 @@ export class HandPose {
   async letters(keypoints) {
     const normalised = normalise(keypoints);
     if (!normalised) return [];
-    return read(await this.timed("gesture", this.nets.gesture(normalised)), this.nets.labels);
+    return read(await this.timed("gesture", () => this.nets.gesture(normalised)), this.nets.labels);
   }
 
-  /** @template T @param {"detect" | "pose" | "gesture"} what @param {Promise<T>} work @returns {Promise<T>} */
+  /** @template T @param {"detect" | "pose" | "gesture"} what @param {() => Promise<T>} work @returns {Promise<T>} */
   async timed(what, work) {
-    const start = performance.now(), result = await work;
+    const start = performance.now(), result = await work();
     this.ms[what] += performance.now() - start;
     return result;
   }
