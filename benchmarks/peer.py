@@ -179,8 +179,8 @@ def on_everyday(engines: dict[str, Callable], version: str, files: list[Path]) -
     """Pictures of files without a hand in which one is seen."""
     images, names = [read_image(file) for file in files], [file.name for file in files]
     found = {engine: answer(images).keypoints for engine, answer in engines.items()}
-    seen = {e: [name for name, hands in zip(names, each, strict=True) if len(hands)] for e, each in found.items()}
-    return {"scikit-image": version, "pictures": names, "with_a_hand": seen}
+    alarms = {e: [name for name, hands in zip(names, each, strict=True) if len(hands)] for e, each in found.items()}
+    return {"scikit-image": version, "pictures": names, "with_a_hand": alarms}
 
 
 def moved(image: np.ndarray) -> list[np.ndarray]:

@@ -131,15 +131,15 @@ def turning(frames: list[np.ndarray]) -> Iterator[np.ndarray]:
         yield cv2.warpAffine(frame, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
 
 
-def many(pictures: int, frames: int) -> dict[str, float]:
+def many(images: int, frames: int) -> dict[str, float]:
     """`predict` on so many pictures, and on a video of so many frames, over a tenth of them: the most memory, and the
     processor's time for each."""
     code = (
         "import sys; from handpose.__main__ import main; main(sys.argv[1:]);"
         "print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
     )  # ru_maxrss counts the parent's too
-    image, result = SyntheticHands(split="test")[3].image, {"pictures": pictures, "frames_of_a_video": frames}
-    for name, number in (("pictures", pictures), ("video", frames)):
+    image, result = SyntheticHands(split="test")[3].image, {"pictures": images, "frames_of_a_video": frames}
+    for name, number in (("pictures", images), ("video", frames)):
         most, seconds = [], []
         for n in (number // 10, number):
             with tempfile.TemporaryDirectory() as folder:

@@ -76,8 +76,8 @@ class Joined:
     """
 
     def __init__(self, sources: list[Crops], device: torch.device | str = "cpu") -> None:
-        kept = [source.to(device) for source in sources]
-        self.sources = [(source.images, source.keypoints, source.visible) for source in kept]
+        moved = [source.to(device) for source in sources]
+        self.sources = [(source.images, source.keypoints, source.visible) for source in moved]
         self.ends = torch.tensor([len(source) for source in sources]).cumsum(0)
 
     def __getitem__(self, samples: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -173,7 +173,7 @@ def _cut(samples, side: int, i: int) -> tuple | None:
     image[..., :3] = crop.warp(sample.image, matrix, side)
     if sample.mask is not None:
         image[..., 3] = crop.warp(sample.mask[..., None], matrix, side, outside=0)[..., 0]
-    keys = division.picture_key(samples, i, sample), division.label_key(sample)
+    keys = division.original_key(samples, i, sample), division.label_key(sample)
     return image, crop.apply(matrix, sample.keypoints), sample.visible, sample.mask is not None, sample.id, *keys
 
 

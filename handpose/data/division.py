@@ -26,7 +26,7 @@ def image_key(image: np.ndarray) -> str:
     return hashlib.blake2b(rows.data, digest_size=12, person=str(image.shape[:2]).encode()[:16]).hexdigest()
 
 
-def picture_key(samples, index: int, sample: Sample) -> str:
+def original_key(samples, index: int, sample: Sample) -> str:
     """`image_key` of the whole picture that a sample lies in; a pack, which keeps parts of pictures, has it of old."""
     known = getattr(samples, "picture_keys", None)
     return known[index] if known else image_key(sample.image)
@@ -74,7 +74,7 @@ class Part:
     def __getitem__(self, index: int) -> Sample:
         sample = self.samples[self.indices[index]]
         if index not in self.image_keys:
-            self.image_keys[index] = picture_key(self.samples, self.indices[index], sample)
+            self.image_keys[index] = original_key(self.samples, self.indices[index], sample)
             self.labels[index] = label_key(sample)
         return sample
 
@@ -134,7 +134,7 @@ def divide(samples, fraction: float | None = None, *, name: str = "", wrap: Call
     for i in wrap(list(range(len(samples)))):
         sample = samples[i]
         groups.append(sample.group)
-        photos.append(picture_key(samples, i, sample))
+        photos.append(original_key(samples, i, sample))
         ids.append(sample.id)
     units, by = _together(groups, photos), "group"
     if len(set(units)) < ENOUGH:

@@ -69,7 +69,7 @@ def write(
         part = getattr(sets[name][split], "parts", None)
         samples = sets[name][split]
         rows.append((keypoints, sample.visible, name, division.undivided(samples), split, part[i] if part else "",
-                     sample.group, sample.id, sample.shape or "", division.picture_key(samples, i, sample),
+                     sample.group, sample.id, sample.shape or "", division.original_key(samples, i, sample),
                      getattr(samples, "grouping", None) or ""))  # fmt: skip
     if not rows:
         raise ValueError(f"{', '.join(sets)}: no hand with a visible key-point; there is nothing to pack")

@@ -51,7 +51,7 @@ def unseen(
     keys, ids = [], []
     for i in tqdm(range(len(samples)), desc="comparing", disable=not progress, unit="hand", leave=False):
         sample = samples[i]
-        keys.append(division.picture_key(samples, i, sample)[: pretrained.KEY])
+        keys.append(division.original_key(samples, i, sample)[: pretrained.KEY])
         ids.append(sample.id)
     trained = [name for name, key in zip(ids, keys, strict=True) if key in known]
     if trained and split in ("train", "all"):
