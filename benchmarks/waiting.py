@@ -107,15 +107,14 @@ def looks(clips: int) -> dict[str, float]:
         chosen = np.linspace(0, min(len(samples), 1000) - 1, clips).round().astype(int)
         looked = frames = lost = without = 0
         for i in chosen:
-            tracker, numbers = Tracker(hp), []
+            tracker = Tracker(hp)
             for frame in turning(peer.moved(samples[int(i)].image)):
                 before = tracker.numbers
                 tracker(frame)
-                if numbers and before:
+                if before:
                     looked, frames = looked + tracker.looked, frames + 1
                     lost += not set(before) & set(tracker.numbers)
-                numbers = [*numbers, *tracker.numbers]
-            without += not numbers
+            without += not tracker.count
         result[f"{source}_looks_per_followed_frame"] = looked / frames
         result[f"{source}_tracks_lost_in_1000_frames"] = 1000 * lost / frames
         result[f"{source}_clips_without_a_hand"] = without / clips

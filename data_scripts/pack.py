@@ -16,7 +16,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from handpose import files
-from handpose.data import division, packed
+from handpose.data import packed
 from handpose.train.reading import Opener
 
 
@@ -53,8 +53,6 @@ def main() -> int:
                         {"joint_order": arguments.joint_order, "unturned": arguments.unturned})  # fmt: skip
         for source, splits in wanted:
             opened = {split: opener(source, split) for split in splits}
-            if all(map(division.undivided, opened.values())):  # every split is the whole of it
-                opened = dict([opened.popitem()])
             sets.setdefault(source.partition(":")[0], {}).update(opened)
         number = packed.write(arguments.out, sets, quality=arguments.quality, side=arguments.side,
                               progress=partial(tqdm, unit="hand"))  # fmt: skip

@@ -27,7 +27,7 @@ def image_key(image: np.ndarray) -> str:
 
 
 def original_key(samples, index: int, sample: Sample) -> str:
-    """`image_key` of the whole picture that a sample lies in; a pack, which keeps parts of pictures, has it of old."""
+    """`image_key` of the whole picture that a sample lies in; a pack holds parts of pictures, and these keys beside."""
     known = getattr(samples, "picture_keys", None)
     return known[index] if known else image_key(sample.image)
 

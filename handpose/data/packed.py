@@ -44,8 +44,8 @@ def write(
 
     Args:
         file: what to write, ``.npz``.
-        sets: the sets by name, as in `handpose.data.open`, and each of them by split; of one that has no splits of its
-            own, see `handpose.data.division`, any one.
+        sets: the sets by name, as in `handpose.data.open`, and each of them by split. One without splits of its own,
+            see `handpose.data.division`, is the same in all, and is packed once.
         quality: of the pictures, 1 to 100.
         side: the longest side of a picture, pixels; larger ones are shrunk. None keeps all as they are.
         progress: wraps the list of samples to come, as tqdm does.
@@ -58,16 +58,19 @@ def write(
         ValueError: there is nothing to pack.
     """
     blob, rows, encoding = [], [], [cv2.IMWRITE_WEBP_QUALITY, quality]
-    pairs = [(name, split) for name in sets for split in sets[name]]
+    pairs = [
+        (name, split) for name, splits in sets.items() for split in splits
+        if split == next(iter(splits)) or not division.undivided(splits[split])
+    ]  # fmt: skip
     for name, split, i in progress([(*pair, i) for pair in pairs for i in range(len(sets[pair[0]][pair[1]]))]):
-        sample = sets[name][split][i]
+        samples = sets[name][split]
+        sample = samples[i]
         if not sample.visible.any():
             continue
         image, mask, keypoints = _small(sample, side)
         blob.append(cv2.imencode(".webp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), encoding)[1].reshape(-1))
         blob.append(np.zeros(0, np.uint8) if mask is None else cv2.imencode(".webp", mask, encoding)[1].reshape(-1))
-        part = getattr(sets[name][split], "parts", None)
-        samples = sets[name][split]
+        part = getattr(samples, "parts", None)
         rows.append((keypoints, sample.visible, name, division.undivided(samples), split, part[i] if part else "",
                      sample.group, sample.id, sample.shape or "", division.original_key(samples, i, sample),
                      getattr(samples, "grouping", None) or ""))  # fmt: skip

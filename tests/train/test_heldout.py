@@ -74,7 +74,7 @@ def test_a_packed_set_without_splits_is_divided_and_its_pictures_are_known_again
     content["annotations"].append(second)
     (folder / "coco.json").write_text(json.dumps(content))
     whole = open_set(f"coco:{folder}/coco.json")
-    packed.write(folder / "mine.npz", {"coco": {"train": whole}})
+    packed.write(folder / "mine.npz", {"coco": {"train": whole, "val": whole}})  # both are the whole
     assert all(len(open_set(f"coco:{folder}/mine.npz", split)) == NUMBER + 1 for split in ("train", "val", "all"))
     trained = trained_on(monkeypatch)
     about = run(folder, f"coco:{folder}/mine.npz")["division"]
