@@ -52,8 +52,11 @@ def main() -> int:
         opener = Opener([source for source, _ in wanted],
                         {"joint_order": arguments.joint_order, "unturned": arguments.unturned})  # fmt: skip
         for source, splits in wanted:
-            opened = {split: opener(source, split) for split in splits}
-            sets.setdefault(source.partition(":")[0], {}).update(opened)
+            held = sets.setdefault(name := source.partition(":")[0], {})
+            if twice := sorted(held.keys() & set(splits)):
+                raise ValueError(f"{source}: a pack holds each split of a set once, and {name} {twice[0]} was named before;"
+                                 " write a second pack, and give both to --data")  # fmt: skip
+            held.update({split: opener(source, split) for split in splits})
         number = packed.write(arguments.out, sets, quality=arguments.quality, side=arguments.side,
                               progress=partial(tqdm, unit="hand"))  # fmt: skip
     except ValueError as error:  # DataError and OutputError included

@@ -125,6 +125,9 @@ def test_the_script(small_set, tmp_path):
         (("--unturned",), "--unturned cannot be given"),
     ):
         assert words in (done := run("--out", str(out), *more)).stderr and done.returncode == 1
+    both = run(f"hand-keypoints:{small_set}", "--out", str(tmp_path / "both.npz"))  # one of the two would be lost
+    assert both.returncode == 1 and "hand-keypoints train was named before" in both.stderr
+    assert not (tmp_path / "both.npz").exists()
     samples = data.open(f"hand-keypoints:{out}", "all")
     assert samples.parts == data.open(f"hand-keypoints:{small_set}", "all").parts
     for wrong, words in ((("--out", "x.zip"), "ends in .npz"), (("--out", "/dev/null/x.npz"), "cannot be written"),
