@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from handpose import data, detector, devices, files, pretrained
+from handpose import crop, data, detector, devices, files, pretrained
 from handpose.data import augment, crops, scenes
 from handpose.data.readers.asl_letters import AslLetters
 from handpose.study import detection
@@ -133,7 +133,7 @@ def losses(state: TrainState, sources: dict[str, list[scenes.Picture]]) -> Batch
     """One step's batch, prediction and loss; all pictures are held on the device."""
     device, size = state.device, detector.SIZE
     examples = [p for name in SHARES for p in sources[name]]
-    small = [detector.letterbox(p.image, size) for p in tqdm(examples, desc="resizing", unit="picture")]
+    small = [crop.letterbox(p.image, size) for p in tqdm(examples, desc="resizing", unit="picture")]
     images = torch.from_numpy(np.stack([image for image, _ in small])).to(device)
     outlines = [torch.from_numpy((p.outlines + 0.5) * f - 0.5).float()
                 for p, (_, f) in zip(examples, small, strict=True)]  # fmt: skip
