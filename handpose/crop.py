@@ -130,8 +130,8 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int, *, outside: int | Non
 
     What lies outside the picture is filled with its edge's colour, or with the value `outside` (a mask is 0 there).
 
-    A crop much smaller than what it shows is made from a picture first shrunk by area averaging:
-    bilinear sampling alone would skip pixels.
+    A crop much smaller than what it shows is made from a picture that is first shrunk by a whole number, each pixel the
+    mean of a block: bilinear sampling alone would skip pixels.
 
     Args:
         image: (H, W, C) uint8, C of 1 to 4.
@@ -143,16 +143,16 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int, *, outside: int | Non
     """
     shrink = 1 / np.sqrt(abs(np.linalg.det(matrix[:, :2])))
     if shrink > 1.5:
-        corners = apply(invert(matrix), np.array([(0, 0), (size - 1, 0), (0, size - 1), (size - 1, size - 1)]))
         height, width = image.shape[:2]
+        corners = apply(invert(matrix), np.array([(0, 0), (size - 1, 0), (0, size - 1), (size - 1, size - 1)]))
         x0, y0 = np.clip(np.floor(corners.min(0)) - 2, 0, [width - 1, height - 1]).astype(int)
-        x1, y1 = np.clip(np.ceil(corners.max(0)) + 3, [x0 + 1, y0 + 1], [width, height]).astype(int)
-        part = image[y0:y1, x0:x1]
-        new = max(1, round(part.shape[1] / shrink)), max(1, round(part.shape[0] / shrink))
-        fx, fy = new[0] / part.shape[1], new[1] / part.shape[0]
-        image = cv2.resize(part, new, interpolation=cv2.INTER_AREA)
-        # picture = (small + 0.5) / f - 0.5 + origin
-        to_image = np.array([[1 / fx, 0, 0.5 / fx - 0.5 + x0], [0, 1 / fy, 0.5 / fy - 0.5 + y0], [0, 0, 1]])
+        x1, y1 = np.clip(np.ceil(corners.max(0) + shrink) + 2, [x0 + 1, y0 + 1], [width, height]).astype(int)
+        n = int(min(max(shrink, 2), x1 - x0, y1 - y0))
+        across, down = (x1 - x0) // n, (y1 - y0) // n
+        part = image[y0 : y0 + n * down, x0 : x0 + n * across]
+        image = cv2.resize(part, (across, down), interpolation=cv2.INTER_AREA)
+        # picture = n * small + (n - 1) / 2 + origin
+        to_image = np.array([[n, 0, (n - 1) / 2 + x0], [0, n, (n - 1) / 2 + y0], [0, 0, 1]])
         matrix = np.asarray(matrix, np.float64) @ to_image
     border = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
     out = cv2.warpAffine(
@@ -222,8 +222,7 @@ def letterbox(image: np.ndarray, size: int) -> tuple[np.ndarray, float]:
     """A picture (H, W, 3) uint8 shrunk or enlarged to fit the top left of a grey square, and the factor (Chapter 3)."""
     height, width = image.shape[:2]
     factor = size / max(height, width)
-    new = max(1, round(width * factor)), max(1, round(height * factor))
-    out = np.full((size, size, 3), GREY, np.uint8)
-    interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    out[: new[1], : new[0]] = cv2.resize(image, new, interpolation=interpolation)
+    out = warp(image, np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2]]), size)
+    out[max(1, round(height * factor)) :] = GREY
+    out[:, max(1, round(width * factor)) :] = GREY
     return out, factor

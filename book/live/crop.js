@@ -1,7 +1,7 @@
 // From a picture to the square crop that the network sees, and back: handpose/crop.py.
 
 import { tight_box } from "./skeleton.js";
-import { areaResize, blank, cut, linearResize, roundHalfEven, warpAffine } from "./resize.js";
+import { meansOfBlocks, roundHalfEven, warpAffine } from "./resize.js";
 
 /** @typedef {import("./skeleton.js").Point} Point */
 /** @typedef {import("./skeleton.js").Box} Box */
@@ -60,19 +60,18 @@ export function invert([[a, b, c], [d, e, f]]) {
   return [[p, q, -p * c - q * f], [r, s, -r * c - s * f]];
 }
 
-/** Cut the crop out of the picture; a crop much smaller than what it shows is first shrunk by area averaging.
+/** Cut the crop out of the picture; a crop much smaller than what it shows is first shrunk by a whole number.
  * @param {Pixels} image @param {Matrix} matrix @param {number} size @returns {Pixels} */
 export function warp(image, matrix, size) {
   const [[a, b, c], [d, e, f]] = matrix, shrink = 1 / Math.sqrt(Math.abs(a * e - b * d));
   if (shrink <= 1.5) return warpAffine(image, invert(matrix), size);
-  const n = size - 1, [low, high] = extent(apply(invert(matrix), [[0, 0], [n, 0], [0, n], [n, n]]));
-  const { width, height } = image;
+  const n1 = size - 1, [low, high] = extent(apply(invert(matrix), [[0, 0], [n1, 0], [0, n1], [n1, n1]]));
+  const { width, height } = image, beyond = (/** @type {number} */ v) => Math.ceil(v + shrink) + 2;
   const x0 = clamp(Math.floor(low[0]) - 2, 0, width - 1), y0 = clamp(Math.floor(low[1]) - 2, 0, height - 1);
-  const x1 = clamp(Math.ceil(high[0]) + 3, x0 + 1, width), y1 = clamp(Math.ceil(high[1]) + 3, y0 + 1, height);
-  const wide = Math.max(1, roundHalfEven((x1 - x0) / shrink)), tall = Math.max(1, roundHalfEven((y1 - y0) / shrink));
-  const fx = wide / (x1 - x0), fy = tall / (y1 - y0), ox = 0.5 / fx - 0.5 + x0, oy = 0.5 / fy - 0.5 + y0;
-  const whole = [[a / fx, b / fy, a * ox + b * oy + c], [d / fx, e / fy, d * ox + e * oy + f]];
-  return warpAffine(areaResize(cut(image, x0, y0, x1, y1), wide, tall), invert(whole), size);
+  const x1 = clamp(beyond(high[0]), x0 + 1, width), y1 = clamp(beyond(high[1]), y0 + 1, height);
+  const n = Math.floor(Math.min(Math.max(shrink, 2), x1 - x0, y1 - y0)), ox = (n - 1) / 2 + x0, oy = (n - 1) / 2 + y0;
+  const whole = [[a * n, b * n, a * ox + b * oy + c], [d * n, e * n, d * ox + e * oy + f]];
+  return warpAffine(meansOfBlocks(image, [x0, y0, x1, y1], n), invert(whole), size);
 }
 
 /** @param {Point[]} points @returns {[Point, Point]} */
@@ -112,10 +111,11 @@ export function upright_box(points, box) {
 /** A picture shrunk or enlarged to fit the top left of a grey square, and the factor.
  * @param {Pixels} image @param {number} size @returns {[Pixels, number]} */
 export function letterbox(image, size) {
-  const factor = size / Math.max(image.width, image.height);
+  const factor = size / Math.max(image.width, image.height), shift = (factor - 1) / 2;
   const width = Math.max(1, roundHalfEven(image.width * factor)), height = Math.max(1, roundHalfEven(image.height * factor));
-  const small = factor < 1 ? areaResize(image, width, height) : linearResize(image, width, height), out = blank(size, size);
-  new Uint32Array(out.data.buffer).fill(0xff000000 + 0x010101 * GREY); // four bytes a pixel
-  for (let y = 0; y < height; y++) out.data.set(small.data.subarray(4 * y * width, 4 * (y + 1) * width), 4 * y * size);
+  const out = warp(image, [[factor, 0, shift], [0, factor, shift]], size);
+  const pixels = new Uint32Array(out.data.buffer), grey = 0xff000000 + 0x010101 * GREY; // four bytes a pixel
+  for (let y = 0; y < height; y++) pixels.fill(grey, y * size + width, (y + 1) * size);
+  pixels.fill(grey, height * size);
   return [out, factor];
 }

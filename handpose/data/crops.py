@@ -106,7 +106,7 @@ def load_crops(name: str, samples, size: int, *, progress: bool = True) -> Crops
     """
     side = kept_side(size)
     key = getattr(samples, "cache_key", None)
-    file = cache_folder() / f"{name}-{key}-{side}.npz" if key else None
+    file = cache_folder() / f"{name}-{key}-{side}-2.npz" if key else None  # 2: cut by `crop.warp` as it is now
     if file and (cached := _load_cached(file, name, side)):
         return cached
 
