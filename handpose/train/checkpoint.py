@@ -78,7 +78,8 @@ def read(path: Path, identity: dict) -> dict:
             f"{path}: not a whole checkpoint ({reason.split('.')[0][:120]}); start again in another --out"
         ) from None
     for key, own in identity.items():
-        if key == "versions" or (found := _nameless(key, known[key])) == (own := _nameless(key, own)):
+        moved = "data_digests" in saved  # by which data are known again wherever they lie, see `check_data`
+        if key == "versions" or (found := _known_by(key, known[key], moved)) == (own := _known_by(key, own, moved)):
             continue
         if key == "reading":
             what = f"{as_options(found)}, now {as_options(own)} is given"
@@ -98,9 +99,21 @@ def _completed(saved: dict) -> dict:
     return {"val_fraction": None, "reading": reading} | saved
 
 
-def _nameless(key: str, value: Any) -> Any:
-    """Of a configuration all but its name: a file that was renamed is no other configuration."""
-    return {k: v for k, v in value.items() if k != "name"} if key == "config" else value
+def _known_by(key: str, value: Any, moved: bool) -> Any:
+    """Of a configuration all but its name: a file that was renamed is no other configuration.
+
+    If data may have `moved`, of a set "NAME[:PATH][/SPLIT]" all but its path; a number of rendered hands is no path.
+    """
+    if key == "config":
+        return {k: v for k, v in value.items() if k != "name"}
+    if not moved or key not in ("sources", "validate", "watch"):
+        return value
+    if isinstance(value, list):
+        return [_known_by(key, one, moved) for one in value]
+    name, _, path = value.partition(":")
+    if path.partition("/")[0].isdigit():
+        return value
+    return f"{name}/{path.rpartition('/')[2]}" if path and key == "watch" else name
 
 
 def check_data(path: Path, saved: dict, current: dict[str, dict[str, str]]) -> None:
@@ -116,8 +129,10 @@ def check_data(path: Path, saved: dict, current: dict[str, dict[str, str]]) -> N
         print(f"note: {path} does not say what data it was made with; that they are the same is not checked",
               file=sys.stderr)  # fmt: skip
         return
+    if len(known) == len(current):  # in the same order, under names that may hold a path; an older one lacks sets
+        known = dict(zip(current, known.values(), strict=True))
     for name, digests in current.items():
-        before = known.get(name, digests)  # a set that is watched is in the identity
+        before = known.get(name, digests)
         if before["labels"] != digests["labels"]:
             raise TrainingError(f"{path}: the labels of {name} have changed since the run began; resume with those of "
                                 "then, or begin anew in another --out")  # fmt: skip

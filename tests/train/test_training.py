@@ -166,7 +166,27 @@ def test_resume_with_another_seed_or_data(tiny, small_set, begun, tmp_path):
     with pytest.raises(TrainingError, match="another seed"):
         run(tiny, small_set, begun, resume=True, seed=5)
     with pytest.raises(TrainingError, match="another sources"):
-        run(tiny, tmp_path, begun, resume=True)
+        train(config.load(tiny), ["synthetic:8"], begun, resume=True, progress=False)
+    with pytest.raises(TrainingError, match="another watch"):
+        run(tiny, small_set, begun, resume=True, watch=["synthetic:8/test"])
+
+
+def test_a_run_goes_on_where_its_data_were_moved(tiny, small_set, begun, tmp_path):
+    """As on another machine; other labels under the same name are refused there too."""
+    shutil.copytree(small_set, tmp_path / "moved")
+    shutil.copytree(begun, tmp_path / "again")
+    labels = min((tmp_path / "moved" / "labels" / "train").iterdir())
+    right = labels.read_text()
+    numbers = right.split()
+    labels.write_text(" ".join([*numbers[:5], str(float(numbers[5]) + 0.01), *numbers[6:]]) + "\n")
+    with pytest.raises(TrainingError, match="labels of hand-keypoints have changed"):
+        run(tiny, tmp_path / "moved", begun, resume=True)
+    labels.write_text(right)
+    there, here = (
+        run(tiny, data, out, resume=True)
+        for data, out in ((tmp_path / "moved", begun), (small_set, tmp_path / "again"))
+    )
+    assert there["metrics"] == here["metrics"] and there["steps"] == 8
 
 
 def test_a_run_is_never_overwritten(tiny, small_set, begun):
