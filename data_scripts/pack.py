@@ -54,8 +54,8 @@ def main() -> int:
         for source, splits in wanted:
             held = sets.setdefault(name := source.partition(":")[0], {})
             if twice := sorted(held.keys() & set(splits)):
-                raise ValueError(f"{source}: a pack holds each split of a set once, and {name} {twice[0]} was named before;"
-                                 " write a second pack, and give both to --data")  # fmt: skip
+                raise ValueError(f"{source}: {name} {twice[0]} was named before, and a pack holds each split of a set "
+                                 "once; write a second pack, and give both to --data")  # fmt: skip
             held.update({split: opener(source, split) for split in splits})
         number = packed.write(arguments.out, sets, quality=arguments.quality, side=arguments.side,
                               progress=partial(tqdm, unit="hand"))  # fmt: skip

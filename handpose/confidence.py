@@ -24,7 +24,7 @@ class Confidence:
     bias: float
     detector: float  # weight of the logit of the detector's confidence
     keypoints: float  # weight of the mean score of the 21 key-points
-    usual: float = 1.0  # median of the mean scores of hands
+    usual: float = 1.0  # mean score that three hands in four reach
     alone: tuple[float, float] = (0.0, 0.0)  # bias and weight of the mean score where the detector did not look
 
     def __call__(self, detected: np.ndarray, mean_scores: np.ndarray) -> np.ndarray:
@@ -73,7 +73,9 @@ def fit(detected: np.ndarray, mean_scores: np.ndarray, right: np.ndarray) -> Con
     ones, mean_scores = np.ones(len(right)), np.asarray(mean_scores, np.float64)
     bias, detector, keypoints = _newton(np.stack([ones, logit(detected), mean_scores], 1), right)
     alone_bias, alone_weight = _newton(np.stack([ones, mean_scores], 1), right)
-    return Confidence(bias, detector, keypoints, float(np.median(mean_scores[right])), (alone_bias, alone_weight))
+    return Confidence(
+        bias, detector, keypoints, float(np.quantile(mean_scores[right], 0.25)), (alone_bias, alone_weight)
+    )
 
 
 def _newton(inputs: np.ndarray, right: np.ndarray, decay: float = 1e-3) -> list[float]:

@@ -20,9 +20,9 @@ from handpose.pipeline import Hand, HandPose
 #: of a second at most, and a detector that takes as long as the key-points adds a tenth to the work.
 EVERY = 10
 CLOSER = 5  # frames at least from one closer look, at the four quarters of a picture without a hand, to the next
-#: A followed hand may be lost where the confidence by its key-points alone is below LEAST (a mean score of about 0.5)
+#: A followed hand may be lost where the confidence by its key-points alone is below LEAST (a mean score of about 0.35)
 #: and their mean score below KEEP of what it was when the detector, or whoever gave the box, last vouched for it. Of
-#: people never seen a third of the hands lie below LEAST in every frame: what tells that a hand is gone is the fall.
+#: people never seen half of the hands lie below LEAST in every frame: what tells that a hand is gone is the fall.
 LEAST, KEEP = 0.2, 0.75
 #: Boxes are so much larger than the key-points' extent: estimates err inwards, and boxes would shrink frame by frame.
 MARGIN = 1.05
