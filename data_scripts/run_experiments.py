@@ -34,7 +34,7 @@ from handpose.train.checkpoint import TrainingError
 from handpose.train.unseen import scored
 
 ROOT = Path(__file__).resolve().parent.parent
-HISTORY = 100  # at most this many points of the learning curve are kept in a record
+HISTORY = 50  # at most this many points of the learning curve are kept in a record
 
 
 class TableError(ValueError):

@@ -24,7 +24,7 @@ class Confidence:
     bias: float
     detector: float  # weight of the logit of the detector's confidence
     keypoints: float  # weight of the mean score of the 21 key-points
-    usual: float = 1.0  # mean score that three hands in four reach
+    usual: float = 1.0  # mean score that four hands in five reach
     alone: tuple[float, float] = (0.0, 0.0)  # bias and weight of the mean score where the detector did not look
 
     def __call__(self, detected: np.ndarray, mean_scores: np.ndarray) -> np.ndarray:
@@ -74,7 +74,7 @@ def fit(detected: np.ndarray, mean_scores: np.ndarray, right: np.ndarray) -> Con
     bias, detector, keypoints = _newton(np.stack([ones, logit(detected), mean_scores], 1), right)
     alone_bias, alone_weight = _newton(np.stack([ones, mean_scores], 1), right)
     return Confidence(
-        bias, detector, keypoints, float(np.quantile(mean_scores[right], 0.25)), (alone_bias, alone_weight)
+        bias, detector, keypoints, float(np.quantile(mean_scores[right], 0.2)), (alone_bias, alone_weight)
     )
 
 

@@ -190,4 +190,4 @@ class DetectionLoss(nn.Module):
         own = self.default.expand(len(logits), -1, -1)[hand]
         class_loss = wrong[counted].sum() / positives
         box_loss = F.smooth_l1_loss(offsets.float()[hand], encode(goal, own), reduction="sum") / positives
-        return class_loss + box_loss, {"class": class_loss.detach(), "box": box_loss.detach()}
+        return class_loss + box_loss, {"class": class_loss, "box": box_loss}

@@ -97,7 +97,7 @@ class Monitor:
             value = self._checked()
         state.seconds = self._seconds_before + time.monotonic() - self._began
         if log_now:
-            shown = {k: round(float(v), 4) for k, v in parts.items()}
+            shown = {k: round(float(v.detach()), 4) for k, v in parts.items()}
             self._note({"rate": rate, "loss": round(value, 4), **shown})
             self._bar.set_postfix(loss=f"{value:.3f}", refresh=False)
         if self.evaluation and not last and state.step % self.evaluation_every == 0 and distributed.is_first():
