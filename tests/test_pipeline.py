@@ -111,7 +111,7 @@ def test_turned_hands_are_refined(hp, degrees):
         box = skeleton.tight_box(target)
         shares.append([correct(h(image, boxes=[box])[0].keypoints, target) for h in (once, hp)])
     one, refined = np.mean(shares, axis=0)
-    assert refined > one + 0.015  # of weights that have seen turned hands; others gain more
+    assert refined > max(one + 0.015, 0.8)  # of weights that have seen turned hands; others gain more
 
 
 def test_what_is_refined(hp, hand):
@@ -125,8 +125,10 @@ def test_what_is_refined(hp, hand):
     (again,) = hp(image, boxes=[upright], angles=[angle])
     assert np.allclose(again.keypoints, refined.keypoints, atol=0.02)
     apart = cv2.copyMakeBorder(image, 0, 0, 256, 0, cv2.BORDER_REPLICATE)  # so that its crop shows nothing of the other
+    (alone,) = hp(apart, boxes=[box + [256, 0, 256, 0]])  # the same blocks of pixels as beside the other
+    assert np.allclose(alone.keypoints - [256, 0], refined.keypoints, atol=1)
     both = hp(np.concatenate([hand.image, apart], 1), boxes=[hand.box, box + [512, 0, 512, 0]])
-    assert np.allclose(both[1].keypoints - [512, 0], refined.keypoints, atol=1)  # other blocks are averaged there
+    assert np.allclose(both[1].keypoints - [256, 0], alone.keypoints, atol=0.5)
     assert np.allclose(both[0].keypoints, once(hand.image, boxes=[hand.box])[0].keypoints, atol=0.5)
 
     class Counted(torch.nn.Module):
