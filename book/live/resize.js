@@ -11,7 +11,7 @@ export function roundHalfEven(value) {
 }
 
 /** @param {number} width @param {number} height @returns {Pixels} */
-export function blank(width, height) {
+function blank(width, height) {
   const data = new Uint8ClampedArray(4 * width * height);
   for (let i = 3; i < data.length; i += 4) data[i] = 255;
   return { data, width, height };

@@ -77,8 +77,8 @@ def read(path: Path, identity: dict) -> dict:
         raise TrainingError(
             f"{path}: not a whole checkpoint ({reason.split('.')[0][:120]}); start again in another --out"
         ) from None
+    moved = "data_digests" in saved  # by which data are known again wherever they lie, see `check_data`
     for key, own in identity.items():
-        moved = "data_digests" in saved  # by which data are known again wherever they lie, see `check_data`
         if key == "versions" or (found := _known_by(key, known[key], moved)) == (own := _known_by(key, own, moved)):
             continue
         if key == "reading":
