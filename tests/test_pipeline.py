@@ -146,7 +146,7 @@ def test_what_is_refined(hp, hand):
     assert passes == [1, 2, 2]  # all in one batch
     handpose.HandPose(Counted(1), hp.size, refine=False)(image, boxes=[box])
     assert passes == [1, 2, 2, 1]
-    handpose.HandPose(Counted(0.1, -2), hp.size)(hand.image, boxes=[hand.box])  # scores near an eighth
+    handpose.HandPose(Counted(0.1, -3), hp.size)(hand.image, boxes=[hand.box])  # scores near a twentieth
     assert passes == [1, 2, 2, 1, 1, 1]
 
 

@@ -16,7 +16,7 @@ import * as closer from "./tiles.js";
 /** @typedef {Found & {box: Box, score: number, gesture: [string, number] | null, first: Found | null}} Hand */
 
 export const THRESHOLD = 0.5;
-const SAME_HAND = 0.5, TURNED = (50 * Math.PI) / 180, UNSURE = 0.25, SMALLEST = 8;
+const SAME_HAND = 0.5, TURNED = (50 * Math.PI) / 180, UNSURE = 0.1, SMALLEST = 8;
 
 /** @param {number[]} values */
 export function mean(values) {

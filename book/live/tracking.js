@@ -63,8 +63,8 @@ export class Tracker {
     this.looked = false;
     this.age += 1;
     this.sinceCloser += 1;
-    const lost = await this.follow(image);
-    if (lost.length || !this.tracks.length || this.age >= EVERY) await this.look(image, lost);
+    const due = this.age >= EVERY, lost = due ? [] : await this.follow(image);
+    if (due || lost.length || !this.tracks.length) await this.look(image, lost, !due);
     const kept = /** @type {Track[]} */ ([]);
     for (const track of this.tracks.sort((a, b) => a.number - b.number))
       if (kept.every((other) => iou(place(track), place(other)) < SAME_HAND)) kept.push(track);
@@ -95,9 +95,10 @@ export class Tracker {
     return lost;
   }
 
-  /** Let the detector look: tracks start anew from what it finds, others begin, and lost ones end.
-   * @param {Pixels} image @param {Track[]} lost */
-  async look(image, lost) {
+  /** Let the detector look: tracks start anew from what it finds, others begin, and lost ones end. Where the tracks have
+   * not been moved on to this frame, those alone are that it passes over.
+   * @param {Pixels} image @param {Track[]} lost @param {boolean} moved */
+  async look(image, lost, moved) {
     this.looked = true;
     this.age = 0;
     const followed = [...this.tracks], known = [...this.tracks, ...lost], closer = this.sinceCloser >= CLOSER;
@@ -113,7 +114,10 @@ export class Tracker {
         this.tracks.push({ number: old.number, hand, cut: firstCut(hand), sure, unseen: Math.min(old.unseen, 0) });
       } else this.tracks.push({ number: ++this.count, hand, cut: firstCut(hand), sure: mean(hand.scores), unseen: 0 });
     }
-    for (const track of followed)
-      if (known.includes(track) && track.unseen + 1 < PATIENCE) this.tracks.push({ ...track, unseen: track.unseen + 1 });
+    const seen = this.tracks;
+    this.tracks = followed.filter((track) => known.includes(track));
+    if (!moved) await this.follow(image);
+    for (const track of this.tracks) if (track.unseen + 1 < PATIENCE) seen.push({ ...track, unseen: track.unseen + 1 });
+    this.tracks = seen;
   }
 }

@@ -111,9 +111,10 @@ class Tracker:
             for hand in hands:
                 self._begin(hand, unseen=float("-inf"))
         else:
-            lost = self._follow(image)
-            if lost or not self.tracks or self.age >= EVERY:
-                self._detect(image, lost)
+            due = self.age >= EVERY
+            lost = [] if due else self._follow(image)
+            if due or lost or not self.tracks:
+                self._detect(image, lost, moved=not due)
         distinct: list[_Track] = []
         for track in sorted(self.tracks, key=lambda track: track.number):
             if all(_overlap(track.extent(), other.extent()) < SAME_HAND for other in distinct):
@@ -154,8 +155,12 @@ class Tracker:
             (self.tracks if fine else lost).append(new)
         return lost
 
-    def _detect(self, image: np.ndarray | Picture, lost: list[_Track]) -> None:
-        """Let the detector look: tracks start anew from what it finds, others begin, and lost ones end."""
+    def _detect(self, image: np.ndarray | Picture, lost: list[_Track], moved: bool) -> None:
+        """Let the detector look: tracks start anew from what it finds, others begin, and lost ones end.
+
+        Where the tracks have not been moved on to this frame, those alone are that it passes over: the key-points of
+        what it finds are known.
+        """
         self.looked, self.age = True, 0
         known, followed, self.tracks = [*self.tracks, *lost], list(self.tracks), []
         closer = self.since_closer >= CLOSER
@@ -169,6 +174,8 @@ class Tracker:
                 self.tracks.append(_Track(old.number, hand, _first_cut(hand), sure, min(old.unseen, 0)))
             else:
                 self._begin(hand)
-        for track in followed:
-            if any(track is other for other in known) and track.unseen + 1 < PATIENCE:
-                self.tracks.append(replace(track, unseen=track.unseen + 1))
+        detected, self.tracks = self.tracks, [t for t in followed if any(t is other for other in known)]
+        if not moved:
+            self._follow(image)
+        passed_over = [replace(t, unseen=t.unseen + 1) for t in self.tracks if t.unseen + 1 < PATIENCE]
+        self.tracks = detected + passed_over
