@@ -3,11 +3,11 @@
     python data_scripts/calibrate.py
     python data_scripts/calibrate.py --detector D.safetensors --pose P.safetensors --out confidence.json
 
-Run it whenever one of the two networks changes. It reads photographs that neither was trained on (wild/val,
-wild/scenes-val, hand-keypoints/val) and windows of them without a hand, fits on one half and tests on the other,
-divided by photograph or, in hand-keypoints, by block. A detection is right if the extent of its key-points overlaps
-that of a labelled hand with an IoU of 0.5. Where only one hand of a picture is labelled, detections elsewhere count
-neither way.
+Run it whenever one of the two networks, or the rule for a second pass, changes. It reads photographs that neither was
+trained on (wild/val, wild/scenes-val, hand-keypoints/val) and windows of them without a hand, fits on one half and
+tests on the other, divided by photograph or, in hand-keypoints, by block. A detection is right if the extent of its
+key-points overlaps that of a labelled hand with an IoU of 0.5. Where only one hand of a picture is labelled, detections
+elsewhere count neither way.
 """
 
 import argparse

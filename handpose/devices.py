@@ -34,7 +34,8 @@ def describe(device: torch.device) -> str:
                 model = next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
         except (OSError, StopIteration):
             model = "processor"
-        return f"CPU, {torch.get_num_threads()} threads ({model})"
+        threads = torch.get_num_threads()
+        return f"CPU, {threads} thread{'s' * (threads > 1)} ({model})"
     return device.type
 
 

@@ -23,7 +23,7 @@ THRESHOLD = 0.5  # least confidence of a hand to be reported
 SAME_HAND = 0.5  # IoU of the extents of two hands' key-points from which on they are one hand, detected twice
 #: A hand is cut out anew where the first pass sees it turned by more than this (radians from upright) or where its
 #: mean score is less. On `wild/val`, `asl-letters/all` and `hand-keypoints/val`, 220 pictures each, this keeps all but
-#: 0.6 points of what a second pass for every hand gives, and leaves 82, 70 and 46 in a hundred with one pass.
+#: one point of what a second pass for every hand gives, and leaves 82, 79 and 54 in a hundred with one pass.
 TURNED, UNSURE = np.deg2rad(50), 0.1
 
 Boxes = Sequence[Sequence[float] | np.ndarray] | np.ndarray  # (x0, y0, x1, y1) each

@@ -54,6 +54,15 @@ def began(record: dict) -> str:
             "and from these weights ")  # fmt: skip
 
 
+def command(start: str, record: dict) -> str:
+    """The command of a run, with the weights it began from, and what ended one that had no length of its own."""
+    begun = f" --init handpose/weights/{record['init']}" if record.get("before") else ""
+    decay = (record.get("schedule") or record["config"]["schedule"]).get("decay")
+    return f"`{start} --seed {record['seed']}{begun} --out FOLDER`" + (
+        f", then `--resume --decay {decay}`" if decay else ""
+    )
+
+
 def turned_table(record: dict) -> str:
     """PCK on turned pictures, in one pass and with the refinement pass."""
     if "turned" not in record:
@@ -71,6 +80,7 @@ def turned_table(record: dict) -> str:
 def pose_card(name: str, record: dict) -> str:
     """The card of one file of weights."""
     sources, minutes = ", ".join(f"`{s}`" for s in record["data"]), record["seconds"] / 60
+    start = f"python -m handpose train --config {record['config']['name']} --data {','.join(record['data'])}"
     shares = record["config"]["balance"]
     total = sum(shares[s] for s in record["data"])
     mixture = ", ".join(f"{100 * shares[s] / total:.0f} % `{s}`" for s in record["data"])
@@ -85,7 +95,7 @@ Not for commercial use (see the licence), not for identifying or judging people,
 **Licence.** CC BY-NC-SA 4.0 (`LICENSE` beside this file), because of the data: "Hand Keypoints" (CC BY-NC-SA 4.0; credit 11k Hands,
 2000 Hand Gestures, Gesture Recognition), Massey University's ASL images (Barczak et al. 2011, offered for research), rendered hands{wild_terms(record)}.
 
-**Training.** {began(record)}`python -m handpose train --config {record["config"]["name"]} --data {",".join(record["data"])} --seed {record["seed"]}`:
+**Training.** {began(record)}{command(start, record)}:
 {record["steps"]:,} steps of {record["batch"]}, {minutes:.0f} minutes ({record["device"]}; torch {record["versions"]["torch"]}; commit {record["commit"]}).
 Sources: {sources}, `train` split each (block split; Massey hands 1-4); each batch holds on average {mixture}, cut-outs and
 rendered hands put on other backgrounds.
@@ -141,16 +151,17 @@ licence), not for watching people, and not where a missed hand does harm.
 2000 Hand Gestures, Gesture Recognition), Massey University's ASL images (Barczak et al. 2011, offered for research), American Sign
 Language Letters (D. Lee 2020, public domain), rendered hands{wild_terms(record)}.
 
-**Training.** {began(record)}`python data_scripts/train_detector.py --seed {record["seed"]}`: {record["steps"]:,} steps of {record["batch"]}, {minutes:.0f} minutes
+**Training.** {began(record)}{command("python data_scripts/train_detector.py", record)}: {record["steps"]:,} steps of {record["batch"]}, {minutes:.0f} minutes
 ({record["device"]}; torch {record["versions"]["torch"]}; commit {record["commit"]}). A batch holds on average {shares}; seven pictures in ten
 are turned by any angle.
 
 **Scores**, at the default confidence of {threshold} where one is needed; 95 % bootstrap intervals by letter or by 25 scenes.
 The `asl-letters` test photographs show the same person as those it learned from. On `hand-keypoints` one hand a picture is labelled.
+*Before* is before the training on photographs by many people. *Part of the picture*: longer side of the hand's box against that of the picture.
 
 {table}
 
-**Known faults.** Hands smaller than a tenth of the picture; hands that overlap; a face or a foot may pass for a hand.
+**Known faults.** Hands smaller than a fifth of the picture; hands that overlap; a face or a foot may pass for a hand.
 """
 
 

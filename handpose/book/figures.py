@@ -64,7 +64,7 @@ def plot_hand(
         image: (H, W, 3) uint8, or None.
         keypoints: (21, 2) pixels.
         visible: (21,) bool; bones with an invisible end are left out.
-        occluded: (21,) bool; these joints are drawn as white rings.
+        occluded: (21,) bool; these joints are drawn as white dots with a coloured rim.
     """
     if image is not None:
         ax.imshow(image)

@@ -15,7 +15,7 @@ ULTRALYTICS = "https://github.com/ultralytics/assets/releases/download/v0.0.0"
 ONE_DRIVE = "https://portland-my.sharepoint.com/:f:/g/personal/jiawzhang8-c_my_cityu_edu_hk/"
 ONE_DRIVE += "EkznohE3YL1Jk8igTCQ4HqYBl8wiPIHNwL7U9X5b3p607Q?e=3aOPez"
 SEQUENCES = tuple(f"B{number}{kind}" for number in range(1, 7) for kind in ("Counting", "Random"))
-BROWSER = "fetch it with a browser and hand it over with --from FILE"
+BROWSER = "fetch with a browser and hand over with --from FILE"
 
 _TABLE = (
     Dataset(

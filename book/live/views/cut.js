@@ -10,7 +10,7 @@ export function cut(session) {
     return { canvas, words, element: h("figure", {}, canvas, words) };
   });
   const says = h("p", { class: "hl-says" });
-  const element = step("Cut out and turned upright", "The box grows to a square with a quarter to spare. A first pass tells which way the fingers point; the crop is turned upright, and looked at again.",
+  const element = step("Cut out and turned upright", "The box grows to a square with a quarter to spare. A first pass tells which way the fingers point; where that is more than 50° from upright, the crop is turned, and looked at again.",
     h("div", { class: "hl-three" }, ...places.map((place) => place.element)), says); // prettier-ignore
   let shown = 0;
 
@@ -29,7 +29,7 @@ export function cut(session) {
     places[0].words.textContent = hand.first ? "As it was found, with the first pass" : "As it was found";
     places[1].words.textContent = `What the network sees: ${size} × ${size} pixels${degrees ? `, turned by ${Math.abs(degrees)}°` : ""}`;
     places[2].words.textContent = "What it answers: 21 key-points";
-    const turned = degrees ? `points ${Math.abs(degrees)}° ${degrees > 0 ? "clockwise" : "anticlockwise"} of upright, so the crop is turned back and looked at again` : "is upright already, so the crop is not turned";
+    const turned = degrees ? `points ${Math.abs(degrees)}° ${degrees > 0 ? "clockwise" : "anticlockwise"} of upright, so the crop is turned back and looked at again` : "is nearly upright, so the crop is not turned";
     says.textContent = `The hand ${turned}. Mean confidence of its 21 key-points: ${(scores.reduce((/** @type {number} */ s, /** @type {number} */ v) => s + v, 0) / scores.length).toFixed(2)}.`;
   }
 

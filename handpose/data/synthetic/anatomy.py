@@ -3,7 +3,8 @@
 The hand's own frame, for a right hand: origin at the wrist, +y along the middle finger, +z out of
 the palm, +x to the thumb's side. A left hand is the mirror image, made at the very end by x -> -x.
 
-Bone lengths are rounded means after Buryanov and Kotiuk (2010), "Proportions of hand segments".
+Bone lengths are round numbers near the means of Buryanov and Kotiuk (2010), "Proportions of hand segments", most of
+them a little longer.
 Joint limits and the coupling DIP = 2/3 PIP follow Lin, Wu and Huang (2000), "Modeling the
 constraints of human hand motion", rounded; the thumb's are rounded from the clinical literature.
 """
