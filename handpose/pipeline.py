@@ -21,10 +21,10 @@ if TYPE_CHECKING:  # PyTorch is imported only where it runs the networks
 
 THRESHOLD = 0.5  # least confidence of a hand to be reported
 SAME_HAND = 0.5  # IoU of the extents of two hands' key-points from which on they are one hand, detected twice
-#: A hand is cut out anew where the first pass sees it turned by more than this (radians from upright) or where its
-#: mean score is less. On `wild/val`, `asl-letters/all` and `hand-keypoints/val`, 220 pictures each, this keeps all but
-#: one point of what a second pass for every hand gives, and leaves 82, 79 and 54 in a hundred with one pass.
-TURNED, UNSURE = np.deg2rad(50), 0.1
+#: A hand is cut out anew where the first pass sees it turned by more than this (radians from upright) or its mean score
+#: is less; the upright pass stays unless its mean score is lower by EQUAL: ties would go either way. Of 220 pictures of
+#: `wild/val`, `asl-letters/all` and `hand-keypoints/val` each, 82, 79 and 54 in a hundred have one pass.
+TURNED, UNSURE, EQUAL = np.deg2rad(50), 0.1, 0.005
 
 Boxes = Sequence[Sequence[float] | np.ndarray] | np.ndarray  # (x0, y0, x1, y1) each
 
@@ -60,7 +60,7 @@ class HandPose:
         detector: the network that finds hands; without one, boxes must be given.
         threshold: least confidence of a detected hand, 0 to 1; lower finds more hands and more that are none.
         refine: where the first pass sees a hand turned, or is unsure of it, cut it out anew, upright and around its
-            first key-points, and keep that pass where its scores are higher.
+            first key-points, and keep that pass unless its scores are lower.
         tiles: where no hand is found in the whole picture, look again at four overlapping quarters of it.
         confidence: of detector and key-points; None for that of the bundled networks.
         gesture_net: the classifier that names a hand's sign; without one, `Hand.gesture` stays None.
@@ -225,13 +225,13 @@ class HandPose:
     def _refined(
         self, image: np.ndarray, boxes: list[np.ndarray], keypoints: np.ndarray, scores: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """What `_predict` gave or, where a second pass on the upright hand is more confident, that."""
+        """What `_predict` gave or, where a second pass on the upright hand is no less confident, that."""
         again = np.flatnonzero((abs(crop.angle_of(keypoints)) > TURNED) | (scores.mean(1) < UNSURE))
         if not len(again):
             return keypoints, scores
         upright = [crop.upright_box(keypoints[i], boxes[i]) for i in again]
         new_keypoints, new_scores = self._predict(image, *zip(*upright, strict=True))
-        better = new_scores.mean(1) > scores[again].mean(1)
+        better = new_scores.mean(1) > scores[again].mean(1) - EQUAL
         keypoints[again[better]], scores[again[better]] = new_keypoints[better], new_scores[better]
         return keypoints, scores
 

@@ -16,7 +16,7 @@ import * as closer from "./tiles.js";
 /** @typedef {Found & {box: Box, score: number, gesture: [string, number] | null, first: Found | null}} Hand */
 
 export const THRESHOLD = 0.5;
-const SAME_HAND = 0.5, TURNED = (50 * Math.PI) / 180, UNSURE = 0.1, SMALLEST = 8;
+const SAME_HAND = 0.5, TURNED = (50 * Math.PI) / 180, UNSURE = 0.1, EQUAL = 0.005, SMALLEST = 8;
 
 /** @param {number[]} values */
 export function mean(values) {
@@ -100,7 +100,7 @@ export class HandPose {
     return nms(extents, scores, SAME_HAND).filter((i) => scores[i] >= threshold).map((i) => hands[i]);
   }
 
-  /** A hand from its first pass or, where a second pass on the upright hand is more confident, from that.
+  /** A hand from its first pass or, where a second pass on the upright hand is no less confident, from that.
    * @param {Pixels} image @param {Found} first @param {Box} box @param {number} score @param {boolean} refine
    * @param {Pass} pass @returns {Promise<Hand>} */
   async hand(image, first, box, score, refine, pass) {
@@ -108,7 +108,7 @@ export class HandPose {
     const again = Math.abs(angle_of(first.keypoints)) > TURNED || mean(first.scores) < UNSURE;
     if (!refine || !again) return hand;
     const second = await this.estimate(image, upright_box(first.keypoints, box), pass);
-    return mean(second.scores) > mean(first.scores) ? { ...hand, ...second, first } : hand;
+    return mean(second.scores) > mean(first.scores) - EQUAL ? { ...hand, ...second, first } : hand;
   }
 
   /** The last stage's key-points from one crop. @param {Pixels} image @param {View} view @param {Pass} pass

@@ -290,7 +290,7 @@ def test_a_photograph_is_turned_as_its_exif_says(page, tmp_path):
     shown = "document.querySelector('canvas.hl-picture[aria-label*=boxes]')"
     width, height = page.evaluate(f"(c => [c.width, c.height])({shown})")
     assert width / height == pytest.approx(304 / 384, abs=0.01)
-    assert "The hand is upright already" in page.tab.inner_text(".handpose-live")
+    assert "The hand is nearly upright" in page.tab.inner_text(".handpose-live")
 
 
 def test_camera_hidden_and_frozen(page):
