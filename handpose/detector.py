@@ -19,6 +19,7 @@ STRIDES = (8, 16, 32, 64)  # pixels per cell of the four maps
 SIDES = ((0.09, 0.13), (0.19, 0.27), (0.38, 0.52), (0.66, 0.86))  # of each map's anchors, as parts of the input's side
 RATIOS = (0.4, 0.75, 1.35)  # width over height
 VARIANCES, MATCH = (0.1, 0.2), 0.5  # SSD's scale of the offsets, of centre and size; least IoU of a positive anchor
+FEWEST, LOOSE = 6, 0.3  # a hand that fewer anchors fit by MATCH gets its best six, down to this IoU
 NEGATIVES, EMPTY = 3, 12  # hard negatives for every positive; in a picture without a hand
 
 
@@ -107,14 +108,17 @@ def iou(first: Tensor, second: Tensor) -> Tensor:
 def match(boxes: Tensor, default: Tensor, threshold: float = MATCH) -> Tensor:
     """Which box each anchor answers for: (A,) int64 index into boxes, -1 for background.
 
-    An anchor takes the box it overlaps most, if by at least `threshold`; and the best anchor of every box takes that
-    box in any case, so that no hand goes without. Boxes thinner than a pixel count as one pixel thick.
+    An anchor takes the box it overlaps most, if by at least `threshold`. For a box that fewer than six anchors reach,
+    small or thin, the sixth best sets the threshold, but none below 0.3, after the "scale compensation" of S3FD (Zhang
+    et al. 2017). The best anchor of every box takes it in any case, so that no hand goes without. Boxes thinner than a
+    pixel count as one pixel thick.
     """
     if not len(boxes):
         return torch.full((len(default),), -1)
     overlap = iou(default, at_least_one_pixel(boxes))
     (best, chosen), forced = overlap.max(1), overlap.argmax(0)
-    chosen[best < threshold] = -1
+    enough = overlap.topk(min(FEWEST, len(default)), 0).values[-1].clamp(LOOSE, threshold)  # (n,) each hand's own
+    chosen[best < enough[chosen]] = -1
     order = overlap[forced, torch.arange(len(boxes))].argsort()  # where two boxes claim one anchor, the closer wins
     chosen[forced[order]] = order
     return chosen
