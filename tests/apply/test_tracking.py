@@ -22,7 +22,7 @@ class Eyes:
     """Called like HandPose: sees the hands (x, y, side) that `hands` holds, by detector, or near a given box."""
 
     def __init__(self):
-        self.hands, self.score, self.blind, self.looks, self.boxes = [], 0.7, False, 0, []
+        self.hands, self.score, self.blind, self.looks, self.passes, self.boxes = [], 0.7, False, 0, 0, []
         self.angles, self.tiles, self.confidence = [], [], Confidence(0, 1, 0, alone=(-11, 20))  # 0.27 at 0.5
 
     def hand(self, position, box=None, sure=1.0):
@@ -35,7 +35,7 @@ class Eyes:
             self.looks += 1
             self.tiles.append(tiles)
             return [] if self.blind else [self.hand(position, sure=0.9) for position in self.hands]
-        self.boxes, self.angles, found = boxes, angles, []
+        self.boxes, self.angles, found, self.passes = boxes, angles, [], self.passes + 1
         for box in boxes:
             fit = {p: tracking._overlap(np.array(box), self.hand(p).box) for p in self.hands}
             if fit and max(fit.values()) > 0.1:
@@ -61,6 +61,19 @@ def test_a_still_hand_is_looked_for_every_tenth_frame(eyes):
             tracker.numbers == [1] and hand.score == 0.9 and np.allclose(hand.box, skeleton.tight_box(hand.keypoints))
         )
     assert np.flatnonzero(looked).tolist() == [0, 10, 20, 30] and eyes.looks == 4
+    assert eyes.passes == 27  # where the detector looks it gives the key-points, too: nothing is followed besides
+
+
+def test_what_the_detector_passes_over_is_followed_in_that_frame_too(eyes):
+    eyes.hands = [(200, 100, 120)]
+    tracker = Tracker(eyes)
+    tracker(PICTURE)
+    eyes.blind = True
+    for frame in range(1, 21):
+        eyes.hands = [(200 + 5 * frame, 100, 120)]
+        (hand,) = tracker(PICTURE)
+        assert np.abs(skeleton.tight_box(hand.keypoints)[0] - (200 + 5 * frame)) < 5  # not where it was
+    assert eyes.looks == 3 and eyes.passes == 20 and tracker.numbers == [1]
 
 
 def test_the_box_follows_and_does_not_shrink(eyes):
