@@ -100,11 +100,13 @@ def test_the_pipeline_gives_the_same_hands(both, hands, refine):
             side = max(a.box[2:] - a.box[:2]) * crop.MARGIN / both[0].size  # of a crop's pixel in the picture
             apart = np.abs(a.keypoints - b.keypoints).max(1) / max(side, 1)
             # Where a map is nearly flat, rounding moves its peak further; and a refinement pass looks at a crop that
-            # the first pass' rounding has moved.
-            assert apart[a.scores > 0.4].max() < (0.15 if refine else 0.05) and apart.max() < 0.2, (apart, a.scores)
+            # the first pass' rounding has moved. A faint map may have two peaks that are as high: either may win.
+            tie = (apart >= 0.2) & (a.scores < 0.4) & (np.abs(a.scores - b.scores) < 1e-3)
+            assert tie.sum() <= 1, (apart, a.scores, b.scores)
+            assert apart[a.scores > 0.4].max() < (0.15 if refine else 0.05) and apart[~tie].max() < 0.2
             assert np.allclose(a.box, b.box, atol=0.01)
             assert abs(a.score - b.score) < 1e-3 and np.allclose(a.scores, b.scores, atol=0.01)
-            assert a.gesture[0] == b.gesture[0] and abs(a.gesture[1] - b.gesture[1]) < 0.01
+            assert a.gesture[0] == b.gesture[0] and (tie.any() or abs(a.gesture[1] - b.gesture[1]) < 0.01)
     assert number >= len(images)
     assert both[1](np.full((90, 120, 3), 99, np.uint8)) == []
     given = [hp(hands[0].image, boxes=[hands[0].box])[0].keypoints for hp in both]

@@ -174,7 +174,8 @@ def test_a_huge_picture_is_shrunk_and_its_coordinates_are_its_own(page, hp, samp
     )
     assert (found["width"], found["scale"]) == (5200, 2)
     wanted = hp(image, boxes=[box])[0]
-    assert np.abs(np.array(found["hands"][0]["keypoints"]) - wanted.keypoints).max() < 0.02 * (box[2] - box[0])
+    apart = np.abs(np.array(found["hands"][0]["keypoints"]) - wanted.keypoints).max(1) / (box[2] - box[0])
+    assert apart[wanted.scores >= FAINT].max() < 0.02 and (apart >= 0.02).sum() <= 1  # as in `check_hands`
     assert np.allclose(found["hands"][0]["box"], box, atol=0.01)
     assert np.allclose(found["matrix"], crop.crop_box(image, np.array(box, np.float32), 128).matrix, atol=1e-3)
 
