@@ -54,7 +54,7 @@ test: env
 	@echo "[2/3] mypy: types of the package"
 	@$(PY) -m mypy
 	@echo "[3/3] pytest: the package, the book, every cell of every chapter (warnings are errors)"
-	@OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --nbval --durations=10 --durations-min=1 tests book/chapters
+	@OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbval --durations=10 --durations-min=1 tests book/chapters
 
 notebooks: env
 	@$(PY) tools/notebooks.py $(if $(ALL),--all)

@@ -60,7 +60,7 @@ def main() -> int:
         tasks["seconds of the whole"] = lambda: {
             "book": reading.seconds_of(["tools/book.py", "--force"]),
             "tests": reading.seconds_of(
-                ["-m", "pytest", "-q", "-n", "3", "--dist", "loadfile", "--nbval", "tests", "book/chapters"]
+                ["-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "--nbval", "tests", "book/chapters"]
             ),
         }
     found = {"machine": records.versions(device), "commit": records.commit(), "date": str(datetime.date.today())}
