@@ -23,7 +23,7 @@ THRESHOLD = 0.5  # least confidence of a hand to be reported
 SAME_HAND = 0.5  # IoU of the extents of two hands' key-points from which on they are one hand, detected twice
 #: A hand is cut out anew where the first pass sees it turned by more than this (radians from upright) or its mean score
 #: is less; the upright pass stays unless its mean score is lower by EQUAL: ties would go either way. Of 220 pictures of
-#: `wild/val`, `asl-letters/all` and `hand-keypoints/val` each, 82, 79 and 54 in a hundred have one pass.
+#: `wild/val`, `asl-letters/all` and `hand-keypoints/val` each, 82, 80 and 54 in a hundred have one pass.
 TURNED, UNSURE, EQUAL = np.deg2rad(50), 0.1, 0.005
 
 Boxes = Sequence[Sequence[float] | np.ndarray] | np.ndarray  # (x0, y0, x1, y1) each

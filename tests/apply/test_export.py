@@ -103,7 +103,7 @@ def test_the_pipeline_gives_the_same_hands(both, hands, refine):
             # the first pass' rounding has moved. A faint map may have two peaks that are as high: either may win.
             tie = (apart >= 0.2) & (a.scores < 0.4) & (np.abs(a.scores - b.scores) < 1e-3)
             assert tie.sum() <= 1, (apart, a.scores, b.scores)
-            assert apart[a.scores > 0.4].max() < (0.15 if refine else 0.05) and apart[~tie].max() < 0.2
+            assert apart[a.scores > 0.4].max() < (0.15 if refine else 0.05) and apart[~tie].max() < 0.2, apart
             assert np.allclose(a.box, b.box, atol=0.01)
             assert abs(a.score - b.score) < 1e-3 and np.allclose(a.scores, b.scores, atol=0.01)
             assert a.gesture[0] == b.gesture[0] and (tie.any() or abs(a.gesture[1] - b.gesture[1]) < 0.01)
